@@ -1,0 +1,77 @@
+"""Structured logs: readable lines on the console, JSON lines in a rotating file.
+
+Knows nothing of documents or questions; what callers pass is what is written, so callers
+pass identifiers and counts, and text only to `debug`.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import sys
+from pathlib import Path
+
+import structlog
+
+LOG_BYTES = 5_000_000
+LOG_FILES = 5
+# Libraries whose own progress chatter says nothing to an administrator.
+QUIET_LIBRARIES = ("httpx", "faiss", "sentence_transformers", "transformers", "modelscope", "urllib3", "filelock")
+
+
+def configure_logs(level: str, folder: Path | None = None, console: bool = True) -> None:
+    """Send every log record to the console (standard error) and, with a folder, to `docent.log` in it.
+
+    Safe to call again: earlier handlers of this process are replaced.
+    """
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handlers: list[logging.Handler] = []
+    if console:
+        stream = logging.StreamHandler(sys.stderr)
+        stream.setFormatter(_formatter(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()), shared))
+        handlers.append(stream)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = logging.handlers.RotatingFileHandler(
+            folder / "docent.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True
+        )
+        file.setFormatter(
+            _formatter(
+                structlog.processors.JSONRenderer(ensure_ascii=False), [*shared, structlog.processors.format_exc_info]
+            )
+        )
+        handlers.append(file)
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        if getattr(old, "docent", False):
+            root.removeHandler(old)
+            old.close()
+    for handler in handlers:
+        handler.docent = True  # type: ignore[attr-defined]
+        root.addHandler(handler)
+    root.setLevel(level.upper())
+    for name in QUIET_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _formatter(renderer: structlog.types.Processor, shared: list[structlog.types.Processor]) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer], foreign_pre_chain=shared
+    )
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger for one module: `get_logger(__name__).info("event", key=value)`."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
+    return logger

@@ -1,0 +1,76 @@
+"""The values that travel between the steps of ingestion. A leaf: it knows nothing of how they are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page, slide or sheet of a document as Markdown; `label` is what a citation shows ('p. 3'), '' for none."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ReadDocument:
+    """A file turned into Markdown. `text` joins the pages; offsets elsewhere count its characters."""
+
+    title: str
+    pages: tuple[Page, ...]
+
+    @property
+    def text(self) -> str:
+        return PAGE_BREAK.join(page.text for page in self.pages)
+
+
+PAGE_BREAK = "\n\n"
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of a document small enough to embed and to quote.
+
+    `start` and `end` are character offsets into the document's text. `text` is that range, except that a table's
+    later pieces repeat its header row in front. `heading` is the path of headings, outermost first, ' › ' between.
+    """
+
+    ordinal: int
+    text: str
+    heading: str
+    page: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class DocumentRecord:
+    """A document as the catalog knows it. `path` is absolute; `name` is how people see it, relative to its root."""
+
+    id: int
+    path: str
+    name: str
+    title: str
+    format: str
+    sha256: str
+    size: int
+    modified_ns: int
+    pages: int
+    passages: int
+    ingested_at: str
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A passage found by a search. `score` orders hits of one search; higher is better."""
+
+    rank: int
+    score: float
+    document_id: int
+    path: str
+    title: str
+    heading: str
+    page: str
+    passage_id: int
+    text: str
