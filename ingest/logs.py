@@ -24,7 +24,7 @@ def configure_logs(level: str, folder: Path | None = None, console: bool = True)
 
     Safe to call again: earlier handlers of this process are replaced.
     """
-    shared = [
+    shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

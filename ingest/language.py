@@ -1,0 +1,132 @@
+"""Chinese and English text as search terms and as sentences. Knows nothing of documents or indexes.
+
+One analysis serves everything that compares words: the BM25 index, the question, and the choice of
+evidence sentences. Chinese is cut into characters and pairs of characters, which needs no dictionary;
+words are lower-cased and stemmed; codes and numbers stay whole.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections.abc import Iterator
+
+import Stemmer
+
+# Han, kana and Hangul: scripts written without spaces between words, or with long agglutinated ones.
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U0003134f"
+_CJK_RUN = re.compile(f"[{_CJK}]+")
+# A word, or a code or number such as E-07, 3.5, v2.1, 1,200: joined by single punctuation marks inside it.
+_WORD = re.compile(rf"[^\W_{_CJK}]+(?:[.,:/+&'’_-][^\W_{_CJK}]+)*", re.UNICODE)
+_WORD_PART = re.compile(r"[^\W_]+", re.UNICODE)
+_TOKEN = re.compile(f"{_CJK_RUN.pattern}|{_WORD.pattern}", re.UNICODE)
+
+# Function words carry no topic; the list is the closed classes of English (articles, pronouns, auxiliaries,
+# prepositions, conjunctions, question words).
+ENGLISH_STOP_WORDS = frozenset(
+    """a about am an and any are as at be been being but by can could did do does doing for from had has have having
+    he her hers him his how i if in into is it its itself me might must my of on onto or our ours shall she should
+    so such than that the their theirs them then there these they this those to too us was we were what when where
+    which who whom whose why will with would you your yours""".split()
+)
+# Chinese function characters, left out as single characters only: as parts of pairs they still tell words apart.
+CHINESE_STOP_CHARACTERS = frozenset(
+    "的了是在有和与或及等吗呢吧么啊什怎哪几多少个这那为以于由被把将对也都就而其之所能可会要请问我你他她它们"
+)
+
+# One Stemmer object must not be used by two threads at once.
+_thread = threading.local()
+
+
+def _stem(word: str) -> str:
+    stemmer = getattr(_thread, "stemmer", None)
+    if stemmer is None:
+        stemmer = _thread.stemmer = Stemmer.Stemmer("english")
+    stemmed: str = stemmer.stemWord(word)
+    return stemmed
+
+
+def terms(text: str) -> list[str]:
+    """The search terms of a text, in order, repeats kept.
+
+    A run of Chinese gives its single characters and its adjacent pairs; a word gives its stem; a code such as
+    `E-07` gives itself whole and its parts. Full-width forms are folded to ordinary ones (NFKC).
+    """
+    found: list[str] = []
+    for match in _TOKEN.finditer(unicodedata.normalize("NFKC", text).lower()):
+        token = match.group()
+        if _CJK_RUN.fullmatch(token):
+            found.extend(character for character in token if character not in CHINESE_STOP_CHARACTERS)
+            found.extend(token[i : i + 2] for i in range(len(token) - 1))
+            continue
+        token = token.removesuffix("'s").removesuffix("’s")
+        parts = _WORD_PART.findall(token)
+        if len(parts) > 1:
+            found.append(token)
+        found.extend(_stem(part) for part in parts if part not in ENGLISH_STOP_WORDS)
+    return found
+
+
+def is_chinese(text: str) -> bool:
+    """True when Chinese characters carry at least a fifth of the letters: product names in Latin are common."""
+    chinese = sum(len(run) for run in _CJK_RUN.findall(text))
+    return chinese > 0 and chinese >= 0.2 * sum(character.isalpha() for character in text)
+
+
+# Full stops that do not end a sentence. Lower case, without the stop itself.
+_ABBREVIATIONS = frozenset("mr mrs ms dr prof st no vs etc e.g i.e fig inc ltd co jr sr dept approx tel ext".split())
+_SENTENCE_END = re.compile(r"[。！？；!?…]+[”’」』）)\"']*|\.+[”’\"')\]]*(?=\s|$)|\n+")
+# Lines that stand by themselves: headings, list items, table rows, quotations.
+_OWN_LINE = re.compile(r"\s*(?:[-*+•·◦▪●#|>]|\d{1,3}[.)、．]|[（(]?[一二三四五六七八九十]+[)）、])")
+# A line broken by the width of the page is long; a Chinese character is twice as wide as a letter.
+_WRAPPED_WIDTH = 50
+
+
+def is_wrapped(line: str, following: str) -> bool:
+    """True when the line break between two lines only came from the width of the page."""
+    if not following.strip() or _OWN_LINE.match(following) or re.match(r"\s*[#|]", line):
+        return False
+    width = len(line) + sum(len(run) for run in _CJK_RUN.findall(line))
+    return width >= _WRAPPED_WIDTH and line.rstrip()[-1:] not in "。！？；：:"
+
+
+def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of each sentence, without surrounding white space; a line that stands by itself is one too.
+
+    `text[start:end]` is the sentence with its closing punctuation. Every visible character is in exactly one span.
+    """
+    start = 0
+    for match in _SENTENCE_END.finditer(text):
+        mark = match.group()[0]
+        if mark == "." and not _ends_sentence(text, match):
+            continue
+        if mark == "\n" and len(match.group()) == 1 and _breaks_wrapped_line(text, match.start()):
+            continue
+        yield from _trimmed(text, start, match.end())
+        start = match.end()
+    yield from _trimmed(text, start, len(text))
+
+
+def _breaks_wrapped_line(text: str, newline: int) -> bool:
+    end = text.find("\n", newline + 1)
+    following = text[newline + 1 : end if end >= 0 else len(text)]
+    return is_wrapped(text[text.rfind("\n", 0, newline) + 1 : newline], following)
+
+
+def _ends_sentence(text: str, match: re.Match[str]) -> bool:
+    line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+    word = (line.rsplit(None, 1)[-1:] or [""])[0].lower().lstrip("(\"'")
+    # Abbreviations, initials such as 'J.', and '1.' opening a list item.
+    if word in _ABBREVIATIONS or re.fullmatch(r"[a-z]", word) or re.fullmatch(r"\s*\d{1,3}", line):
+        return False
+    return not text[match.end() : match.end() + 3].lstrip()[:1].islower()
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    if start < end:
+        yield start, end

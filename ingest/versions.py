@@ -1,0 +1,52 @@
+"""Which documents are older versions of others, told from their names alone. Knows nothing of what they say.
+
+`leave-policy-2024.md` and `leave-policy-2026.md` in one folder are versions of one document: take the dates and
+version numbers out and the same name is left. The higher numbers are the newer version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import PurePath
+
+# A year or date (2024, 2024-05, 2024年5月), or a version (v2, v1.3, 版本2): a bare small number, as in
+# 'chapter-2', names a different document.
+_VERSION = re.compile(
+    r"(?:19|20)\d{2}(?:[-_.年]?(?:0[1-9]|1[0-2]|[1-9])(?![0-9])月?(?:[-_.]?(?:[0-2]\d|3[01])(?!\d)日?)?)?年?"
+    r"|(?<![a-z])(?:v|ver|version|rev|版本|第)[-_. ]?\d+(?:\.\d+)*版?",
+    re.IGNORECASE,
+)
+
+
+def version_of(name: str) -> tuple[str, tuple[int, ...]]:
+    """(family, version) of a document's name; the version is () when the name carries none."""
+    path = PurePath(name)
+    numbers = [int(number) for found in _VERSION.findall(path.stem) for number in re.findall(r"\d+", found)]
+    family = re.sub(r"[-_. ()（）]+", "-", _VERSION.sub("", path.stem)).strip("-").lower()
+    return f"{path.parent.as_posix()}/{family}{path.suffix.lower()}", tuple(numbers)
+
+
+def superseded(documents: Iterable[tuple[int, str]]) -> dict[int, str]:
+    """Document id → name of the newest version, for every document that is not the newest of its family.
+
+    `documents` gives (id, name). A name that is nothing but a date, such as minutes, belongs to no family.
+    """
+    families: dict[str, list[tuple[tuple[int, ...], int, str]]] = defaultdict(list)
+    for document_id, name in documents:
+        family, version = version_of(name)
+        if version and not family.rsplit("/", 1)[1].startswith("."):
+            families[family].append((version, document_id, name))
+    older: dict[int, str] = {}
+    for versions in families.values():
+        newest_version, _, newest_name = max(versions)
+        older.update({document_id: newest_name for version, document_id, _ in versions if version < newest_version})
+    return older
+
+
+def names_version(question: str, name: str) -> bool:
+    """True when the question asks for this very version: it has one of the version's numbers of a year or more."""
+    _, version = version_of(name)
+    asked = {int(number) for number in re.findall(r"\d{4}", question)}
+    return any(number in asked for number in version if number >= 1000)

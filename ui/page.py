@@ -1,0 +1,253 @@
+"""The chat page: the script Streamlit runs at each visit and each click. Knows how to show a turn, not how to answer.
+
+Drawing is top to bottom and always from the record: the turns the assistant has stored, and those of this visit that
+it has not (stopped, refused). A click on Stop makes Streamlit end the running script at its next drawing, which closes
+the assistant's generator and so frees the model; the run that follows finds the turn open and shows it as stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+import uuid
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import streamlit as st
+import structlog
+
+from assistant.events import Delta, Done, Event, Evidence, Failed, Queued
+from ingest.errors import DocentError
+from ui import page_parts as parts
+from ui.runtime import get_assistant
+from ui.words import Words, words
+
+if TYPE_CHECKING:
+    from assistant.assistant import Assistant
+
+DRAW_SECONDS = 1 / 15
+WATCH_SECONDS = 3
+EXAMPLES = 4
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#1b7a63"/>'
+    '<path d="M9 9h14v3H9zm0 6h14v3H9zm0 6h9v3H9z" fill="#fff"/></svg>'
+)
+
+
+@dataclass
+class LocalTurn:
+    """A turn of this visit, until the record has it. `after` counts the stored turns that come before it."""
+
+    conversation: str
+    question: str
+    after: int
+    shown: parts.Shown
+    problem: str = ""
+    settled: bool = False
+
+
+def main() -> None:
+    st.set_page_config(page_title="Docent", page_icon=ICON, layout="centered")
+    text = words(st.context.locale)
+    assistant = get_assistant()
+    conversation = _conversation_id()
+    st.html(parts.STYLE)
+    _header(text)
+    usable = _banners(assistant, text)
+    question = st.session_state.pop("pending", None) or _input(assistant, usable, text)
+    drawn = _history(assistant, conversation, text)
+    if question:
+        _answer(assistant, question, conversation, text)
+    elif not drawn:
+        _welcome(assistant, usable, text)
+
+
+def _conversation_id() -> str:
+    """Kept in the address, so that a refresh or a bookmark shows the same conversation."""
+    conversation = st.query_params.get("c", "")
+    if not re.fullmatch(r"[0-9a-f]{32}", conversation):
+        conversation = uuid.uuid4().hex
+        st.query_params["c"] = conversation
+    return conversation
+
+
+def _header(text: Words) -> None:
+    with st.container(key="header", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.html('<div class="docent-brand">Docent</div>', width="content")
+        st.button(text.new_conversation, key="new", on_click=_start_over)
+
+
+def _start_over() -> None:
+    st.query_params["c"] = uuid.uuid4().hex
+
+
+def _input(assistant: Assistant, usable: bool, text: Words) -> str:
+    limit = assistant.settings.question_characters
+    typed = st.chat_input(text.placeholder, key="question", max_chars=limit, disabled=not usable, submit_mode="disable")
+    return str(typed).strip() if typed else ""
+
+
+def _banners(assistant: Assistant, text: Words) -> bool:
+    """What a person should know before asking; False when there is nothing to ask about."""
+    engine, library = assistant.engine_state(), assistant.library.status()
+    waiting = False
+    if library.problem:
+        st.html(parts.note_html(text.library_problem.format(problem=library.problem), "banner"))
+    elif library.building:
+        st.html(parts.note_html(text.library_building.format(documents=library.documents), "banner"))
+        waiting = True
+    elif library.passages == 0:
+        st.html(parts.note_html(text.library_empty, "banner"))
+        waiting = True
+    if not engine.loaded:
+        st.html(parts.note_html(text.model_loading, "banner"))
+        waiting = True
+    elif engine.note:
+        # The engine speaks English; what it most often has to say is known here in both languages.
+        known = engine.name == "extractive" and text.language == "zh"
+        st.html(parts.note_html(text.extractive if known else engine.note, "banner"))
+    if waiting:
+        _watch(library.documents, library.building, engine.loaded)
+    return library.passages > 0
+
+
+@st.fragment(run_every=WATCH_SECONDS)
+def _watch(documents: int, building: bool, loaded: bool) -> None:
+    """Redraws the page when what it waits for has changed. Only a page that waits has this."""
+    assistant = get_assistant()
+    library = assistant.library.status()
+    if (documents, building, loaded) != (library.documents, library.building, assistant.engine_state().loaded):
+        st.rerun()
+
+
+def _welcome(assistant: Assistant, usable: bool, text: Words) -> None:
+    st.html(parts.welcome_html(text))
+    examples = assistant.example_questions(text.language)[:EXAMPLES] if usable else []
+    if examples:
+        st.html(parts.note_html(text.try_one, "label"))
+    for place, example in enumerate(examples):
+        st.button(example, key=f"example-{place}", on_click=_ask_example, args=(example,), width="stretch")
+
+
+def _ask_example(question: str) -> None:
+    st.session_state["pending"] = question
+
+
+def _history(assistant: Assistant, conversation: str, text: Words) -> int:
+    """Draws every turn so far, oldest first, and says how many there are."""
+    stored = assistant.conversations.turns(conversation)
+    local = _settle(conversation, len(stored))
+    for place in range(len(stored) + 1):
+        for number, turn in enumerate(local):
+            if min(turn.after, len(stored)) == place:
+                _draw(turn.question, turn.shown, text, f"local-{number}", turn.problem)
+        if place < len(stored):
+            past = stored[place]
+            shown = parts.Shown(
+                past.answer, past.sources, past.citations, past.evidence,
+                past.abstained, past.unsupported, past.finish_reason,
+            )  # fmt: skip
+            _draw(past.question, shown, text, f"stored-{place}")
+    return len(stored) + len(local)
+
+
+def _settle(conversation: str, stored: int) -> list[LocalTurn]:
+    """This visit's turns that the record does not have. A turn the last run left open was stopped, or is now stored."""
+    turns: list[LocalTurn] = st.session_state.setdefault("local_turns", [])
+    for turn in [turn for turn in turns if turn.conversation == conversation and not turn.settled]:
+        turn.settled = True
+        if stored > turn.after:
+            turns.remove(turn)
+    return [turn for turn in turns if turn.conversation == conversation]
+
+
+def _draw(question: str, shown: parts.Shown, text: Words, key: str, problem: str = "") -> None:
+    st.html(parts.question_html(question))
+    if problem:
+        st.html(parts.note_html(problem, "caution"))
+        return
+    if shown.abstained:
+        answer = parts.note_html(text.abstained, "banner")
+    else:
+        answer = parts.answer_html(shown.answer, {source.n for source in shown.sources}) if shown.answer else ""
+    st.html(answer + parts.cautions_html(shown, text) + parts.sources_html(shown, text))
+    if shown.answer and not shown.abstained:
+        with st.popover(text.copy, type="tertiary", key=f"copy-{key}"):
+            st.html(parts.note_html(text.copy_hint, "quiet"))
+            st.code(shown.answer, language=None, wrap_lines=True)
+
+
+def _answer(assistant: Assistant, question: str, conversation: str, text: Words) -> None:
+    """Streams the answer into the page, then draws the page anew from the record."""
+    turn = LocalTurn(
+        conversation, question, after=len(assistant.conversations.turns(conversation)),
+        shown=parts.Shown("", finish_reason="stopped"),
+    )  # fmt: skip
+    st.session_state["local_turns"].append(turn)
+    st.html(parts.question_html(question))
+    state, answer = st.empty(), st.empty()
+    st.button(text.stop, key="stop", icon=":material/stop:")
+    sources = st.empty()
+    state.html(parts.note_html(text.searching))
+    with structlog.contextvars.bound_contextvars(request_id=uuid.uuid4().hex):
+        try:
+            asked = cast("Generator[Event, None, None]", assistant.ask(question, conversation))
+            with contextlib.closing(asked) as events:
+                _follow(events, turn, text, state, answer, sources)
+        except DocentError as error:
+            turn.problem = _refusal(getattr(error, "status", 500), str(error), "", text)
+    st.rerun()
+
+
+def _follow(
+    events: Generator[Event, None, None],
+    turn: LocalTurn,
+    text: Words,
+    state: st.delta_generator.DeltaGenerator,
+    answer: st.delta_generator.DeltaGenerator,
+    sources: st.delta_generator.DeltaGenerator,
+) -> None:
+    """Draws at most 15 times a second. Every drawing is also where a click on Stop takes effect, so the state line is
+    drawn for events without text too."""
+    drawn_at, line = 0.0, text.searching
+    for event in events:
+        match event:
+            case Evidence():
+                turn.shown = parts.Shown(
+                    "", event.sources, (), event.sentences, event.abstained, finish_reason="stopped"
+                )
+                line = text.writing
+                sources.html(parts.sources_html(turn.shown, text, text.found) or " ")
+            case Queued():
+                line = text.queued_next if event.position == 1 else text.queued.format(position=event.position)
+                line = line if event.position else text.writing
+            case Delta():
+                line = text.writing
+                turn.shown = _longer(turn.shown, event.text)
+            case Done():
+                turn.shown = parts.Shown(
+                    event.answer, event.sources, event.citations, event.evidence,
+                    event.abstained, event.unsupported, event.finish_reason,
+                )  # fmt: skip
+            case Failed():
+                turn.problem = _refusal(event.status, event.message, event.request_id, text)
+        if time.monotonic() - drawn_at >= DRAW_SECONDS:
+            drawn_at = time.monotonic()
+            state.html(parts.note_html(line))
+            if turn.shown.answer:
+                answer.html(parts.answer_html(turn.shown.answer, {source.n for source in turn.shown.sources}))
+
+
+def _longer(shown: parts.Shown, more: str) -> parts.Shown:
+    return parts.Shown(
+        shown.answer + more, shown.sources, (), shown.evidence, shown.abstained, finish_reason=shown.finish_reason
+    )
+
+
+def _refusal(status: int, message: str, request_id: str, text: Words) -> str:
+    return text.refused.get(status, text.failed).format(message=message, request_id=request_id)
+
+
+main()

@@ -1,0 +1,28 @@
+"""The one Assistant of this process, which the page and the HTTP API share. Knows nothing of either.
+
+Streamlit runs the page as a script of its own, so the page cannot be handed its assistant as an argument.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ingest.errors import DocentError
+
+if TYPE_CHECKING:
+    from assistant.assistant import Assistant
+
+_assistant: Assistant | None = None
+
+
+def set_assistant(assistant: Assistant) -> None:
+    """Make `assistant` the one that `get_assistant` returns from now on."""
+    global _assistant
+    _assistant = assistant
+
+
+def get_assistant() -> Assistant:
+    """The assistant of this process. Raises DocentError when the page was started without one."""
+    if _assistant is None:
+        raise DocentError("The page has no assistant: start it with `docent serve`, not with `streamlit run`.")
+    return _assistant

@@ -1,0 +1,121 @@
+"""Every string of the page, in English and Chinese. Knows nothing of how or when they are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Words:
+    """The interface in one language. Fields with `{…}` are filled by the page with `str.format`."""
+
+    language: str
+    welcome: str
+    introduction: str
+    try_one: str
+    placeholder: str
+    new_conversation: str
+    stop: str
+    searching: str
+    queued: str
+    queued_next: str
+    writing: str
+    stopped: str
+    stopped_empty: str
+    cut_short: str
+    timed_out: str
+    found: str
+    sources: str
+    other_passages: str
+    nearest: str
+    open_original: str
+    abstained: str
+    unsupported: str
+    extractive: str
+    library_empty: str
+    library_building: str
+    library_problem: str
+    model_loading: str
+    copy: str
+    copy_hint: str
+    refused: dict[int, str]
+    failed: str
+
+
+ENGLISH = Words(
+    language="en",
+    welcome="What would you like to know?",
+    introduction="Docent answers from your company's documents and shows where each answer stands.",
+    try_one="For example",
+    placeholder="Ask about your documents",
+    new_conversation="New conversation",
+    stop="Stop",
+    searching="Searching the documents …",
+    queued="{position} questions before yours …",
+    queued_next="1 question before yours …",
+    writing="Writing …",
+    stopped="Stopped. The answer is not complete.",
+    stopped_empty="Stopped before the answer began.",
+    cut_short="The answer was cut off at its longest length.",
+    timed_out="The answer was cut off because it took too long.",
+    found="Found in",
+    sources="Sources",
+    other_passages="Other passages found ({count})",
+    nearest="The nearest passages",
+    open_original="Open the document",
+    abstained="The documents do not say. Try other words, or look at the nearest passages below.",
+    unsupported="No source bears out: “{sentence}”. Check it before you rely on it.",
+    extractive="No language model is installed: answers are quoted from the documents word for word. "
+    "Your administrator can add one with `docent models pull`.",
+    library_empty="There are no documents yet: ask your administrator to run `docent ingest FOLDER`.",
+    library_building="The documents are being read right now ({documents} so far). Answers may still miss some.",
+    library_problem="The library needs your administrator: {problem}",
+    model_loading="The language model is still loading. The first answer takes a little longer.",
+    copy="Copy",
+    copy_hint="Select the text, or use the button in the corner.",
+    refused={},
+    failed="{message}",
+)
+
+CHINESE = Words(
+    language="zh",
+    welcome="您想了解什么？",
+    introduction="Docent 根据公司的文档回答问题，并标明每个回答的出处。",
+    try_one="例如",
+    placeholder="就公司文档提问",
+    new_conversation="新对话",
+    stop="停止",
+    searching="正在查找文档……",
+    queued="前面还有 {position} 个问题……",
+    queued_next="前面还有 1 个问题……",
+    writing="正在回答……",
+    stopped="已停止，回答不完整。",
+    stopped_empty="已停止，回答尚未开始。",
+    cut_short="回答已达到最大长度，被截断。",
+    timed_out="回答用时过长，被截断。",
+    found="找到的段落",
+    sources="出处",
+    other_passages="其他相关段落（{count}）",
+    nearest="最接近的段落",
+    open_original="打开原文",
+    abstained="文档中没有相关说明。请换一种说法，或查看下面最接近的段落。",
+    unsupported="没有出处能证实：“{sentence}”。使用前请核对。",
+    extractive="尚未安装语言模型：目前直接引用文档原文作答。管理员可以运行 `docent models pull` 安装模型。",
+    library_empty="还没有任何文档：请管理员运行 `docent ingest 文件夹`。",
+    library_building="正在读取文档（已完成 {documents} 份），回答可能还不完整。",
+    library_problem="文档库需要管理员处理：{problem}",
+    model_loading="语言模型仍在加载，第一个回答会稍慢一些。",
+    copy="复制",
+    copy_hint="选中文字，或点击右上角的按钮。",
+    refused={
+        422: "问题为空或过长，请修改后再试。",
+        503: "现在提问的人太多，请稍后再试。",
+        504: "等待时间过长，请稍后再试。",
+    },
+    failed="回答时出现问题，请重试；若仍然失败，请把编号 {request_id} 告诉管理员。",
+)
+
+
+def words(language: str | None) -> Words:
+    """The interface for a browser language such as `zh-CN` or `en-GB`: Chinese for any `zh`, else English."""
+    return CHINESE if language is not None and language.lower().startswith("zh") else ENGLISH
