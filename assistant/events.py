@@ -26,13 +26,17 @@ class Source:
 
 @dataclass(frozen=True)
 class EvidenceSentence:
-    """A sentence that may answer the question: `text == source.text[start:end]` for the source numbered `n`."""
+    """A sentence that may answer the question: `text == source.text[start:end]` for the source numbered `n`.
+
+    `shown` is how people read it: without Markdown, a table row with its column headings.
+    """
 
     n: int
     text: str
     start: int
     end: int
     score: float
+    shown: str
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ its meaning is, and how good its passage was.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.events import EvidenceSentence, Source
@@ -45,12 +45,17 @@ class _Candidate:
     source: Source
     start: int
     end: int
+    header: str
     cover: float
     score: float
 
     @property
     def text(self) -> str:
         return self.source.text[self.start : self.end]
+
+    @property
+    def shown(self) -> str:
+        return readable(self.text, self.header)
 
 
 def pick_evidence(
@@ -90,24 +95,58 @@ def _candidates(source: Source, weights: Mapping[str, float], passage_worth: flo
     heading = set(terms(context_line(source.title, source.heading)))
     found = []
     asked = 0.0
-    for start, end in sentence_spans(source.text):
+    for start, end, header in _statements(source.text):
         text = source.text[start:end]
-        if _TABLE_RULE.fullmatch(text):
-            continue
-        own = _cover(set(terms(text)), weights)
+        own_terms = set(terms(text))
+        own = _cover(own_terms, weights)
         if text.rstrip("*_ ").endswith(("?", "？")):
             # A question written in the document is not an answer; what follows it may be.
             asked = own
             continue
-        cover = max(own, asked)
+        about = _cover(own_terms | heading | set(terms(header)), weights)
+        cover = max(own, asked) + HEADING_SHARE * (about - own)
         asked = 0.0
-        cover += HEADING_SHARE * (_cover(heading | set(terms(text)), weights) - own)
-        found.append(_Candidate(source, start, end, cover, cover + passage_worth))
+        found.append(_Candidate(source, start, end, header, cover, cover + passage_worth))
     return found
 
 
+def _statements(text: str) -> Iterator[tuple[int, int, str]]:
+    """(start, end, column headings) of sentences and table rows; a table's headings and rule are not statements."""
+    header = ""
+    spans = list(sentence_spans(text))
+    for place, (start, end) in enumerate(spans):
+        line = text[start:end]
+        if not line.startswith("|"):
+            header = ""
+        elif place + 1 < len(spans) and _TABLE_RULE.fullmatch(text[slice(*spans[place + 1])]):
+            header = line
+            continue
+        if not _TABLE_RULE.fullmatch(line):
+            yield start, end, header
+
+
+def readable(text: str, header: str = "") -> str:
+    """A sentence as people read it: on one line, without Markdown; a table row as 'column: cell' pairs."""
+    if text.startswith("|"):
+        columns = _cells(header)
+        cells = _cells(text)
+        columns += [""] * (len(cells) - len(columns))
+        return "; ".join(
+            f"{column}: {cell}" if column and column != cell else cell
+            for column, cell in zip(columns, cells, strict=False)
+            if cell
+        )
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    plain = re.sub(r"\*\*|__|`|^\s*(?:[-*+•]|#+|>)\s+", "", plain)
+    return " ".join(plain.split())
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row.strip().strip("|"))] if row else []
+
+
 def _with_heading(candidate: _Candidate) -> str:
-    return f"{context_line(candidate.source.title, candidate.source.heading)}\n{candidate.text}"
+    return f"{context_line(candidate.source.title, candidate.source.heading)}\n{candidate.shown}"
 
 
 def _passage_terms(source: Source) -> set[str]:
@@ -130,6 +169,13 @@ def _distinct(scored: Sequence[tuple[float, _Candidate, float]]) -> tuple[Eviden
             continue
         seen.add(key)
         chosen.append(
-            EvidenceSentence(candidate.source.n, candidate.text, candidate.start, candidate.end, round(score, 4))
+            EvidenceSentence(
+                n=candidate.source.n,
+                text=candidate.text,
+                start=candidate.start,
+                end=candidate.end,
+                score=round(score, 4),
+                shown=candidate.shown,
+            )
         )
     return tuple(chosen)

@@ -238,12 +238,13 @@ class Catalog:
             found.update((int(row["id"]), row) for row in rows)
         return found
 
-    def document_passages(self, document_id: int) -> list[sqlite3.Row]:
-        """A document's passages in reading order."""
-        return self._connection.execute(
-            "SELECT id, ordinal, text, heading, page FROM passages WHERE document_id = ? ORDER BY ordinal",
-            (document_id,),
-        ).fetchall()
+    def headings(self) -> list[tuple[str, str]]:
+        """(title, heading path) of every section, in the order of documents and reading."""
+        rows = self._connection.execute(
+            "SELECT title, heading FROM passages JOIN documents ON documents.id = document_id"
+            " GROUP BY document_id, heading ORDER BY document_id, min(ordinal)"
+        )
+        return [(str(row[0]), str(row[1])) for row in rows]
 
     def integrity_problems(self) -> list[str]:
         """What SQLite itself finds wrong with the file; empty when all is well."""

@@ -101,7 +101,7 @@ def hub_reachable(connect_seconds: float, endpoint: str | None = None) -> bool:
     def knock() -> None:
         try:
             answers.append(httpx.head(address, timeout=connect_seconds).status_code)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever stands in the way, a wrong proxy setting included
             log.info("hub_unreachable", endpoint=address, reason=f"{type(error).__name__}: {error}")
 
     thread = threading.Thread(target=knock, name="hub-knock", daemon=True)
@@ -166,7 +166,7 @@ def download(name: str, cache: Path, connect_seconds: float, progress: ProgressC
     except DocentError:
         raise
     except Exception as error:
-        log.info("download_failed", model=name, error=repr(error), exc_info=True)
+        log.info("download_failed", model=name, error=repr(error))
         raise DocentError(f"model {name}: {_reason(error)}; {PULL_AGAIN}.") from error
     _check_or_delete(name, folder, files)
     write_manifest(name, folder, files, endpoint)
@@ -193,9 +193,7 @@ def _refuse_unusable_list(name: str, files: Sequence[HubFile]) -> None:
     for file in files:
         path = PurePosixPath(file.path)
         if path.is_absolute() or ".." in path.parts or "\\" in file.path or "\0" in file.path:
-            raise DocentError(
-                f"model {name}: the hub lists a file outside the model's folder ({file.path!r}): refused."
-            )
+            raise DocentError(f"model {name}: the hub lists {file.path!r}, outside its folder: use another hub.")
         if not re.fullmatch(r"[0-9a-f]{64}", file.sha256):
             raise DocentError(
                 f"model {name}: the hub gives no SHA-256 for {file.path}, so it cannot be checked: use another hub, "
@@ -246,7 +244,7 @@ def _reporter(name: str, files: Sequence[HubFile], cache: Path, progress: Progre
         if size_of(folder / file.path) == file.size
     }
 
-    class Reporter(SdkCallback):
+    class Reporter(SdkCallback):  # type: ignore[misc]  # the SDK has no type information
         def __init__(self, filename: str, file_size: int) -> None:
             super().__init__(filename, file_size)
             with lock:

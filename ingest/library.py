@@ -6,9 +6,10 @@ the library was made with, never the one the settings name.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ingest.index import SearchIndex
 from ingest.language import terms
 from ingest.logs import get_logger
 from ingest.types import DocumentRecord, Hit, ReadDocument
+from ingest.versions import names_version, superseded
 from ingest.writer import is_being_written
 
 CATALOG_FILE = "catalog.db"
@@ -32,6 +34,9 @@ EMBEDDERS_FOLDER = "embedders"
 CANDIDATES = 100
 # How often a server looks whether another process has changed the library.
 FOLLOW_SECONDS = 0.5
+# What an older version's score is multiplied by when the question does not ask for that version: enough to order
+# two passages of nearly the same words, too little to hide the only passage that answers.
+OLDER_VERSION = 0.85
 log = get_logger(__name__)
 
 
@@ -64,6 +69,7 @@ class Library:
         self._refreshing = threading.Lock()
         self._embedder: Embedder | None = None
         self._index: SearchIndex | None = None
+        self._older: tuple[int, dict[int, str]] = (-1, {})
         self._stop = threading.Event()
         self._follower: threading.Thread | None = None
 
@@ -166,19 +172,31 @@ class Library:
             bm25 |= index.lexical(query_terms, len(only_dense), among=only_dense)
         ranked = fuse(cosines, bm25, index.lexical_bound(query_terms), trust)
         # A passage may have left the catalog since the index was levelled; it is not answered from.
-        rows = self.catalog.passages([passage_id for passage_id, _ in ranked[: count + CANDIDATES]])
-        living = [(rows[passage_id], parts) for passage_id, parts in ranked if passage_id in rows][:count]
+        rows = self.catalog.passages([passage_id for passage_id, _ in ranked])
+        older = self._superseded()
+        scored = []
+        for passage_id, parts in ranked:
+            row = rows.get(passage_id)
+            if row is None:
+                continue
+            name = name_of(row["path"], row["root"])
+            newer = older.get(row["document_id"], "")
+            if newer and not names_version(question, name):
+                parts = replace(parts, score=parts.score * OLDER_VERSION)
+            scored.append((parts, _hit(row, name, newer)))
+        scored.sort(key=lambda item: -item[0].score)
         return [
-            ScoredHit(
-                Hit(
-                    rank=rank, score=round(parts.score, 6), document_id=row["document_id"],
-                    path=name_of(row["path"], row["root"]), title=row["title"], heading=row["heading"],
-                    page=row["page"], passage_id=row["id"], text=row["text"],
-                ),
-                parts,
-            )
-            for rank, (row, parts) in enumerate(living, 1)
-        ]  # fmt: skip
+            ScoredHit(replace(hit, rank=rank, score=round(parts.score, 6)), parts)
+            for rank, (parts, hit) in enumerate(scored[:count], 1)
+        ]
+
+    def _superseded(self) -> dict[int, str]:
+        """Document id → name of its newer version; looked up again only when the library has changed."""
+        revision = self.catalog.revision
+        if self._older[0] != revision:
+            names = ((document.id, document.name) for document in self.catalog.documents())
+            self._older = (revision, superseded(names))
+        return self._older[1]
 
     def as_retriever(self, count: int = 5) -> LibraryRetriever:
         """The library as a LlamaIndex retriever."""
@@ -210,6 +228,13 @@ class Library:
             return LibraryStatus(documents, passages, self.catalog.revision, card.get("name", ""), building)
         except DocentError as error:
             return LibraryStatus(0, 0, 0, "", building, str(error))
+
+
+def _hit(row: sqlite3.Row, name: str, newer: str) -> Hit:
+    return Hit(
+        rank=0, score=0.0, document_id=row["document_id"], path=name, title=row["title"], heading=row["heading"],
+        page=row["page"], passage_id=row["id"], text=row["text"], newer=newer,
+    )  # fmt: skip
 
 
 class LibraryRetriever(BaseRetriever):

@@ -16,7 +16,16 @@ import structlog
 LOG_BYTES = 5_000_000
 LOG_FILES = 5
 # Libraries whose own progress chatter says nothing to an administrator.
-QUIET_LIBRARIES = ("httpx", "faiss", "sentence_transformers", "transformers", "modelscope", "urllib3", "filelock")
+QUIET_LIBRARIES = (
+    "httpx",
+    "faiss",
+    "sentence_transformers",
+    "transformers",
+    "modelscope",
+    "modelscope_hub",
+    "urllib3",
+    "filelock",
+)
 
 
 def configure_logs(level: str, folder: Path | None = None, console: bool = True) -> None:
@@ -52,6 +61,8 @@ def configure_logs(level: str, folder: Path | None = None, console: bool = True)
             )
         )
         handlers.append(file)
+    if not handlers:
+        handlers.append(logging.NullHandler())
     root = logging.getLogger()
     for old in list(root.handlers):
         if getattr(old, "docent", False):

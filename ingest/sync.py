@@ -103,6 +103,22 @@ def ingest(paths: Sequence[Path], settings: Settings, progress: ProgressCallback
     return report
 
 
+def ingest_documents(documents: Sequence[tuple[str, ReadDocument, str]], settings: Settings) -> None:
+    """Fill a library with documents that are already read: (name, document, hash of its content) each."""
+    root = settings.home.absolute() / "documents"
+    with the_one_writer(settings.home, "docent ingest"):
+        catalog = Catalog(settings.home / CATALOG_FILE, create=True)
+        try:
+            embedder = _the_library_embedder(catalog, settings)
+            timer = _EmbeddingTimer()
+            for name, document, sha256 in documents:
+                passages, vectors = timer.embed(embedder, document)
+                catalog.put_document(root / name, root, document, sha256, 0, 0, passages, vectors)
+            _level(catalog, settings, embedder)
+        finally:
+            catalog.close()
+
+
 def rebuild(settings: Settings, progress: ProgressCallback = _no_progress) -> IngestReport:
     """Split and embed every document anew, with the embedder the settings name, from the text the library kept.
 

@@ -63,7 +63,11 @@ class DocumentRecord:
 
 @dataclass(frozen=True)
 class Hit:
-    """A passage found by a search. `score` orders hits of one search; higher is better."""
+    """A passage found by a search. `score` orders hits of one search; higher is better.
+
+    `path` is the document's name below the folder it was ingested from. `newer` names the newer version of its
+    document when the library has one, else ''.
+    """
 
     rank: int
     score: float
@@ -74,3 +78,4 @@ class Hit:
     page: str
     passage_id: int
     text: str
+    newer: str = ""

@@ -31,12 +31,13 @@ def version_of(name: str) -> tuple[str, tuple[int, ...]]:
 def superseded(documents: Iterable[tuple[int, str]]) -> dict[int, str]:
     """Document id → name of the newest version, for every document that is not the newest of its family.
 
-    `documents` gives (id, name). A name that is nothing but a date, such as minutes, belongs to no family.
+    `documents` gives (id, name). A name that begins with a date, as minutes do, is a record of that day, not a
+    version of another.
     """
     families: dict[str, list[tuple[tuple[int, ...], int, str]]] = defaultdict(list)
     for document_id, name in documents:
         family, version = version_of(name)
-        if version and not family.rsplit("/", 1)[1].startswith("."):
+        if version and not re.match(r"(19|20)\d{2}", PurePath(name).name):
             families[family].append((version, document_id, name))
     older: dict[int, str] = {}
     for versions in families.values():

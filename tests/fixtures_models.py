@@ -32,6 +32,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub
     from modelscope_hub import _download
 
     monkeypatch.setenv("MODELSCOPE_HOME", str(tmp_path / "modelscope-home"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("MODELSCOPE_API_TOKEN", raising=False)
     monkeypatch.setattr(_download, "DOWNLOAD_INTEGRITY_RETRY_BACKOFF", 0.01)
     with loopback_hub() as running:

@@ -28,9 +28,10 @@ SOURCES = (
     ),
     Source(3, 13, 3, "/docs/onboarding.docx", "Onboarding", "First week", "", "New colleagues meet their buddy.", 0.3),
 )
+NOT_SAID = "The documents do not say. The nearest ones are listed as sources."
 SENTENCE = "Full-time employees get 25 days of annual leave a year."
 START = LEAVE_TEXT.index(SENTENCE)
-EVIDENCE = (EvidenceSentence(1, SENTENCE, START, START + len(SENTENCE), 0.9),)
+EVIDENCE = (EvidenceSentence(1, SENTENCE, START, START + len(SENTENCE), 0.9, SENTENCE),)
 CITATIONS = (Citation(1, SOURCES[0].path, "Staff handbook", SOURCES[0].heading, "p. 3", 11, 1, SENTENCE),)
 
 
@@ -139,10 +140,10 @@ class ScriptedAssistant:
             if self.failed is not None:
                 yield self.failed
                 return
-            for word in [] if self.abstained else self.answer.split(" "):
+            for number, word in enumerate([] if self.abstained else self.answer.split(" ")):
                 time.sleep(self.pause)
                 yield Delta("")
-                yield Delta(word if self.answer.startswith(word) else f" {word}")
+                yield Delta(f" {word}" if number else word)
             done = self._done()
             self._store(question, conversation_id, done)
             yield done
@@ -154,7 +155,7 @@ class ScriptedAssistant:
 
     def _done(self) -> Done:
         if self.abstained:
-            return Done("", (), self.evidence, self.sources, True, 0.1, self.engine.name, "abstained")
+            return Done(NOT_SAID, (), self.evidence, self.sources, True, 0.1, self.engine.name, "abstained")
         return Done(
             self.answer, self.citations, self.evidence, self.sources, False, 0.9, self.engine.name, "stop",
             self.unsupported, {"search": 0.01, "total": 0.5},

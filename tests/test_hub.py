@@ -171,6 +171,7 @@ def test_progress_adds_up(served: LoopbackHub, tmp_path: Path, capfd: pytest.Cap
 def test_an_offline_machine_hears_so_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody listens: one line that names the hub, well within the limit, and nothing is written."""
     endpoint = f"http://127.0.0.1:{closed_port()}"
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("MODELSCOPE_ENDPOINT", endpoint)
     started = time.monotonic()
     with pytest.raises(DocentError) as caught:
@@ -191,6 +192,9 @@ def test_a_hub_that_never_answers_costs_no_more_than_the_limit(monkeypatch: pyte
         started = time.monotonic()
         assert model_hub.hub_reachable(0.2, f"http://127.0.0.1:{silent.getsockname()[1]}") is False
         assert time.monotonic() - started < 1
+    monkeypatch.setenv("ALL_PROXY", "nonsense://nowhere")
+    assert model_hub.hub_reachable(5, "http://hub.invalid") is False
+    monkeypatch.delenv("ALL_PROXY")
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
     started = time.monotonic()
     assert model_hub.hub_reachable(0.2, "http://hub.invalid") is False
@@ -216,7 +220,7 @@ def test_an_unknown_model_is_named(hub: LoopbackHub, tmp_path: Path) -> None:  #
 def test_a_list_that_points_outside_is_refused(served: LoopbackHub, tmp_path: Path) -> None:
     """A hub cannot make us write outside the model's folder."""
     served.models[NAME]["../../evil.json"] = b"{}"
-    with pytest.raises(DocentError, match="lists a file outside the model's folder"):
+    with pytest.raises(DocentError, match="outside its folder: use another hub"):
         download(NAME, tmp_path / "cache", 5)
     assert not list(tmp_path.rglob("evil.json"))
 

@@ -1,6 +1,6 @@
 """One question over HTTP: the assistant's events as JSON or as server-sent events. Knows no routes and no page.
 
-`Assistant.ask` is a plain generator that blocks. It is stepped in worker threads, one step at a time, and closed as
+`Assistant.ask` returns a plain iterator that blocks. It is stepped in worker threads, one step at a time, and closed as
 soon as the caller has gone: closing it is what frees the model. A step that is running cannot be interrupted, so the
 close waits for it; the assistant keeps its steps short.
 """
@@ -13,8 +13,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import structlog
@@ -28,7 +27,7 @@ from assistant.events import Delta, Done, Event, Evidence, Failed, Queued
 from ingest.logs import get_logger
 
 if TYPE_CHECKING:
-    from assistant.assistant import Assistant
+    from assistant.assistant import Assistant, EventStream
 
 log = get_logger(__name__)
 PING_SECONDS = 10.0
@@ -53,18 +52,16 @@ class Asking:
         """Raises Refused when the question is not admitted."""
         return Asked(*await run_sync(self._ask, question, session, limiter=self._threads), self._threads)
 
-    def _ask(self, question: str, session: str) -> tuple[Generator[Event, None, None], Event | None]:
-        # The first step is taken at once: closing a generator that never started would run none of its clean-up.
-        events = cast("Generator[Event, None, None]", self.assistant.ask(question, session))
+    def _ask(self, question: str, session: str) -> tuple[EventStream, Event | None]:
+        # The first step is taken at once: what goes wrong in it can still be an HTTP status.
+        events = self.assistant.ask(question, session)
         return events, next(events, None)
 
 
 class Asked:
     """One answer under way."""
 
-    def __init__(
-        self, events: Generator[Event, None, None], first: Event | None, threads: anyio.CapacityLimiter
-    ) -> None:
+    def __init__(self, events: EventStream, first: Event | None, threads: anyio.CapacityLimiter) -> None:
         self._events, self._first, self._threads = events, first, threads
 
     async def step(self) -> Event | None:

@@ -1,34 +1,34 @@
 """The chat page: the script Streamlit runs at each visit and each click. Knows how to show a turn, not how to answer.
 
-Drawing is top to bottom and always from the record: the turns the assistant has stored, and those of this visit that
-it has not (stopped, refused). A click on Stop makes Streamlit end the running script at its next drawing, which closes
+Drawing is top to bottom and from the record: the turns the assistant has stored, and those of this visit that it has
+not (stopped, refused). A click on Stop makes Streamlit end the running script at its next drawing, which closes
 the assistant's generator and so frees the model; the run that follows finds the turn open and shows it as stopped.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 import time
 import uuid
-from collections.abc import Generator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import streamlit as st
 import structlog
+from streamlit.delta_generator import DeltaGenerator
 
-from assistant.events import Delta, Done, Event, Evidence, Failed, Queued
+from assistant.events import Delta, Done, Evidence, Failed, Queued
 from ingest.errors import DocentError
 from ui import page_parts as parts
 from ui.runtime import get_assistant
 from ui.words import Words, words
 
 if TYPE_CHECKING:
-    from assistant.assistant import Assistant
+    from assistant.assistant import Assistant, EventStream
 
 DRAW_SECONDS = 1 / 15
-WATCH_SECONDS = 3
+WATCH_SECONDS = 1
 EXAMPLES = 4
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#1b7a63"/>'
@@ -36,7 +36,7 @@ ICON = (
 )
 
 
-@dataclass
+@dataclasses.dataclass
 class LocalTurn:
     """A turn of this visit, until the record has it. `after` counts the stored turns that come before it."""
 
@@ -55,13 +55,17 @@ def main() -> None:
     conversation = _conversation_id()
     st.html(parts.STYLE)
     _header(text)
-    usable = _banners(assistant, text)
+    with st.container():
+        usable = _banners(assistant, text)
     question = st.session_state.pop("pending", None) or _input(assistant, usable, text)
+    # A place of its own, so that the examples go as soon as a question is asked, not when its answer is complete.
+    welcome = st.empty()
     drawn = _history(assistant, conversation, text)
     if question:
         _answer(assistant, question, conversation, text)
     elif not drawn:
-        _welcome(assistant, usable, text)
+        with welcome.container():
+            _welcome(assistant, usable, text)
 
 
 def _conversation_id() -> str:
@@ -90,7 +94,7 @@ def _input(assistant: Assistant, usable: bool, text: Words) -> str:
 
 
 def _banners(assistant: Assistant, text: Words) -> bool:
-    """What a person should know before asking; False when there is nothing to ask about."""
+    """What a person should know before asking; False while there is nothing to ask about or nobody to ask."""
     engine, library = assistant.engine_state(), assistant.library.status()
     waiting = False
     if library.problem:
@@ -102,7 +106,7 @@ def _banners(assistant: Assistant, text: Words) -> bool:
         st.html(parts.note_html(text.library_empty, "banner"))
         waiting = True
     if not engine.loaded:
-        st.html(parts.note_html(text.model_loading, "banner"))
+        st.html(parts.note_html(engine.note or text.model_loading, "banner"))
         waiting = True
     elif engine.note:
         # The engine speaks English; what it most often has to say is known here in both languages.
@@ -110,7 +114,7 @@ def _banners(assistant: Assistant, text: Words) -> bool:
         st.html(parts.note_html(text.extractive if known else engine.note, "banner"))
     if waiting:
         _watch(library.documents, library.building, engine.loaded)
-    return library.passages > 0
+    return library.passages > 0 and engine.loaded
 
 
 @st.fragment(run_every=WATCH_SECONDS)
@@ -142,14 +146,16 @@ def _history(assistant: Assistant, conversation: str, text: Words) -> int:
     for place in range(len(stored) + 1):
         for number, turn in enumerate(local):
             if min(turn.after, len(stored)) == place:
-                _draw(turn.question, turn.shown, text, f"local-{number}", turn.problem)
+                with st.container():
+                    _draw(turn.question, turn.shown, text, f"local-{number}", turn.problem)
         if place < len(stored):
             past = stored[place]
             shown = parts.Shown(
                 past.answer, past.sources, past.citations, past.evidence,
                 past.abstained, past.unsupported, past.finish_reason,
             )  # fmt: skip
-            _draw(past.question, shown, text, f"stored-{place}")
+            with st.container():
+                _draw(past.question, shown, text, f"stored-{place}")
     return len(stored) + len(local)
 
 
@@ -165,67 +171,62 @@ def _settle(conversation: str, stored: int) -> list[LocalTurn]:
 
 def _draw(question: str, shown: parts.Shown, text: Words, key: str, problem: str = "") -> None:
     st.html(parts.question_html(question))
-    if problem:
-        st.html(parts.note_html(problem, "caution"))
-        return
-    if shown.abstained:
-        answer = parts.note_html(text.abstained, "banner")
-    else:
-        answer = parts.answer_html(shown.answer, {source.n for source in shown.sources}) if shown.answer else ""
-    st.html(answer + parts.cautions_html(shown, text) + parts.sources_html(shown, text))
-    if shown.answer and not shown.abstained:
+    st.html(parts.turn_html(shown, text, problem))
+    if _can_copy(shown, problem):
         with st.popover(text.copy, type="tertiary", key=f"copy-{key}"):
-            st.html(parts.note_html(text.copy_hint, "quiet"))
-            st.code(shown.answer, language=None, wrap_lines=True)
+            _copy(shown, text)
+
+
+def _can_copy(shown: parts.Shown, problem: str) -> bool:
+    return bool(shown.answer) and not shown.abstained and not problem
+
+
+def _copy(shown: parts.Shown, text: Words) -> None:
+    st.html(parts.note_html(text.copy_hint, "quiet"))
+    st.code(shown.answer, language=None, wrap_lines=True)
 
 
 def _answer(assistant: Assistant, question: str, conversation: str, text: Words) -> None:
-    """Streams the answer into the page, then draws the page anew from the record."""
-    turn = LocalTurn(
-        conversation, question, after=len(assistant.conversations.turns(conversation)),
-        shown=parts.Shown("", finish_reason="stopped"),
-    )  # fmt: skip
+    """Streams the answer into three places, then leaves the turn there as the next run will draw it."""
+    after = len(assistant.conversations.turns(conversation))
+    turn = LocalTurn(conversation, question, after, parts.Shown("", finish_reason="stopped"))
     st.session_state["local_turns"].append(turn)
-    st.html(parts.question_html(question))
-    state, answer = st.empty(), st.empty()
-    st.button(text.stop, key="stop", icon=":material/stop:")
-    sources = st.empty()
-    state.html(parts.note_html(text.searching))
+    with st.container():
+        st.html(parts.question_html(question))
+        body, control, sources = st.empty(), st.empty(), st.empty()
+    body.html(parts.note_html(text.searching))
+    control.button(text.stop, key="stop", icon=":material/stop:")
     with structlog.contextvars.bound_contextvars(request_id=uuid.uuid4().hex):
         try:
-            asked = cast("Generator[Event, None, None]", assistant.ask(question, conversation))
-            with contextlib.closing(asked) as events:
-                _follow(events, turn, text, state, answer, sources)
+            with contextlib.closing(assistant.ask(question, conversation)) as events:
+                _follow(events, turn, text, body, sources)
         except DocentError as error:
             turn.problem = _refusal(getattr(error, "status", 500), str(error), "", text)
-    st.rerun()
+    body.html(parts.turn_html(turn.shown, text, turn.problem))
+    sources.empty()
+    control.empty()
+    if _can_copy(turn.shown, turn.problem):
+        with control.popover(text.copy, type="tertiary", key=f"copy-stored-{after}"):
+            _copy(turn.shown, text)
 
 
-def _follow(
-    events: Generator[Event, None, None],
-    turn: LocalTurn,
-    text: Words,
-    state: st.delta_generator.DeltaGenerator,
-    answer: st.delta_generator.DeltaGenerator,
-    sources: st.delta_generator.DeltaGenerator,
-) -> None:
+def _follow(events: EventStream, turn: LocalTurn, text: Words, body: DeltaGenerator, sources: DeltaGenerator) -> None:
     """Draws at most 15 times a second. Every drawing is also where a click on Stop takes effect, so the state line is
     drawn for events without text too."""
-    drawn_at, line = 0.0, text.searching
+    line, drawn_at = text.searching, 0.0
     for event in events:
+        first_words = False
         match event:
             case Evidence():
-                turn.shown = parts.Shown(
-                    "", event.sources, (), event.sentences, event.abstained, finish_reason="stopped"
-                )
                 line = text.writing
+                turn.shown = dataclasses.replace(turn.shown, sources=event.sources, evidence=event.sentences)
                 sources.html(parts.sources_html(turn.shown, text, text.found) or " ")
             case Queued():
                 line = text.queued_next if event.position == 1 else text.queued.format(position=event.position)
-                line = line if event.position else text.writing
             case Delta():
                 line = text.writing
-                turn.shown = _longer(turn.shown, event.text)
+                first_words = bool(event.text) and not turn.shown.answer
+                turn.shown = dataclasses.replace(turn.shown, answer=turn.shown.answer + event.text)
             case Done():
                 turn.shown = parts.Shown(
                     event.answer, event.sources, event.citations, event.evidence,
@@ -233,17 +234,10 @@ def _follow(
                 )  # fmt: skip
             case Failed():
                 turn.problem = _refusal(event.status, event.message, event.request_id, text)
-        if time.monotonic() - drawn_at >= DRAW_SECONDS:
+        if first_words or time.monotonic() - drawn_at >= DRAW_SECONDS:
             drawn_at = time.monotonic()
-            state.html(parts.note_html(line))
-            if turn.shown.answer:
-                answer.html(parts.answer_html(turn.shown.answer, {source.n for source in turn.shown.sources}))
-
-
-def _longer(shown: parts.Shown, more: str) -> parts.Shown:
-    return parts.Shown(
-        shown.answer + more, shown.sources, (), shown.evidence, shown.abstained, finish_reason=shown.finish_reason
-    )
+            written = parts.answer_html(turn.shown.answer, turn.shown.numbers) if turn.shown.answer else ""
+            body.html(parts.note_html(line) + written)
 
 
 def _refusal(status: int, message: str, request_id: str, text: Words) -> str:

@@ -68,7 +68,7 @@ STYLE = """<style>
 .docent-place { opacity: 0.65; }
 .docent-passage { padding: 0.3rem 0.9rem 0.7rem; font-size: 0.9rem; max-height: 22rem; overflow-y: auto;
   border-top: 1px solid color-mix(in srgb, currentColor 10%, transparent); }
-.docent-passage p, .docent-passage li { font-size: inherit; }
+.docent-passage .docent-text :is(p, li, ul, ol, h1, h2, h3, h4, h5, h6) { font-size: 0.9rem; }
 .docent-passage .docent-text { line-height: 1.55; padding-top: 0.4rem; }
 .docent-passage a, .docent-passage a:visited { color: var(--docent-accent); font-weight: 600; text-decoration: none; }
 .docent-passage a:hover { text-decoration: underline; }
@@ -79,7 +79,7 @@ STYLE = """<style>
   background: color-mix(in srgb, #d08700 10%, transparent); border-radius: 0 0.4rem 0.4rem 0; overflow-wrap: anywhere; }
 .docent-banner { font-size: 0.875rem; padding: 0.55rem 0.9rem; border-radius: 0.6rem; overflow-wrap: anywhere;
   background: color-mix(in srgb, currentColor 6%, transparent); }
-.docent-state { font-size: 0.9rem; opacity: 0.7; }
+.docent-state { font-size: 0.9rem; opacity: 0.7; margin: 0 0 0.5rem; }
 </style>"""
 
 
@@ -94,6 +94,10 @@ class Shown:
     abstained: bool = False
     unsupported: Sequence[str] = ()
     finish_reason: str = "stop"
+
+    @property
+    def numbers(self) -> set[int]:
+        return {source.n for source in self.sources}
 
 
 def question_html(question: str) -> str:
@@ -114,6 +118,17 @@ def welcome_html(words: Words) -> str:
 def answer_html(text: str, numbers: Collection[int] = ()) -> str:
     """The answer's Markdown; `[n]` stands out where `n` is one of the sources' numbers."""
     return f'<div class="docent-text docent-answer">{_render(text, numbers)}</div>'
+
+
+def turn_html(shown: Shown, words: Words, problem: str = "") -> str:
+    """A finished turn below its question: the answer, what to know about it, and its sources."""
+    if problem:
+        return note_html(problem, "caution")
+    if shown.abstained:
+        answer = note_html(shown.answer or words.abstained, "banner")
+    else:
+        answer = answer_html(shown.answer, shown.numbers) if shown.answer else ""
+    return answer + cautions_html(shown, words) + sources_html(shown, words)
 
 
 def cautions_html(shown: Shown, words: Words) -> str:
@@ -144,7 +159,9 @@ def sources_html(shown: Shown, words: Words, label: str | None = None) -> str:
 
 
 def _card(source: Source, shown: Shown, words: Words) -> str:
-    place = " · ".join(part for part in (source.page, source.heading) if part)
+    # Most documents open with their title as a heading; saying it twice helps nobody.
+    heading = "" if source.heading == source.title else source.heading.removeprefix(f"{source.title} › ")
+    place = " · ".join(part for part in (source.page, heading) if part)
     quotes = [citation.quote for citation in shown.citations if citation.n == source.n]
     quotes = quotes or [sentence.text for sentence in shown.evidence if sentence.n == source.n]
     trail = f' <span class="docent-place">— {escape(place)}</span>' if place else ""

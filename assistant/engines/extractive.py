@@ -103,7 +103,7 @@ def answer_lines(question: str, sentences: Sequence[EvidenceSentence]) -> list[s
     language = "zh" if is_chinese(question) else "en"
     if not sentences:
         return [NOTHING[language]]
-    quotes = [f"{_quoted(sentence.text, language)} [{sentence.n}]" for sentence in sentences]
+    quotes = [f"{_quoted(sentence.shown, language)} [{sentence.n}]" for sentence in sentences]
     return [LEAD_IN[language], *quotes]
 
 

@@ -91,7 +91,7 @@ class TransformersLLM(CustomLLM):
         except DocentError:
             raise
         except Exception as error:
-            log.info("model_not_loaded", folder=str(folder), error=repr(error), exc_info=True)
+            log.info("model_not_loaded", folder=str(folder), error=repr(error))
             raise DocentError(
                 f"model folder {folder} cannot be loaded ({type(error).__name__}): run `docent models pull` again, or "
                 "set `model` to a whole checkpoint."

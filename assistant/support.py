@@ -1,0 +1,113 @@
+"""Checks an answer against its sources, sentence by sentence, and numbers the sentences they bear out.
+
+A model of half a billion parameters cannot be trusted to cite (it writes numbers that mean nothing), so whatever
+markers it writes are taken out and ours put in. Knows nothing of models: text goes in, text with markers comes out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from assistant.events import Citation, EvidenceSentence, Source
+from ingest.language import sentence_spans, terms
+from ingest.split import context_line
+
+# Share of a sentence's weighted words that must stand in the passage. Wording differs, so not all of them; a sentence
+# about something else shares a third at most with a passage on the same topic.
+SUPPORTED = 0.6
+_MARKER = re.compile(r"\s?[\[［【]\s*\d{1,2}(?:\s*[,，]\s*\d{1,2})*\s*[\]］】]")
+# What may become a marker once more text has come.
+_OPEN_MARKER = re.compile(r"\s*(?:[\[［【][\d\s,，]*)?$")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+class CheckedText:
+    """An answer as it streams: `more` gives the text to show for each delta, markers included."""
+
+    def __init__(self, sources: Sequence[Source], weights: Mapping[str, float] | None = None) -> None:
+        self.citations: list[Citation] = []
+        self.unsupported: list[str] = []
+        self.text = ""
+        self._sources = sources
+        self._weights = weights or {}
+        self._passages = [
+            (source, set(terms(f"{context_line(source.title, source.heading)}\n{source.text}"))) for source in sources
+        ]
+        self._raw = ""
+        self._shown = 0
+        self._checked = 0
+
+    def more(self, delta: str, last: bool = False) -> str:
+        """Text to show now. With `last`, everything that was held back."""
+        self._raw = _MARKER.sub("", self._raw + delta)
+        spans = list(sentence_spans(self._raw))
+        # A sentence is over when the next one has begun.
+        ended = spans if last else spans[:-1]
+        out = ""
+        for start, end in ended:
+            if start < self._checked:
+                continue
+            self._checked = end
+            out += self._raw[self._shown : end]
+            self._shown = max(self._shown, end)
+            out += self._marker(self._raw[start:end])
+        # White space and half a marker wait: a marker belongs before the space, and half of one is not text.
+        held = _OPEN_MARKER.search(self._raw)
+        until = len(self._raw) if last or held is None else held.start()
+        if until > self._shown:
+            out += self._raw[self._shown : until]
+            self._shown = until
+        if last:
+            out = out.rstrip()
+        self.text += out
+        return out
+
+    def _marker(self, sentence: str) -> str:
+        wanted = terms(sentence)
+        if not wanted:
+            return ""
+        best, share = self._best_source(sentence, wanted)
+        if best is None or share < SUPPORTED:
+            self.unsupported.append(sentence)
+            return ""
+        citation = cite(best, self._quote(best, wanted))
+        if citation not in self.citations:
+            self.citations.append(citation)
+        return f" [{best.n}]"
+
+    def _best_source(self, sentence: str, wanted: Sequence[str]) -> tuple[Source | None, float]:
+        numbers = set(_NUMBER.findall(sentence))
+        best, best_share = None, 0.0
+        for source, found in self._passages:
+            # A number the passage does not have is the worst thing to get wrong.
+            if not numbers <= set(_NUMBER.findall(f"{source.title} {source.heading} {source.text}")):
+                continue
+            share = self._share(wanted, found)
+            if share > best_share:
+                best, best_share = source, share
+        return best, best_share
+
+    def _quote(self, source: Source, wanted: Sequence[str]) -> str:
+        """The passage's own sentence that is nearest to the answer's."""
+        spans = [source.text[start:end] for start, end in sentence_spans(source.text)]
+        return max(spans, key=lambda text: self._share(wanted, set(terms(text))), default=source.text)
+
+    def _share(self, wanted: Sequence[str], found: set[str]) -> float:
+        weights = {term: self._weights.get(term, 1.0) for term in wanted}
+        total = sum(weights.values())
+        return sum(weight for term, weight in weights.items() if term in found) / total if total else 0.0
+
+
+def cite(source: Source, quote: str) -> Citation:
+    return Citation(
+        n=source.n, path=source.path, title=source.title, heading=source.heading, page=source.page,
+        passage_id=source.passage_id, document_id=source.document_id, quote=quote,
+    )  # fmt: skip
+
+
+def cite_evidence(sentences: Sequence[EvidenceSentence], sources: Sequence[Source]) -> Iterator[Citation]:
+    """The citations of an answer that is nothing but quotations."""
+    by_number = {source.n: source for source in sources}
+    for sentence in sentences:
+        yield cite(by_number[sentence.n], sentence.text)

@@ -1,0 +1,125 @@
+"""What commands share: settings as options, one-line errors, progress. Knows nothing of what a command does."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
+
+from ingest.errors import DocentError
+from ingest.logs import configure_logs
+from ingest.settings import Settings, load_settings
+from ingest.sync import Progress, ProgressCallback
+
+# Without a terminal a line this often is enough to see that a run is alive.
+PLAIN_LINE_SECONDS = 5.0
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def settings_options(*names: str) -> Callable[[_Command], _Command]:
+    """Options named after settings (`--home`, `--embedder` …) that win over environment and file.
+
+    The command gets them as keyword arguments; `settings_from` turns them into Settings.
+    """
+
+    def add(command: _Command) -> _Command:
+        for name in reversed(names):
+            description = Settings.model_fields[name].description
+            option = click.option(f"--{name.replace('_', '-')}", name, default=None, metavar="VALUE", help=description)
+            command = option(command)
+        return command
+
+    return add
+
+
+def settings_from(flags: dict[str, Any]) -> Settings:
+    """Settings with the given flags on top. Raises SettingsError."""
+    return load_settings(**flags)
+
+
+def run(command: click.Command, arguments: list[str] | None = None, name: str | None = None) -> int:
+    """Run a command line and return its exit code: one line for a person, never a traceback.
+
+    0: all went well; 1: it ran and some of it failed; 2: the command or its settings are wrong.
+    """
+    # Until a command sets up its own: what people read on a terminal is the command's output alone.
+    configure_logs("error", console=False)
+    try:
+        code = command.main(arguments, prog_name=name, standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped. What was finished is kept.", err=True)
+        return 1
+    except DocentError as error:
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has seen enough; nothing more can be printed, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+@contextmanager
+def progress_shown(doing: str, quiet: bool = False) -> Iterator[ProgressCallback]:
+    """A callback for `ingest`: a bar with counts, rate and time left on a terminal, now and then a line elsewhere.
+
+    Goes to standard error, so that standard output is only the result.
+    """
+    if quiet:
+        yield lambda _progress: None
+    elif sys.stderr.isatty():
+        with _bar() as bar:
+            task = bar.add_task(doing, total=None, rate="", file="")
+
+            def show(progress: Progress) -> None:
+                elapsed = bar.tasks[0].elapsed or 0.0
+                rate = f"{progress.passages / elapsed:.0f} passages/s" if elapsed > 0.5 else ""
+                name = os.path.basename(progress.path)  # noqa: PTH119 - a name to show, not a path to use
+                bar.update(task, completed=progress.done, total=progress.total, rate=rate, file=name[:40])
+
+            yield show
+    else:
+        yield _plain_lines(doing)
+
+
+def _bar() -> ProgressBar:
+    return ProgressBar(
+        TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"), TextColumn("left"), TimeRemainingColumn(),
+        TextColumn("{task.fields[file]}", style="dim"), console=Console(stderr=True), transient=True,
+    )  # fmt: skip
+
+
+def _plain_lines(doing: str) -> ProgressCallback:
+    started = said = time.monotonic()
+
+    def say(progress: Progress) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said < PLAIN_LINE_SECONDS:
+            return
+        said = now
+        left = (now - started) / max(1, progress.done) * (progress.total - progress.done)
+        rate = progress.passages / (now - started)
+        click.echo(
+            f"{doing}: {progress.done} of {progress.total} files, {rate:.0f} passages/s, about {left:.0f} s left",
+            err=True,
+        )
+
+    return say

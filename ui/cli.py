@@ -1,0 +1,336 @@
+"""The `docent` command. Knows how results are told in a terminal, not how they come about."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ingest.command import ingest_command, show
+from ingest.errors import DocentError
+from ingest.logs import configure_logs
+from ingest.terminal import print_json, progress_shown, run, settings_from, settings_options
+
+if TYPE_CHECKING:
+    from assistant.events import Done
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="print the outcome as JSON")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="docent", message="docent %(version)s")
+def docent() -> None:
+    """Answers from your company's own documents, with sources, on this machine.
+
+    Every setting can also be given in `docent.toml` or as an environment variable (`DOCENT_HOME`, …); flags win.
+    """
+
+
+docent.add_command(ingest_command)
+
+
+@docent.command()
+@click.argument("text")
+@click.option("-k", "count", type=click.IntRange(1, 100), default=5, show_default=True, help="how many passages")
+@as_json_option
+@settings_options("home")
+def search(text: str, count: int, as_json: bool, **flags: Any) -> int:
+    """Find the passages nearest to TEXT, best first, without asking a model."""
+    from ingest.library import Library
+
+    library = Library(settings_from(flags).home)
+    try:
+        hits = library.search(_question(text), count)
+    finally:
+        library.close()
+    if as_json:
+        print_json([asdict(hit) for hit in hits])
+        return 0
+    for hit in hits:
+        place = " · ".join(part for part in (hit.path, hit.page, hit.heading) if part)
+        older = f" (older than {hit.newer})" if hit.newer else ""
+        click.echo(f"{hit.rank}. {place}  [{hit.score:.3f}]{older}")
+        click.echo(f"   {' '.join(hit.text.split())[:300]}")
+    if not hits:
+        click.echo("Nothing in the library shares a word or a meaning with that.")
+    return 0
+
+
+@docent.command()
+@click.argument("text")
+@as_json_option
+@settings_options("home", "engine", "model", "temperature")
+def ask(text: str, as_json: bool, **flags: Any) -> int:
+    """Answer TEXT from the documents, with sources. Streams; exit code 1 when no answer came."""
+    from assistant.assistant import Assistant
+    from assistant.events import Delta, Done, Failed
+
+    settings = settings_from(flags)
+    assistant = Assistant(settings)
+    try:
+        # A wrong question or an empty library should be said before the model takes seconds to load.
+        assistant.admit(text)
+        engine = assistant.load()
+        if engine.note and not as_json:
+            click.echo(f"({engine.note})\n", err=True)
+        for event in assistant.ask(text):
+            match event:
+                case Delta() if not as_json:
+                    click.echo(event.text, nl=False)
+                case Failed():
+                    raise DocentError(event.message)
+                case Done():
+                    print_json(answer_json(event)) if as_json else _show_sources(event)
+    finally:
+        assistant.close()
+    return 0
+
+
+def answer_json(done: Done) -> dict[str, Any]:
+    """What programs rely on: see the README, "For programs"."""
+    return {
+        "answer": done.answer,
+        "citations": [asdict(citation) for citation in done.citations],
+        "evidence": [asdict(sentence) for sentence in done.evidence],
+        "abstained": done.abstained,
+        "confidence": done.confidence,
+        "engine": done.engine,
+        "finish_reason": done.finish_reason,
+        "unsupported": list(done.unsupported),
+        "timings": done.timings,
+    }
+
+
+def _show_sources(done: Done) -> None:
+    if done.abstained:
+        click.echo(done.answer, nl=False)
+    click.echo("\n")
+    cited = {citation.n for citation in done.citations}
+    for source in done.sources:
+        if source.n in cited or done.abstained:
+            place = " · ".join(part for part in (source.path, source.page, source.heading) if part)
+            click.echo(f"[{source.n}] {place}")
+    if done.unsupported:
+        click.echo("Careful: part of this answer was not found in the sources.")
+
+
+@docent.command()
+@settings_options("home", "host", "port", "engine", "model", "log_level")
+def serve(**flags: Any) -> int:
+    """Serve page and API in one process, by default on http://127.0.0.1:8501."""
+    from assistant.assistant import Assistant
+    from ui.server import serve as serve_assistant
+
+    settings = settings_from(flags)
+    configure_logs(settings.log_level, settings.home / "logs")
+    assistant = Assistant(settings)
+    try:
+        assistant.library.follow()
+        assistant.load_in_background(announce=lambda note: click.echo(note, err=True))
+        serve_assistant(assistant, settings.host, settings.port)
+    finally:
+        assistant.close()
+    return 0
+
+
+@docent.command("list")
+@as_json_option
+@settings_options("home")
+def list_documents(as_json: bool, **flags: Any) -> int:
+    """List the documents of the library."""
+    from ingest.catalog import Catalog
+    from ingest.library import CATALOG_FILE
+
+    documents = Catalog(settings_from(flags).home / CATALOG_FILE).documents()
+    if as_json:
+        print_json([asdict(document) for document in documents])
+        return 0
+    for document in documents:
+        click.echo(
+            f"{document.id:>6}  {document.name}  ({document.title}; {document.format}, {document.pages} pages, "
+            f"{document.passages} passages, {document.ingested_at[:10]})"
+        )
+    click.echo(f"{len(documents)} documents.")
+    return 0
+
+
+@docent.command()
+@click.argument("names", nargs=-1, required=True)
+@as_json_option
+@settings_options("home", "log_level")
+def remove(names: tuple[str, ...], as_json: bool, **flags: Any) -> int:
+    """Take documents out of the library by number, name, path or folder; the files themselves stay.
+
+    A document whose folder is ingested again comes back.
+    """
+    from ingest.sync import remove as remove_documents
+
+    settings = settings_from(flags)
+    removed, failed = remove_documents(names, settings)
+    if as_json:
+        print_json({"removed": [document.name for document in removed], "failed": [asdict(one) for one in failed]})
+    else:
+        for document in removed:
+            click.echo(f"Removed {document.name}.")
+        for failure in failed:
+            click.echo(f"Not removed: {failure.path}: {failure.reason}.", err=True)
+    return 1 if failed else 0
+
+
+@docent.command()
+@as_json_option
+@settings_options("home", "embedder", "log_level")
+def rebuild(as_json: bool, **flags: Any) -> int:
+    """Split and embed every document anew, with the embedder of the settings; searches go on meanwhile."""
+    from ingest.sync import rebuild as rebuild_library
+
+    settings = settings_from(flags)
+    configure_logs(settings.log_level, settings.home / "logs", console=False)
+    with progress_shown("Rebuilding", quiet=as_json) as progress:
+        report = rebuild_library(settings, progress)
+    return show(report, as_json)
+
+
+@docent.command()
+@as_json_option
+@settings_options("home")
+def status(as_json: bool, **flags: Any) -> int:
+    """Say what the library holds and whether it can be used."""
+    from ingest.library import Library
+
+    settings = settings_from(flags)
+    library = Library(settings.home)
+    try:
+        state = library.status()
+    finally:
+        library.close()
+    if as_json:
+        print_json({"home": str(settings.home), **asdict(state)})
+    else:
+        building = " An ingest is running." if state.building else ""
+        click.echo(
+            f"{settings.home}: {state.documents} documents, {state.passages} passages, "
+            f"embedder {state.embedder or 'none yet'}.{building}"
+        )
+        if state.problem:
+            click.echo(f"Problem: {state.problem}", err=True)
+    return 1 if state.problem else 0
+
+
+@docent.command()
+@as_json_option
+@settings_options("home")
+def check(as_json: bool, **flags: Any) -> int:
+    """Compare catalog and indexes with one another; exit code 1 when they disagree."""
+    from ingest.check import check as check_library
+
+    problems = check_library(settings_from(flags).home)
+    if as_json:
+        print_json({"problems": problems})
+    else:
+        for problem in problems:
+            click.echo(problem, err=True)
+        click.echo("The library is whole." if not problems else f"{len(problems)} problems.")
+    return 1 if problems else 0
+
+
+@docent.command()
+@as_json_option
+@settings_options("home", "engine", "model", "embedder")
+def doctor(as_json: bool, **flags: Any) -> int:
+    """Look at machine, disk, library, models and hub, and say what to do about each."""
+    from ui.doctor import examine
+
+    findings = examine(settings_from(flags))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{'ok     ' if finding.ok else 'PROBLEM'}  {finding.name}: {finding.text}")
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+@docent.group()
+def models() -> None:
+    """Download models and list those that are here."""
+
+
+@models.command("list")
+@as_json_option
+@settings_options("model", "embedder", "models_cache")
+def models_list(as_json: bool, **flags: Any) -> int:
+    """List the models in use and those that were downloaded."""
+    from assistant.models import list_models
+
+    states = list_models(settings_from(flags))
+    if as_json:
+        print_json([{**asdict(state), "path": str(state.path or "")} for state in states])
+    else:
+        for state in states:
+            click.echo(f"{state.name}  ({state.role}, {state.size / 1e6:.0f} MB, {state.state})")
+    return 0
+
+
+@models.command("pull")
+@click.argument("names", nargs=-1)
+@as_json_option
+@settings_options("model", "embedder", "models_cache", "hub_connect_seconds")
+def models_pull(names: tuple[str, ...], as_json: bool, **flags: Any) -> int:
+    """Download NAMES (default: the models of the settings) from ModelScope and check every byte.
+
+    What is already here is not fetched again; an interrupted download goes on where it stopped.
+    """
+    from assistant.models import pull
+    from ui.downloads import download_shown
+
+    settings = settings_from(flags)
+    with download_shown(quiet=as_json) as progress:
+        folders = pull(settings, names, progress)
+    if as_json:
+        print_json([str(folder) for folder in folders])
+    for folder in folders if not as_json else ():
+        click.echo(f"Here and whole: {folder}")
+    return 0
+
+
+@docent.command("eval")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--limit", type=click.IntRange(min=1), default=None, help="only the first N questions")
+@as_json_option
+@settings_options("embedder")
+def evaluate(folder: Path, limit: int | None, as_json: bool, **flags: Any) -> int:
+    """Measure retrieval, evidence and refusing on FOLDER, a set in BEIR layout (`data/eval` is one).
+
+    The set gets a library of its own, which is thrown away.
+    """
+    from assistant.evaluate import evaluate as evaluate_folder
+
+    configure_logs("error", console=True)
+    settings = settings_from(flags)
+    with click.progressbar(length=1, label=folder.name, file=sys.stderr, hidden=as_json) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        result = evaluate_folder(folder, settings, limit, progress)
+    if as_json:
+        print_json(result)
+    else:
+        for name, value in result.items():
+            click.echo(f"{name:>18}  {value}")
+    return 0
+
+
+def _question(text: str) -> str:
+    if not text.strip():
+        raise click.UsageError("TEXT is empty: say what to look for.")
+    return text.strip()
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(docent, name="docent"))

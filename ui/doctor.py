@@ -1,0 +1,105 @@
+"""`docent doctor`: one finding each for machine, disk, library, models and hub. Knows what to advise, mends nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from assistant.models import list_models, locate
+from ingest.check import check
+from ingest.errors import DocentError
+from ingest.hub import hub_endpoint, hub_reachable
+from ingest.library import CATALOG_FILE
+from ingest.settings import Settings
+
+# A library of 100,000 passages with its indexes takes about half of this; Qwen's weights take 1.2 GB.
+DISK_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at; `text` says what was found and, when it is not well, what to do."""
+
+    name: str
+    ok: bool
+    text: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Everything worth knowing when an answer is slow, wrong or missing."""
+    return [
+        _machine(), _disk(settings.home), _library(settings.home), _engine(settings), *_models(settings),
+        _hub(settings),
+    ]  # fmt: skip
+
+
+def _machine() -> Finding:
+    flags = _cpu_flags()
+    fast = [name for name in ("avx2", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8") if name in flags]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return Finding(
+        "machine",
+        True,
+        f"{os.cpu_count()} cores ({', '.join(fast) or platform.machine()}), {memory:.0f} GB of memory, "
+        f"Python {platform.python_version()}",
+    )
+
+
+def _disk(home: Path) -> Finding:
+    place = next(folder for folder in (home.absolute(), *home.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    if not os.access(place, os.W_OK):
+        return Finding("disk", False, f"{place} cannot be written: set DOCENT_HOME to a folder that can")
+    advice = "" if free >= DISK_BYTES else ": free some space before ingesting or downloading a model"
+    return Finding("disk", not advice, f"{free / 1e9:.1f} GB free at {place}{advice}")
+
+
+def _library(home: Path) -> Finding:
+    if not (home / CATALOG_FILE).is_file():
+        return Finding("library", False, f"there is none in {home}: run `docent ingest FOLDER`")
+    try:
+        problems = check(home)
+    except DocentError as error:
+        return Finding("library", False, str(error))
+    return Finding("library", not problems, " ".join(problems) or f"the one in {home} is whole")
+
+
+def _engine(settings: Settings) -> Finding:
+    if settings.engine == "extractive":
+        return Finding("engine", True, "answers are quoted from the documents, as the settings say")
+    try:
+        folder = locate(settings)
+    except DocentError as error:
+        return Finding("engine", False, str(error))
+    if folder is None:
+        return Finding(
+            "engine",
+            settings.engine == "auto",
+            f"{settings.model} is not on this machine, so answers are quoted from the documents: "
+            "run `docent models pull` to get it",
+        )
+    return Finding("engine", True, f"transformers with {settings.model} from {folder}")
+
+
+def _models(settings: Settings) -> list[Finding]:
+    return [
+        Finding(f"{state.role} model", not state.state.startswith("broken"), f"{state.name}: {state.state}")
+        for state in list_models(settings)
+    ]
+
+
+def _hub(settings: Settings) -> Finding:
+    if hub_reachable(settings.hub_connect_seconds):
+        return Finding("hub", True, f"{hub_endpoint()} answers")
+    return Finding("hub", True, f"{hub_endpoint()} is not reached; only `docent models pull` needs it")
+
+
+def _cpu_flags() -> set[str]:
+    path = Path("/proc/cpuinfo")
+    if not path.is_file():
+        return set()
+    lines = [line for line in path.read_text().splitlines() if line.startswith("flags")]
+    return set(lines[0].split()) if lines else set()

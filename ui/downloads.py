@@ -1,0 +1,57 @@
+"""A download shown in the terminal: bytes, rate and time left. Knows nothing of hubs or models."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from ingest.terminal import PLAIN_LINE_SECONDS
+
+if TYPE_CHECKING:
+    from ingest.hub import DownloadProgress
+
+
+@contextmanager
+def download_shown(quiet: bool) -> Iterator[Callable[[DownloadProgress], None]]:
+    """A callback for `pull`; it may be called from several threads at once."""
+    if quiet:
+        yield lambda _progress: None
+    elif sys.stderr.isatty():
+        columns = (
+            TextColumn("{task.description}"), BarColumn(bar_width=24), DownloadColumn(), TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )  # fmt: skip
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            tasks: dict[str, object] = {}
+
+            def show(progress: DownloadProgress) -> None:
+                if progress.name not in tasks:
+                    tasks[progress.name] = bar.add_task(progress.name, total=progress.total)
+                bar.update(tasks[progress.name], completed=progress.done)  # type: ignore[arg-type]
+
+            yield show
+    else:
+        yield _plain_lines()
+
+
+def _plain_lines() -> Callable[[DownloadProgress], None]:
+    lock = threading.Lock()
+    said: dict[str, float] = {}
+
+    def say(progress: DownloadProgress) -> None:
+        with lock:
+            now = time.monotonic()
+            if now - said.get(progress.name, 0.0) < PLAIN_LINE_SECONDS:
+                return
+            said[progress.name] = now
+        click.echo(f"{progress.name}: {progress.done / 1e6:.0f} of {progress.total / 1e6:.0f} MB", err=True)
+
+    return say
