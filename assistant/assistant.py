@@ -9,23 +9,23 @@ import itertools
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
 from assistant.admission import Admission, Place, Refused
 from assistant.confidence import THRESHOLD, confidence
 from assistant.conversations import Conversations
-from assistant.engines import Engine, choose_engine
+from assistant.draft import Draft
+from assistant.engines import EXTRACTIVE, Engine, choose_engine
 from assistant.engines.extractive import attach_evidence
-from assistant.events import Delta, Done, Event, Evidence, EvidenceSentence, Failed, Source
+from assistant.events import Delta, Done, Event, Evidence, Failed, Source
 from assistant.evidence import pick_evidence
 from assistant.examples import example_questions
-from assistant.prompt import PastTurn, Prompt, build_prompt
-from assistant.support import CheckedText, cite_evidence
+from assistant.prompt import PastTurn, build_prompt
+from assistant.support import CheckedText
 from ingest.errors import DocentError
 from ingest.language import is_chinese, terms
 from ingest.library import Library
@@ -148,31 +148,34 @@ class Assistant:
         self, engine: Engine, place: Place, question: str, conversation_id: str | None, request_id: str
     ) -> Iterator[Event]:
         """Every step of a question, in order. After the first event an error can only be an event."""
-        clock = _Clock()
+        draft = Draft(engine.name)
         try:
             log.debug("question.asked", request_id=request_id, question=question)
-            found = self.find(question)
-            clock.mark("search")
-            yield found
-            if found.abstained:
-                done = self._abstained(question, found, engine, clock)
-                prompt = None
-                model_answer = done.answer
+            draft.found = self.find(question)
+            draft.mark("search")
+            yield draft.found
+            if draft.found.abstained:
+                draft.user_content = question
+                draft.written = NOT_SAID["zh" if is_chinese(question) else "en"]
+                done = draft.done("abstained")
             else:
                 yield from place.wait()
-                clock.mark("queue")
-                prompt = self._prompt(engine, question, found, conversation_id)
-                checked = _checked(engine, self.library, found)
-                finish_reason, model_answer = yield from self._stream(engine, prompt, found, checked, clock)
-                done = _done(engine, found, checked, finish_reason, clock)
-            if conversation_id:
-                content = prompt.user_content if prompt else question
-                self.conversations.add(conversation_id, question, done, content, model_answer)
+                draft.mark("queue")
+                finish_reason = yield from self._generate(engine, question, draft, conversation_id)
+                done = draft.done(finish_reason)
+            self._keep(conversation_id, question, draft, done)
             log.info(
                 "question.answered", request_id=request_id, engine=engine.name, finish_reason=done.finish_reason,
                 abstained=done.abstained, confidence=done.confidence, citations=len(done.citations), **done.timings,
             )  # fmt: skip
             yield done
+        except GeneratorExit:
+            # The caller stopped: what was written so far is still part of the conversation.
+            log.info("question.stopped", request_id=request_id)
+            if draft.found is not None and draft.written and not draft.found.abstained:
+                draft.finish()
+                self._keep(conversation_id, question, draft, draft.done("stopped"))
+            raise
         except Refused as error:
             log.info("question.refused", request_id=request_id, status=error.status)
             yield Failed(str(error), error.status, request_id)
@@ -180,6 +183,7 @@ class Assistant:
             log.error("question.failed", request_id=request_id, exc_info=True)
             yield Failed(str(error), 503, request_id)
         except Exception:
+            # Whatever broke, the stream must end with an event, and the log must say why.
             log.error("question.failed", request_id=request_id, exc_info=True)
             yield Failed(
                 f"Something went wrong inside Docent; the log has the details under {request_id}: ask again.",
@@ -189,43 +193,37 @@ class Assistant:
         finally:
             place.leave()
 
-    def _prompt(self, engine: Engine, question: str, found: Evidence, conversation_id: str | None) -> Prompt:
+    def _generate(
+        self, engine: Engine, question: str, draft: Draft, conversation_id: str | None
+    ) -> Generator[Event, None, str]:
+        """Yields deltas; returns why the model ended."""
+        assert draft.found is not None
         turns = self.conversations.turns(conversation_id) if conversation_id else []
         history = [PastTurn(turn.user_content, turn.model_answer) for turn in turns]
-        return build_prompt(question, found.sources, history, engine.count_tokens, self.settings.prompt_tokens)
-
-    def _stream(
-        self, engine: Engine, prompt: Prompt, found: Evidence, checked: CheckedText | None, clock: _Clock
-    ) -> Any:
-        """Yields deltas; returns (finish reason, what the model itself wrote)."""
+        prompt = build_prompt(question, draft.found.sources, history, engine.count_tokens, self.settings.prompt_tokens)
+        draft.user_content = prompt.user_content
         messages = list(prompt.messages)
-        if checked is None:
-            messages = attach_evidence(messages, found.sentences)
-        finish_reason, written = "stop", ""
+        if engine.name == EXTRACTIVE:
+            messages = attach_evidence(messages, draft.found.sentences)
+        else:
+            words = [term for source in draft.found.sources for term in terms(source.text)]
+            draft.checked = CheckedText(draft.found.sources, self.library.index.inverse_frequencies(words))
+        finish_reason = "stop"
         deadline = time.monotonic() + self.settings.answer_seconds
         with closing(engine.llm.stream_chat(messages)) as responses:
             for response in responses:
-                delta = response.delta or ""
-                if delta and not written:
-                    clock.mark("first_token")
-                written += delta
-                yield Delta(checked.more(delta) if checked is not None else delta)
+                yield Delta(draft.add(response.delta or ""))
                 finish_reason = str(response.additional_kwargs.get("finish_reason", finish_reason))
                 if time.monotonic() > deadline:
                     finish_reason = "timeout"
                     break
-        if checked is not None and (rest := checked.more("", last=True)):
+        if rest := draft.finish():
             yield Delta(rest)
-        clock.answer = checked.text if checked is not None else written
-        clock.mark("generation")
-        return finish_reason, written
+        return finish_reason
 
-    def _abstained(self, question: str, found: Evidence, engine: Engine, clock: _Clock) -> Done:
-        return Done(
-            answer=NOT_SAID["zh" if is_chinese(question) else "en"], citations=(), evidence=found.sentences,
-            sources=found.sources[:3], abstained=True, confidence=found.confidence, engine=engine.name,
-            finish_reason="abstained", timings=clock.timings(),
-        )  # fmt: skip
+    def _keep(self, conversation_id: str | None, question: str, draft: Draft, done: Done) -> None:
+        if conversation_id:
+            self.conversations.add(conversation_id, question, done, draft.user_content, draft.written)
 
 
 class EventStream(Iterator[Event]):
@@ -247,23 +245,6 @@ class EventStream(Iterator[Event]):
         self._place.leave()
 
 
-class _Clock:
-    """Seconds by step, and the answer as shown."""
-
-    def __init__(self) -> None:
-        self._start = self._last = time.monotonic()
-        self._seconds: dict[str, float] = {}
-        self.answer = ""
-
-    def mark(self, step: str) -> None:
-        now = time.monotonic()
-        self._seconds[step] = round(now - self._last, 4)
-        self._last = now
-
-    def timings(self) -> dict[str, float]:
-        return {**self._seconds, "total": round(time.monotonic() - self._start, 4)}
-
-
 def _source(number: int, hit: Hit) -> Source:
     return Source(
         n=number, passage_id=hit.passage_id, document_id=hit.document_id, path=hit.path, title=hit.title,
@@ -276,22 +257,3 @@ def _without_superseded(hits: list[Hit]) -> list[Hit]:
     found = {hit.path for hit in hits}
     best = hits[0].document_id if hits else None
     return [hit for hit in hits if hit.document_id == best or not hit.newer or hit.newer not in found]
-
-
-def _checked(engine: Engine, library: Library, found: Evidence) -> CheckedText | None:
-    """What checks the model's sentences; None for the engine that only quotes."""
-    if engine.name == "extractive":
-        return None
-    words = [term for source in found.sources for term in terms(source.text)]
-    return CheckedText(found.sources, library.index.inverse_frequencies(words))
-
-
-def _done(engine: Engine, found: Evidence, checked: CheckedText | None, finish_reason: str, clock: _Clock) -> Done:
-    quoted: tuple[EvidenceSentence, ...] = found.sentences
-    return Done(
-        answer=clock.answer,
-        citations=tuple(checked.citations) if checked is not None else tuple(cite_evidence(quoted, found.sources)),
-        evidence=found.sentences, sources=found.sources, abstained=False, confidence=found.confidence,
-        engine=engine.name, finish_reason=finish_reason,
-        unsupported=tuple(checked.unsupported) if checked is not None else (), timings=clock.timings(),
-    )  # fmt: skip

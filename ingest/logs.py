@@ -48,18 +48,15 @@ def configure_logs(level: str, folder: Path | None = None, console: bool = True)
     handlers: list[logging.Handler] = []
     if console:
         stream = logging.StreamHandler(sys.stderr)
-        stream.setFormatter(_formatter(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()), shared))
+        stream.setFormatter(_formatter(shared, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())))
         handlers.append(stream)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         file = logging.handlers.RotatingFileHandler(
             folder / "docent.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True
         )
-        file.setFormatter(
-            _formatter(
-                structlog.processors.JSONRenderer(ensure_ascii=False), [*shared, structlog.processors.format_exc_info]
-            )
-        )
+        as_json = structlog.processors.JSONRenderer(ensure_ascii=False)
+        file.setFormatter(_formatter(shared, structlog.processors.format_exc_info, as_json))
         handlers.append(file)
     if not handlers:
         handlers.append(logging.NullHandler())
@@ -76,9 +73,9 @@ def configure_logs(level: str, folder: Path | None = None, console: bool = True)
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def _formatter(renderer: structlog.types.Processor, shared: list[structlog.types.Processor]) -> logging.Formatter:
+def _formatter(shared: list[structlog.types.Processor], *last: structlog.types.Processor) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer], foreign_pre_chain=shared
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last], foreign_pre_chain=shared
     )
 
 

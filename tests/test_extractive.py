@@ -7,11 +7,15 @@ from assistant.engines.extractive import ExtractiveLLM, attach_evidence
 from assistant.events import EvidenceSentence
 
 SENTENCES = (
-    EvidenceSentence(1, "Every employee has 25 days of annual leave.", 0, 43, 0.9),
-    EvidenceSentence(3, "Leave is\n25 days.", 0, 17, 0.8),
-    EvidenceSentence(2, "every employee has 25 days of annual leave", 5, 47, 0.7),
-    EvidenceSentence(2, "未休的年假可以结转。", 0, 10, 0.6),
-    EvidenceSentence(4, "A fourth one.", 0, 13, 0.5),
+    EvidenceSentence(
+        1, "Every employee has 25 days of annual leave.", 0, 43, 0.9, "Every employee has 25 days of annual leave."
+    ),
+    EvidenceSentence(3, "Leave is\n25 days.", 0, 17, 0.8, "Leave is\n25 days."),
+    EvidenceSentence(
+        2, "every employee has 25 days of annual leave", 5, 47, 0.7, "every employee has 25 days of annual leave"
+    ),
+    EvidenceSentence(2, "未休的年假可以结转。", 0, 10, 0.6, "未休的年假可以结转。"),
+    EvidenceSentence(4, "A fourth one.", 0, 13, 0.5, "A fourth one."),
 )
 
 

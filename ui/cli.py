@@ -130,6 +130,7 @@ def serve(**flags: Any) -> int:
     try:
         assistant.library.follow()
         assistant.load_in_background(announce=lambda note: click.echo(note, err=True))
+        click.echo(f"Docent is at http://{settings.host}:{settings.port}; Ctrl-C stops it.", err=True)
         serve_assistant(assistant, settings.host, settings.port)
     finally:
         assistant.close()

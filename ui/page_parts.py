@@ -169,7 +169,8 @@ def _card(source: Source, shown: Shown, words: Words) -> str:
         f'<details class="docent-source"><summary><span class="docent-number">[{source.n}]</span>'
         f'<span class="docent-title">{escape(source.title)}{trail}</span></summary>'
         f'<div class="docent-passage"><div class="docent-text">{passage_html(source.text, quotes)}</div>'
-        f'<a href="{document_address(source)}" target="_blank">{escape(words.open_original)}</a></div></details>'
+        f'<a href="{document_address(source)}" target="_blank">{escape(words.open_original)}</a> '
+        f'<span class="docent-place">{escape(source.path)}</span></div></details>'
     )
 
 
