@@ -22,7 +22,7 @@ from assistant.draft import Draft
 from assistant.engines import EXTRACTIVE, Engine, choose_engine
 from assistant.engines.extractive import attach_evidence
 from assistant.events import Delta, Done, Event, Evidence, Failed, Source
-from assistant.evidence import pick_evidence
+from assistant.evidence import pick_evidence, worth_quoting
 from assistant.examples import example_questions
 from assistant.prompt import PastTurn, build_prompt
 from assistant.support import CheckedText
@@ -149,6 +149,7 @@ class Assistant:
     ) -> Iterator[Event]:
         """Every step of a question, in order. After the first event an error can only be an event."""
         draft = Draft(engine.name)
+        done: Done | None = None
         try:
             log.debug("question.asked", request_id=request_id, question=question)
             draft.found = self.find(question)
@@ -170,11 +171,12 @@ class Assistant:
             )  # fmt: skip
             yield done
         except GeneratorExit:
-            # The caller stopped: what was written so far is still part of the conversation.
-            log.info("question.stopped", request_id=request_id)
-            if draft.found is not None and draft.written and not draft.found.abstained:
-                draft.finish()
-                self._keep(conversation_id, question, draft, draft.done("stopped"))
+            if done is None:
+                log.info("question.stopped", request_id=request_id)
+                # The caller stopped: what was written so far is still part of the conversation.
+                if draft.found is not None and draft.written:
+                    draft.finish()
+                    self._keep(conversation_id, question, draft, draft.done("stopped"))
             raise
         except Refused as error:
             log.info("question.refused", request_id=request_id, status=error.status)
@@ -204,7 +206,8 @@ class Assistant:
         draft.user_content = prompt.user_content
         messages = list(prompt.messages)
         if engine.name == EXTRACTIVE:
-            messages = attach_evidence(messages, draft.found.sentences)
+            draft.quoted = worth_quoting(draft.found.sentences)
+            messages = attach_evidence(messages, draft.quoted)
         else:
             words = [term for source in draft.found.sources for term in terms(source.text)]
             draft.checked = CheckedText(draft.found.sources, self.library.index.inverse_frequencies(words))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
-from assistant.events import Done, Evidence
+from assistant.events import Done, Evidence, EvidenceSentence
 from assistant.support import CheckedText, cite_evidence
 
 
 class Draft:
-    """Collects one answer. With `checked` the model's sentences are checked; without, the answer is quotations."""
+    """Collects one answer. With `checked` the model's sentences are checked; without, the answer quotes `quoted`."""
 
     def __init__(self, engine: str) -> None:
         self.engine = engine
         self.found: Evidence | None = None
         self.checked: CheckedText | None = None
+        self.quoted: Sequence[EvidenceSentence] = ()
         self.user_content = ""
         self.written = ""
         self._started = self._last = time.monotonic()
@@ -43,10 +45,9 @@ class Draft:
         if self.found is None:
             raise ValueError("an answer needs evidence first")
         found, checked = self.found, self.checked
-        quotations = () if found.abstained else tuple(cite_evidence(found.sentences, found.sources))
         return Done(
             answer=checked.text if checked is not None else self.written,
-            citations=tuple(checked.citations) if checked is not None else quotations,
+            citations=tuple(checked.citations if checked is not None else cite_evidence(self.quoted, found.sources)),
             evidence=found.sentences,
             sources=found.sources,
             abstained=found.abstained,

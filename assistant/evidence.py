@@ -25,6 +25,8 @@ HEADING_SHARE = 0.5
 # Only the best by words and passage are embedded: 24 sentences take about 50 ms on two cores.
 EMBEDDED = 24
 SENTENCES = 3
+# A sentence worth less than this share of the best one is about something else.
+WORTH_QUOTING = 0.7
 _TABLE_RULE = re.compile(r"[\s|:\-]+")
 
 
@@ -89,6 +91,12 @@ def pick_evidence(
         trust=trust,
     )
     return _distinct(scored), strength
+
+
+def worth_quoting(sentences: Sequence[EvidenceSentence]) -> tuple[EvidenceSentence, ...]:
+    """The sentences good enough to be the answer: the best one and those nearly as good."""
+    least = WORTH_QUOTING * max((sentence.score for sentence in sentences), default=0.0)
+    return tuple(sentence for sentence in sentences if sentence.score >= least)
 
 
 def _candidates(source: Source, weights: Mapping[str, float], passage_worth: float) -> list[_Candidate]:

@@ -7,6 +7,7 @@ markers it writes are taken out and ours put in. Knows nothing of models: text g
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 from assistant.events import Citation, EvidenceSentence, Source
@@ -16,10 +17,14 @@ from ingest.split import context_line
 # Share of a sentence's weighted words that must stand in the passage. Wording differs, so not all of them; a sentence
 # about something else shares a third at most with a passage on the same topic.
 SUPPORTED = 0.6
-_MARKER = re.compile(r"\s?[\[［【]\s*\d{1,2}(?:\s*[,，]\s*\d{1,2})*\s*[\]］】]")
+_MARKER = re.compile(r"[ \t\u3000]?[\[［【]\s*\d{1,2}(?:\s*[,，]\s*\d{1,2})*\s*[\]］】]")
 # What may become a marker once more text has come.
-_OPEN_MARKER = re.compile(r"\s*(?:[\[［【][\d\s,，]*)?$")
+_OPEN_MARKER = re.compile(r"\s*(?:[\[［【][\d\s,，]*)*$")
+# What may become the number of a list item, which ends the sentence before it.
+_OPEN_LINE = re.compile(r"\s*\n\s*(?:\d{1,3}|[（(]?[一二三四五六七八九十]*)$")
+_LIST_NUMBER = re.compile(r"(?:\d{1,3}[.)、．]|[（(]?[一二三四五六七八九十]+[)）、])\s*(?=\D)")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 
 class CheckedText:
@@ -40,8 +45,14 @@ class CheckedText:
 
     def more(self, delta: str, last: bool = False) -> str:
         """Text to show now. With `last`, everything that was held back."""
-        self._raw = _MARKER.sub("", self._raw + delta)
-        spans = list(sentence_spans(self._raw))
+        self._raw = _without_markers(self._raw + delta)
+        # White space and half a marker wait: a marker belongs before the space, and half of one is not text.
+        until = _start(_OPEN_MARKER, self._raw)
+        if last:
+            self._raw = self._raw[:until]
+        else:
+            until = min(until, _start(_OPEN_LINE, self._raw[:until]))
+        spans = list(sentence_spans(self._raw[:until]))
         # A sentence is over when the next one has begun.
         ended = spans if last else spans[:-1]
         out = ""
@@ -50,24 +61,22 @@ class CheckedText:
                 continue
             self._checked = end
             out += self._raw[self._shown : end]
-            self._shown = max(self._shown, end)
+            self._shown = end
             out += self._marker(self._raw[start:end])
-        # White space and half a marker wait: a marker belongs before the space, and half of one is not text.
-        held = _OPEN_MARKER.search(self._raw)
-        until = len(self._raw) if last or held is None else held.start()
-        if until > self._shown:
-            out += self._raw[self._shown : until]
-            self._shown = until
-        if last:
-            out = out.rstrip()
+        out += self._raw[self._shown : until]
+        self._shown = max(self._shown, until)
+        if not self.text:
+            out = out.lstrip()
         self.text += out
         return out
 
     def _marker(self, sentence: str) -> str:
-        wanted = terms(sentence)
+        item = _LIST_NUMBER.match(sentence)
+        claim = sentence[item.end() :] if item else sentence
+        wanted = terms(claim)
         if not wanted:
             return ""
-        best, share = self._best_source(sentence, wanted)
+        best, share = self._best_source(claim, wanted)
         if best is None or share < SUPPORTED:
             self.unsupported.append(sentence)
             return ""
@@ -76,12 +85,12 @@ class CheckedText:
             self.citations.append(citation)
         return f" [{best.n}]"
 
-    def _best_source(self, sentence: str, wanted: Sequence[str]) -> tuple[Source | None, float]:
-        numbers = set(_NUMBER.findall(sentence))
+    def _best_source(self, claim: str, wanted: Sequence[str]) -> tuple[Source | None, float]:
+        numbers = _numbers(claim)
         best, best_share = None, 0.0
         for source, found in self._passages:
             # A number the passage does not have is the worst thing to get wrong.
-            if not numbers <= set(_NUMBER.findall(f"{source.title} {source.heading} {source.text}")):
+            if not numbers <= _numbers(f"{source.title} {source.heading} {source.text}"):
                 continue
             share = self._share(wanted, found)
             if share > best_share:
@@ -97,6 +106,23 @@ class CheckedText:
         weights = {term: self._weights.get(term, 1.0) for term in wanted}
         total = sum(weights.values())
         return sum(weight for term, weight in weights.items() if term in found) / total if total else 0.0
+
+
+def _without_markers(text: str) -> str:
+    """Until none is left: taking one out can close another around it."""
+    while (without := _MARKER.sub("", text)) != text:
+        text = without
+    return text
+
+
+def _start(pattern: re.Pattern[str], text: str) -> int:
+    found = pattern.search(text)
+    return len(text) if found is None else found.start()
+
+
+def _numbers(text: str) -> set[str]:
+    """Every number, full-width digits and the commas of thousands aside."""
+    return set(_NUMBER.findall(_THOUSANDS.sub("", unicodedata.normalize("NFKC", text))))
 
 
 def cite(source: Source, quote: str) -> Citation:

@@ -17,11 +17,11 @@ import pytest
 import structlog
 import uvicorn
 from fastapi.testclient import TestClient
-from scripted_assistant import EngineState, ScriptedAssistant
 
 from assistant.events import Failed
 from ingest.logs import configure_logs
 from ingest.settings import Settings
+from tests.scripted_assistant import EngineState, ScriptedAssistant
 from ui import answering, server
 
 

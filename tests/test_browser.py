@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from scripted_assistant import ScriptedAssistant
 from streamlit.runtime import Runtime
 
 from ingest.settings import Settings
+from tests.scripted_assistant import ScriptedAssistant
 from ui.server import create_app
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from scripted_assistant import NOT_SAID, EngineState, LibraryStatus, ScriptedAssistant
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from assistant.admission import Refused
 from assistant.events import Citation, EvidenceSentence, Failed, Source
 from ingest.settings import Settings
+from tests.scripted_assistant import NOT_SAID, EngineState, LibraryStatus, ScriptedAssistant
 from ui import page_parts
 from ui.page_parts import Shown, answer_html, document_address, passage_html, sources_html
 from ui.runtime import set_assistant

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from scripted_assistant import CITATIONS, EngineState, LibraryStatus, ScriptedAssistant
 
 from assistant.admission import Refused
 from ingest.errors import DocentError
 from ingest.settings import Settings
+from tests.scripted_assistant import CITATIONS, EngineState, LibraryStatus, ScriptedAssistant
 from ui import server
 
 
