@@ -21,6 +21,7 @@ class Refused(DocentError):
     def __init__(self, status: int, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.exit_code = 2 if status == 422 else 1
         self.retry_after = retry_after
 
 

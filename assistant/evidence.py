@@ -27,6 +27,19 @@ EMBEDDED = 24
 SENTENCES = 3
 # A sentence worth less than this share of the best one is about something else.
 WORTH_QUOTING = 0.7
+# A question for a quantity or a date is answered by a sentence with a number; how much that counts.
+NUMBER_WEIGHT = 0.15
+_ASKS_FOR_NUMBER = re.compile(
+    r"\bhow (?:many|much|long|often|old|far|high|soon|quickly|late|early)\b|\bwhen\b|\bwhich year\b|"
+    r"\bwhat (?:is the )?(?:year|date|time|percentage|share|price|cost|amount|limit|number)\b|"
+    r"多少|几[天个年月次小号点岁名人]|多[久长大高远快]|什么时候|何时|哪一?[年天日月]|价格|金额|比例|标准是",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"\d|[一二三四五六七八九十百千万两]+[年月日天个次周岁名人小]|"
+    r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|half|twice|once)\b",
+    re.IGNORECASE,
+)
 _TABLE_RULE = re.compile(r"[\s|:\-]+")
 
 
@@ -78,8 +91,13 @@ def pick_evidence(
         vector = embedder.embed_query(question)
         texts = [_with_heading(candidate) for candidate in candidates]
         cosines = [float(cosine) for cosine in embedder.embed_passages(texts) @ vector]
+    number_weight = NUMBER_WEIGHT if _ASKS_FOR_NUMBER.search(question) else 0.0
     scored = [
-        (candidate.score + trust * COSINE_WEIGHT * cosine, candidate, cosine)
+        (
+            candidate.score + trust * COSINE_WEIGHT * cosine + number_weight * _has_number(candidate.text),
+            candidate,
+            cosine,
+        )
         for candidate, cosine in zip(candidates, cosines, strict=True)
     ]
     scored.sort(key=lambda item: -item[0])
@@ -121,7 +139,7 @@ def _candidates(source: Source, weights: Mapping[str, float], passage_worth: flo
 def _statements(text: str) -> Iterator[tuple[int, int, str]]:
     """(start, end, column headings) of sentences and table rows; a table's headings and rule are not statements."""
     header = ""
-    spans = list(sentence_spans(text))
+    spans = list(_sentences_and_rows(text))
     for place, (start, end) in enumerate(spans):
         line = text[start:end]
         if not line.startswith("|"):
@@ -129,8 +147,22 @@ def _statements(text: str) -> Iterator[tuple[int, int, str]]:
         elif place + 1 < len(spans) and _TABLE_RULE.fullmatch(text[slice(*spans[place + 1])]):
             header = line
             continue
-        if not _TABLE_RULE.fullmatch(line):
+        # Neither a rule nor the marks that close an emphasised sentence say anything.
+        if re.search(r"[^\W_]", line):
             yield start, end, header
+
+
+def _sentences_and_rows(text: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of sentences; a table row is one, whatever ends in its cells."""
+    row_end = 0
+    for start, end in sentence_spans(text):
+        if start < row_end:
+            continue
+        if text[start] == "|":
+            newline = text.find("\n", start)
+            row_end = len(text) if newline < 0 else newline
+            end = start + len(text[start:row_end].rstrip())
+        yield start, end
 
 
 def readable(text: str, header: str = "") -> str:
@@ -150,7 +182,12 @@ def readable(text: str, header: str = "") -> str:
 
 
 def _cells(row: str) -> list[str]:
-    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row.strip().strip("|"))] if row else []
+    cells = re.split(r"(?<!\\)\|", row.strip().removeprefix("|").removesuffix("|")) if row else []
+    return [cell.strip().replace("\\|", "|") for cell in cells]
+
+
+def _has_number(text: str) -> bool:
+    return _NUMBER.search(text) is not None
 
 
 def _with_heading(candidate: _Candidate) -> str:

@@ -68,6 +68,7 @@ def ask(text: str, as_json: bool, **flags: Any) -> int:
     from assistant.assistant import Assistant
     from assistant.events import Delta, Done, Failed
 
+    text = _question(text)
     settings = settings_from(flags)
     assistant = Assistant(settings)
     try:

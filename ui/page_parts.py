@@ -161,6 +161,7 @@ def sources_html(shown: Shown, words: Words, label: str | None = None) -> str:
 def _card(source: Source, shown: Shown, words: Words) -> str:
     # Most documents open with their title as a heading; saying it twice helps nobody.
     heading = "" if source.heading == source.title else source.heading.removeprefix(f"{source.title} › ")
+    heading = "" if source.page.endswith(heading) else heading
     place = " · ".join(part for part in (source.page, heading) if part)
     quotes = [citation.quote for citation in shown.citations if citation.n == source.n]
     quotes = quotes or [sentence.text for sentence in shown.evidence if sentence.n == source.n]
