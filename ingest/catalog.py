@@ -68,27 +68,37 @@ class Catalog:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._connection.row_factory = sqlite3.Row
-            self._connection.executescript(
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-            )
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0 and create and not self._tables():
-                with self.transaction():
-                    for statement in _SCHEMA.split(";"):
-                        self._connection.execute(statement)
-                    self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-                version = SCHEMA_VERSION
+            try:
+                version = self._set_up(create)
+            except sqlite3.DatabaseError:
+                self.close()
+                raise
         except (sqlite3.DatabaseError, OSError) as error:
             raise DocentError(
                 f"The catalog {path} cannot be opened ({error}): check the disk and its permissions, "
                 "or set it aside and run `docent ingest` again."
             ) from error
         if version != SCHEMA_VERSION:
+            self.close()
             raise DocentError(
                 f"The library in {path.parent} has schema {version}, this Docent reads schema {SCHEMA_VERSION}: "
                 "set that folder aside and run `docent ingest` again, or install the Docent that made it."
             )
+
+    def _set_up(self, create: bool) -> int:
+        """The schema's version, after making it in a new file."""
+        self._connection.row_factory = sqlite3.Row
+        self._connection.executescript(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+        )
+        version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+        if version == 0 and create and not self._tables():
+            with self.transaction():
+                for statement in _SCHEMA.split(";"):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            version = SCHEMA_VERSION
+        return version
 
     def close(self) -> None:
         self._connection.close()
@@ -99,10 +109,12 @@ class Catalog:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            # On a full disk SQLite has already rolled back by itself; saying it again would hide the reason.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
     # What the library knows of itself
 
@@ -133,15 +145,20 @@ class Catalog:
         self, path: Path, root: Path, document: ReadDocument, sha256: str, size: int, modified_ns: int,
         passages: Sequence[Passage], vectors: Vectors,
     ) -> int:  # fmt: skip
-        """Add a document, or replace the one at the same path, with new passage ids; one transaction."""
+        """Add a document, or replace the one at the same path, with new passage ids; one transaction.
+
+        A document keeps the root, and so the name, it was first taken in under.
+        """
         with self.transaction():
+            earlier = self._connection.execute("SELECT root FROM documents WHERE path = ?", (str(path),)).fetchone()
+            kept_root = earlier[0] if earlier else str(root)
             self._connection.execute("DELETE FROM documents WHERE path = ?", (str(path),))
             cursor = self._connection.execute(
                 "INSERT INTO documents"
                 " (path, root, title, format, sha256, size, modified_ns, pages, ingested_at, content)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    str(path), str(root), document.title, path.suffix.lower().lstrip("."), sha256, size, modified_ns,
+                    str(path), kept_root, document.title, path.suffix.lower().lstrip("."), sha256, size, modified_ns,
                     len(document.pages), datetime.now(UTC).isoformat(timespec="seconds"),
                     json.dumps([[page.label, page.text] for page in document.pages], ensure_ascii=False),
                 ),
@@ -193,35 +210,31 @@ class Catalog:
     # Reading
 
     def documents(self) -> list[DocumentRecord]:
-        rows = self._connection.execute(f"SELECT {_DOCUMENT_COLUMNS} FROM documents ORDER BY path")
-        return [_record(row) for row in rows]
+        return [_record(row) for row in self._rows(f"SELECT {_DOCUMENT_COLUMNS} FROM documents ORDER BY path")]
 
     def document(self, document_id: int) -> DocumentRecord:
         """Raises DocentError when the library no longer has it."""
-        row = self._connection.execute(
-            f"SELECT {_DOCUMENT_COLUMNS} FROM documents WHERE id = ?", (document_id,)
-        ).fetchone()
-        if row is None:
+        rows = self._rows(f"SELECT {_DOCUMENT_COLUMNS} FROM documents WHERE id = ?", (document_id,))
+        if not rows:
             raise _gone(document_id)
-        return _record(row)
+        return _record(rows[0])
 
     def content(self, document_id: int) -> ReadDocument:
         """The document as it was read, pages and all. Raises DocentError when the library no longer has it."""
-        row = self._connection.execute("SELECT title, content FROM documents WHERE id = ?", (document_id,)).fetchone()
-        if row is None:
+        rows = self._rows("SELECT title, content FROM documents WHERE id = ?", (document_id,))
+        if not rows:
             raise _gone(document_id)
-        return ReadDocument(row["title"], tuple(Page(label, text) for label, text in json.loads(row["content"])))
+        pages = json.loads(rows[0]["content"])
+        return ReadDocument(rows[0]["title"], tuple(Page(label, text) for label, text in pages))
 
     def counts(self) -> tuple[int, int]:
         """(documents, passages)."""
-        row = self._connection.execute(
-            "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages)"
-        ).fetchone()
+        row = self._rows("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages)")[0]
         return int(row[0]), int(row[1])
 
     def passage_ids(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Every passage id, ascending."""
-        rows = self._connection.execute("SELECT id FROM passages ORDER BY id").fetchall()
+        rows = self._rows("SELECT id FROM passages ORDER BY id")
         return np.array([row[0] for row in rows], np.int64)
 
     def passages(self, ids: Sequence[int]) -> dict[int, sqlite3.Row]:
@@ -229,7 +242,7 @@ class Catalog:
         found: dict[int, sqlite3.Row] = {}
         for start in range(0, len(ids), _CHUNK):
             chunk = [int(i) for i in ids[start : start + _CHUNK]]
-            rows = self._connection.execute(
+            rows = self._rows(
                 "SELECT passages.id, document_id, ordinal, passages.text, heading, page, start_offset, end_offset,"
                 " path, root, title, vector FROM passages JOIN documents ON documents.id = document_id"
                 f" WHERE passages.id IN ({','.join('?' * len(chunk))})",
@@ -240,7 +253,7 @@ class Catalog:
 
     def headings(self) -> list[tuple[str, str]]:
         """(title, heading path) of every section, in the order of documents and reading."""
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT title, heading FROM passages JOIN documents ON documents.id = document_id"
             " GROUP BY document_id, heading ORDER BY document_id, min(ordinal)"
         )
@@ -248,15 +261,28 @@ class Catalog:
 
     def integrity_problems(self) -> list[str]:
         """What SQLite itself finds wrong with the file; empty when all is well."""
-        lines = [str(row[0]) for row in self._connection.execute("PRAGMA integrity_check(5)")]
+        try:
+            lines = [str(row[0]) for row in self._connection.execute("PRAGMA integrity_check(5)")]
+        except sqlite3.DatabaseError as error:
+            lines = [str(error)]
         return [] if lines == ["ok"] else [f"catalog: {line}" for line in lines]
 
     def _tables(self) -> bool:
         return self._connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
 
     def _state(self, key: str) -> str | None:
-        row = self._connection.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self._rows("SELECT value FROM state WHERE key = ?", (key,))
+        return str(rows[0][0]) if rows else None
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Raises DocentError when the file is damaged or cannot be read."""
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise DocentError(
+                f"The catalog {self.path} cannot be read ({error}): run `docent check`; if it is damaged, set it "
+                "aside and run `docent ingest` again."
+            ) from error
 
     def _set_state(self, key: str, value: str) -> None:
         self._connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))

@@ -30,6 +30,8 @@ def check(home: Path) -> list[str]:
     catalog = Catalog(home / CATALOG_FILE)
     try:
         problems = catalog.integrity_problems()
+        if problems:  # nothing can be compared with a damaged record
+            return [f"{problem}: set {catalog.path} aside and run `docent ingest` again." for problem in problems]
         card = catalog.embedder()
         if card is None:
             return problems
@@ -47,8 +49,8 @@ def check(home: Path) -> list[str]:
 def _embedder_problems(home: Path, fingerprint: str) -> list[str]:
     try:
         load_embedder(home / EMBEDDERS_FOLDER / fingerprint)
-    except (DocentError, RuntimeError) as error:  # RuntimeError: OpenVINO's word for a damaged model file
-        return [f"embedder: {' '.join(str(error).split())[:200]} Run `docent rebuild`."]
+    except DocentError as error:
+        return [f"embedder: {error}"]
     return []
 
 
@@ -83,7 +85,8 @@ def _wrong_vectors(catalog: Catalog, index: SearchIndex, ids: list[int]) -> list
     wrong = []
     for start in range(0, len(ids), _CHUNK):
         for passage_id, row in catalog.passages(ids[start : start + _CHUNK]).items():
-            if not np.allclose(vector_of(row), index.vector(passage_id), atol=_TOLERANCE):
+            recorded, held = vector_of(row), index.vector(passage_id)
+            if recorded.shape != held.shape or not np.allclose(recorded, held, atol=_TOLERANCE):
                 wrong.append(passage_id)
     return wrong
 

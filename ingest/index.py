@@ -32,7 +32,7 @@ CURRENT = "CURRENT"
 MANIFEST = "manifest.json"
 _VECTORS = "vectors.faiss"
 _WORDS = "words"
-_FORMAT = 1
+_FORMAT = 2
 # Tantivy's BM25 constant k1 (its source, query/bm25.rs); a term's score never exceeds idf * (k1 + 1).
 _K1 = 1.2
 _WRITER_BYTES = 50_000_000
@@ -54,7 +54,11 @@ class SearchIndex:
         self._lock = threading.Lock()
         self._work: Path | None = None
         self._writer: Any = None
+        self._snapshot: Path | None = None
         self._vectors: Any = None  # faiss.IndexIDMap2; its type stubs leave out the NumPy wrappers
+        self._words: Any = None
+        self._searcher: Any = None
+        self._schema: Any = None
         if not self._open_published():
             self._start_empty()
 
@@ -101,7 +105,8 @@ class SearchIndex:
     def inverse_frequencies(self, query_terms: Sequence[str]) -> dict[str, float]:
         """Term → its BM25 weight, ln(1 + (N - n + 0.5) / (n + 0.5)): rare terms tell passages apart."""
         searcher = self._searcher
-        total = searcher.num_docs
+        # Tantivy counts passages that were dropped until their segment is merged, here as in its own scores.
+        total = searcher.doc_freq("any", 1)
         found = {term: min(searcher.doc_freq("terms", term), total) for term in set(query_terms)}
         return {term: math.log(1 + (total - n + 0.5) / (n + 0.5)) for term, n in found.items()}
 
@@ -124,6 +129,9 @@ class SearchIndex:
             return False
         if self._published_revision() > self.revision and self._open_published() and revision == self.revision:
             return True
+        if self._work is None and self._snapshot is not None and not (self._snapshot / _WORDS).is_dir():
+            self._start_over(catalog)
+            return True
         wanted, held = catalog.passage_ids(), self.ids
         new, gone = np.setdiff1d(wanted, held), np.setdiff1d(held, wanted)
         if len(new) or len(gone):
@@ -137,6 +145,15 @@ class SearchIndex:
             self._searcher = self._words.searcher()
         self.revision = revision
         return True
+
+    def _start_over(self, catalog: Catalog) -> None:
+        """The snapshot was deleted under us: make all of it anew, and go on answering from the old one until then."""
+        fresh = SearchIndex(self.folder, self.dimension, self.fingerprint)
+        fresh.level(catalog)
+        with self._lock:
+            self._vectors, self._words, self._searcher = fresh._vectors, fresh._words, fresh._searcher
+            self._schema, self._snapshot = fresh._schema, fresh._snapshot
+            self._work, self._writer, self.revision = fresh._work, fresh._writer, fresh.revision
 
     def publish(self) -> None:
         """Write the index as the snapshot everyone opens from now on. For the one writer only."""
@@ -164,9 +181,7 @@ class SearchIndex:
 
     def close(self) -> None:
         """Drop this process's working copy."""
-        if self._writer is not None:
-            self._writer.rollback()
-            self._writer = None
+        self._writer = None
         if self._work is not None:
             shutil.rmtree(self._work, ignore_errors=True)
             self._work = None
@@ -190,6 +205,7 @@ class SearchIndex:
         for passage_id, row in rows.items():
             entry = tantivy.Document()
             entry.add_unsigned("id", passage_id)
+            entry.add_unsigned("any", 1)
             context = context_line(row["title"], row["heading"])
             entry.add_text("terms", " ".join(terms(f"{context}\n{row['text']}")))
             self._writer.add_document(entry)
@@ -229,10 +245,12 @@ class SearchIndex:
         return self._work
 
     def _start_empty(self) -> None:
-        self._snapshot: Path | None = None
+        self._snapshot = None
         self._vectors = faiss.IndexIDMap2(faiss.IndexFlatIP(self.dimension))
         builder = tantivy.SchemaBuilder()
         builder.add_unsigned_field("id", stored=False, indexed=True, fast=True)
+        # The same in every passage, so that its frequency is their number as Tantivy counts it.
+        builder.add_unsigned_field("any", stored=False, indexed=True)
         builder.add_text_field("terms", stored=False, tokenizer_name="whitespace", index_option="freq")
         self._schema = builder.build()
         # In memory until there is something to keep: an empty library needs no folder.
@@ -259,7 +277,7 @@ class SearchIndex:
             searcher = words.searcher()
             if not vectors.ntotal == manifest["passages"] == searcher.num_docs:
                 raise ValueError("the two indexes and the manifest disagree")
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             # Deleting or damaging the cache is safe: it is remade from the catalog, and the log says why.
             log.warning("index.snapshot_unusable", snapshot=name, reason=str(error))
             return False
@@ -272,7 +290,7 @@ class SearchIndex:
 
     def _published_name(self) -> str:
         path = self.folder / CURRENT
-        return path.read_text("utf-8").strip() if path.is_file() else ""
+        return path.read_text("utf-8", errors="replace").strip() if path.is_file() else ""
 
     def _published_revision(self) -> int:
         prefix = self._published_name().partition("-")[0]

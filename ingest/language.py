@@ -74,6 +74,8 @@ def is_chinese(text: str) -> bool:
     return chinese > 0 and chinese >= 0.2 * sum(character.isalpha() for character in text)
 
 
+# Markdown's emphasis and code marks; an underscore inside a word, as in DOCENT_HOME, is part of the word.
+EMPHASIS = r"[*`]+|(?<![^\W_])_+|_+(?![^\W_])"
 # Full stops that do not end a sentence. Lower case, without the stop itself.
 _ABBREVIATIONS = frozenset("mr mrs ms dr prof st no vs etc e.g i.e fig inc ltd co jr sr dept approx tel ext".split())
 _SENTENCE_END = re.compile(r"[。！？；!?…]+[”’」』）)\"']*|\.+[”’\"')\]]*(?=\s|$)|\n+")

@@ -67,8 +67,8 @@ class Library:
         self.home = home
         self._connections = threading.local()
         self._refreshing = threading.Lock()
-        self._embedder: Embedder | None = None
-        self._index: SearchIndex | None = None
+        # Exchanged together: an index can only be searched with vectors of its own embedder.
+        self._opened: tuple[Embedder, SearchIndex] | None = None
         self._older: tuple[int, dict[int, str]] = (-1, {})
         self._stop = threading.Event()
         self._follower: threading.Thread | None = None
@@ -84,20 +84,21 @@ class Library:
     @property
     def embedder(self) -> Embedder:
         """The model the library was made with. Raises DocentError while there is nothing in it."""
-        if self._embedder is None:
-            self.refresh()
-        if self._embedder is None:
-            raise DocentError(f"The library in {self.home} is empty: run `docent ingest FOLDER` to fill it.")
-        return self._embedder
+        return self._open()[0]
 
     @property
     def index(self) -> SearchIndex:
         """Both indexes, level with the catalog as of the last refresh. Raises DocentError as `embedder` does."""
-        if self._index is None:
+        return self._open()[1]
+
+    def _open(self) -> tuple[Embedder, SearchIndex]:
+        opened = self._opened
+        if opened is None:
             self.refresh()
-        if self._index is None:
+            opened = self._opened
+        if opened is None:
             raise DocentError(f"The library in {self.home} is empty: run `docent ingest FOLDER` to fill it.")
-        return self._index
+        return opened
 
     def refresh(self) -> bool:
         """Bring embedder and indexes level with the catalog now. True when anything changed."""
@@ -106,16 +107,16 @@ class Library:
             if card is None:
                 return False
             fingerprint = card["fingerprint"]
-            if self._embedder is None or self._embedder.card.fingerprint != fingerprint:
+            opened = self._opened
+            if opened is None or opened[0].card.fingerprint != fingerprint:
                 embedder = load_embedder(self.home / EMBEDDERS_FOLDER / fingerprint)
                 index = SearchIndex(self.home / INDEX_FOLDER, embedder.card.dimension, fingerprint)
                 index.level(self.catalog)
-                if self._index is not None:
-                    self._index.close()
-                self._embedder, self._index = embedder, index
+                self._opened = embedder, index
+                if opened is not None:
+                    opened[1].close()
                 return True
-            assert self._index is not None
-            return self._index.level(self.catalog)
+            return opened[1].level(self.catalog)
 
     def follow(self) -> None:
         """From now on refresh in the background, so that answers use what another process has just ingested."""
@@ -141,10 +142,9 @@ class Library:
             self._follower.join()
             self._follower = None
         with self._refreshing:
-            if self._index is not None:
-                self._index.close()
-            self._index = None
-            self._embedder = None
+            if self._opened is not None:
+                self._opened[1].close()
+            self._opened = None
         catalog = getattr(self._connections, "catalog", None)
         if catalog is not None:
             catalog.close()
@@ -158,7 +158,14 @@ class Library:
 
     def search_scored(self, question: str, count: int = 10) -> list[ScoredHit]:
         """Like `search`, with what each score is made of."""
-        embedder, index = self.embedder, self.index
+        scored = self._scored(question, count)
+        if not scored:  # a rebuild may just have replaced all that the index knew
+            self.refresh()
+            scored = self._scored(question, count)
+        return scored
+
+    def _scored(self, question: str, count: int) -> list[ScoredHit]:
+        embedder, index = self._open()
         depth = max(CANDIDATES, count)
         query_terms = terms(question)
         bm25 = index.lexical(query_terms, depth)
@@ -228,6 +235,10 @@ class Library:
             return LibraryStatus(documents, passages, self.catalog.revision, card.get("name", ""), building)
         except DocentError as error:
             return LibraryStatus(0, 0, 0, "", building, str(error))
+        except Exception as error:
+            log.error("library.status_failed", exc_info=True)
+            problem = f"The library in {self.home} cannot be used ({type(error).__name__}): run `docent check`."
+            return LibraryStatus(0, 0, 0, "", building, problem)
 
 
 def _hit(row: sqlite3.Row, name: str, newer: str) -> Hit:

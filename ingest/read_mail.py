@@ -35,6 +35,6 @@ def _body_text(body: MIMEPart, convert: Callable[[bytes, str, str | None], str])
     raw = payload if isinstance(payload, bytes) else b""
     try:
         text = raw.decode(body.get_content_charset() or "utf-8")
-    except (LookupError, UnicodeDecodeError):  # the declared character set is wrong or unknown
+    except (LookupError, ValueError):  # the declared character set is wrong or unknown
         text = decode(raw) if raw else ""
     return convert(text.encode(), ".html", "utf-8") if body.get_content_type() == "text/html" else text

@@ -49,12 +49,21 @@ class Settings(BaseSettings):
     )
     models_cache: Path = Field(
         Path("data/models"),
-        validation_alias=AliasChoices("models_cache", "DOCENT_MODELS_CACHE", "MODELSCOPE_CACHE"),
+        validation_alias=AliasChoices("DOCENT_MODELS_CACHE", "MODELSCOPE_CACHE"),
         description="where downloads go (`MODELSCOPE_CACHE` is understood too)",
     )
     hub_connect_seconds: float = Field(5.0, gt=0, le=120, description="how long to wait for the model hub to answer")
-    engine: Literal["auto", "transformers", "extractive"] = Field(
+    engine: Literal["auto", "openvino", "transformers", "extractive"] = Field(
         "auto", description="what writes answers; `auto` takes the model when its weights are here, else quotes"
+    )
+    cache_gigabytes: float = Field(
+        0.5, ge=0.1, le=64, description="memory in which the model keeps what it computed of earlier prompts (openvino)"
+    )
+    answers_at_once: int = Field(
+        4, ge=1, le=64, description="how many answers the model writes at the same time (openvino; others write one)"
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="number format of the transformers engine; `auto`: bfloat16 where the CPU has it"
     )
     threads: int = Field(0, ge=0, le=512, description="CPU threads for the model; 0: all cores of this machine")
     max_new_tokens: int = Field(256, ge=1, le=256, description="longest answer, in model tokens")
@@ -98,7 +107,7 @@ def load_settings(**flags: Any) -> Settings:
         return Settings(**{key: value for key, value in flags.items() if value is not None})
     except ValidationError as error:
         raise SettingsError(_explain(error)) from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{SETTINGS_FILE} is not valid TOML ({error}): correct it or remove it.") from error
 
 

@@ -10,17 +10,20 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from llama_index.core.node_parser import MarkdownNodeParser
 from llama_index.core.schema import TextNode
 
-from ingest.language import sentence_spans
+from ingest.language import EMPHASIS, sentence_spans
 from ingest.types import PAGE_BREAK, Passage, ReadDocument
 
 HEADING_SEPARATOR = " › "
 # Never seen in text, so that a heading may contain anything.
 _PATH_SEPARATOR = "\x1f"
 _HEADING_LINE = re.compile(r"#+\s+(.*)")
+# Ends at a newline only: `splitlines` would also cut a row at U+2028, which may stand in a cell.
+_LINE = re.compile(r".*\n|.+")
 _TABLE_ROW = re.compile(r"\s*\|")
 # Where an over-long sentence may be cut, best first.
 _CUTS = (re.compile(r"[;；,，、:：]\s*"), re.compile(r"\s+"))
@@ -31,16 +34,15 @@ _sections = MarkdownNodeParser.from_defaults(include_prev_next_rel=False, header
 
 
 def split(document: ReadDocument, count_tokens: Callable[[str], int], limit: int) -> list[Passage]:
-    """The document's passages in order, each at most `limit` tokens with its context line.
+    """The document's passages in order, each at most `limit` tokens with its embedded context.
 
-    Only a table row that alone is longer exceeds the limit: a row is never cut.
+    Only a table row that with its header is longer exceeds the limit: a row is never cut.
     """
     passages: list[Passage] = []
     offset = 0
     for page in document.pages:
         for heading, start, end in _page_sections(page.text):
-            context = count_tokens(context_line(document.title, heading))
-            room = limit - min(context, int(limit * _CONTEXT_SHARE))
+            room = limit - count_tokens(embedded_context(document.title, heading, count_tokens, limit))
             for text, first, last in _pieces(page.text, start, end, count_tokens, room):
                 passages.append(Passage(len(passages), text, heading, page.label, offset + first, offset + last))
         offset += len(page.text) + len(PAGE_BREAK)
@@ -54,17 +56,33 @@ def context_line(title: str, heading: str) -> str:
     return f"{title}{HEADING_SEPARATOR}{heading}" if title else heading
 
 
+def embedded_context(title: str, heading: str, count_tokens: Callable[[str], int], limit: int) -> str:
+    """The context line as far as it may be embedded: outer headings go first, so that the passage is read whole."""
+    room = int(limit * _CONTEXT_SHARE)
+    context = context_line(title, heading)
+    while count_tokens(context) > room:
+        _, separator, inner = context.partition(HEADING_SEPARATOR)
+        context = inner if separator else context[: len(context) * 3 // 4]
+    return context
+
+
 def _page_sections(text: str) -> Iterator[tuple[str, int, int]]:
-    """(heading path, start, end) of each section's body in a page; a heading without a body is left out."""
+    """(heading path, start, end) of each section's body in a page. A heading with nothing below it is its own body."""
     cursor = 0
-    for node in _sections.get_nodes_from_node(TextNode(text=text)):
-        section = node.get_content()
+    sections = [
+        (node.get_content(), [part for part in str(node.metadata["header_path"]).split(_PATH_SEPARATOR) if part])
+        for node in _sections.get_nodes_from_node(TextNode(text=text))
+    ]
+    for (section, above), (_, next_above) in zip_longest(sections, sections[1:], fillvalue=("", [])):
         first_line, _, rest = section.partition("\n")
         own = _HEADING_LINE.match(first_line)
-        path = [part for part in str(node.metadata["header_path"]).split(_PATH_SEPARATOR) if part]
-        body = rest.strip() if own else section.strip()
+        path, body = above, section.strip()
         if own:
-            path.append(own.group(1))
+            name = own.group(1).strip()
+            cursor = text.index(name, cursor) + len(name)
+            path, body = [*above, name], rest.strip()
+            if not body and name and next_above[: len(path)] != path:
+                path, body, cursor = above, name, cursor - len(name)
         if not body:
             continue
         start = text.index(body, cursor)
@@ -73,7 +91,7 @@ def _page_sections(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _plain(heading: str) -> str:
-    return " ".join(re.sub(r"[*_`]+|\[([^\]]*)\]\([^)]*\)|\s*\{[^}]*\}$|\s+#+$", r"\1", heading).split())
+    return " ".join(re.sub(rf"{EMPHASIS}|\[([^\]]*)\]\([^)]*\)|\s*\{{[^}}]*\}}$|\s+#+$", r"\1", heading).split())
 
 
 @dataclass(frozen=True)
@@ -129,7 +147,7 @@ def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
     """(start, end, is_table) of runs of lines that are, or are not, rows of a Markdown table."""
     position = first = start
     table = None
-    for line in text[start:end].splitlines(keepends=True):
+    for line in _LINE.findall(text[start:end]):
         row = bool(_TABLE_ROW.match(line))
         if table is not None and row != table:
             yield first, position, table
@@ -141,7 +159,7 @@ def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
 
 
 def _rows(text: str, start: int, end: int, count_tokens: Callable[[str], int]) -> Iterator[_Unit]:
-    lines = text[start:end].splitlines(keepends=True)
+    lines = _LINE.findall(text[start:end])
     has_header = len(lines) > 2 and re.fullmatch(r"[\s|:\-]+", lines[1]) is not None
     header = "".join(lines[:2]) if has_header else ""
     header_tokens = count_tokens(header) if header else 0

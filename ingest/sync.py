@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,15 +23,17 @@ from ingest.errors import DocentError, ReadError, SettingsError
 from ingest.index import SearchIndex
 from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER, INDEX_FOLDER
 from ingest.logs import get_logger
-from ingest.read import read
+from ingest.read import read, reader_for
 from ingest.settings import Settings
-from ingest.split import context_line, split
+from ingest.split import embedded_context, split
 from ingest.types import DocumentRecord, Passage, ReadDocument
 from ingest.writer import the_one_writer
 
 # Files that programs leave behind; nobody means them as documents.
 _LEFTOVERS = ("~$", "Thumbs.db", "desktop.ini")
 _RATE_NOTE = "passages_per_second"
+# Fewer tokens than this are not a passage any more.
+_LEAST_PASSAGE_TOKENS = 16
 log = get_logger(__name__)
 
 
@@ -58,7 +63,10 @@ class IngestReport:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: `done` of `total` files, and the passages embedded so far."""
+    """Where a run stands: `done` of `total` files, and the passages embedded so far.
+
+    `total` is 0 while the embedding model is being made ready, which takes seconds the first time.
+    """
 
     done: int
     total: int
@@ -81,21 +89,17 @@ def ingest(paths: Sequence[Path], settings: Settings, progress: ProgressCallback
     """
     started = time.monotonic()
     report = IngestReport()
-    with the_one_writer(settings.home, "docent ingest"):
+    with the_one_writer(settings.home, "docent ingest"), _disk_failures_told(settings.home, report):
         # Looked at before anything is loaded: a wrong path should not take seconds to be said.
-        found, unreadable = _discover(paths, report)
+        found, unreadable = _discover(paths, settings, report)
         catalog = Catalog(settings.home / CATALOG_FILE, create=True)
         try:
+            progress(Progress(0, 0, 0, ""))
             embedder = _the_library_embedder(catalog, settings)
             _remove_missing(catalog, paths, found, unreadable, report)
             _take_in(catalog, embedder, found, report, progress)
-            _level(catalog, settings, embedder)
+            _level(catalog, settings, embedder.card.dimension, embedder.card.fingerprint)
             report.passages = catalog.counts()[1]
-        except sqlite3.OperationalError as error:
-            raise DocentError(
-                f"The library in {settings.home} cannot be written ({error}): free or mend the disk and run the same "
-                f"command again; the {report.added + report.updated} documents finished in this run are kept."
-            ) from error
         finally:
             catalog.close()
     report.seconds = round(time.monotonic() - started, 3)
@@ -103,10 +107,24 @@ def ingest(paths: Sequence[Path], settings: Settings, progress: ProgressCallback
     return report
 
 
+@contextmanager
+def _disk_failures_told(home: Path, report: IngestReport) -> Iterator[None]:
+    """A disk that fails under the catalog is one line for a person."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        log.error("library.not_written", exc_info=True)
+        raise DocentError(
+            f"The library in {home} cannot be written ({error}): free or mend the disk and run the same command "
+            f"again; the {report.added + report.updated} documents finished in this run are kept."
+        ) from error
+
+
 def ingest_documents(documents: Sequence[tuple[str, ReadDocument, str]], settings: Settings) -> None:
     """Fill a library with documents that are already read: (name, document, hash of its content) each."""
     root = settings.home.absolute() / "documents"
-    with the_one_writer(settings.home, "docent ingest"):
+    report = IngestReport()
+    with the_one_writer(settings.home, "docent ingest"), _disk_failures_told(settings.home, report):
         catalog = Catalog(settings.home / CATALOG_FILE, create=True)
         try:
             embedder = _the_library_embedder(catalog, settings)
@@ -114,7 +132,8 @@ def ingest_documents(documents: Sequence[tuple[str, ReadDocument, str]], setting
             for name, document, sha256 in documents:
                 passages, vectors = timer.embed(embedder, document)
                 catalog.put_document(root / name, root, document, sha256, 0, 0, passages, vectors)
-            _level(catalog, settings, embedder)
+                report.added += 1
+            _level(catalog, settings, embedder.card.dimension, embedder.card.fingerprint)
         finally:
             catalog.close()
 
@@ -126,10 +145,11 @@ def rebuild(settings: Settings, progress: ProgressCallback = _no_progress) -> In
     """
     started = time.monotonic()
     report = IngestReport()
-    with the_one_writer(settings.home, "docent rebuild"):
+    with the_one_writer(settings.home, "docent rebuild"), _disk_failures_told(settings.home, report):
         catalog = Catalog(settings.home / CATALOG_FILE)
         try:
-            embedder = load_embedder(prepare_embedder(settings, settings.home / EMBEDDERS_FOLDER))
+            progress(Progress(0, 0, 0, ""))
+            embedder = _freshly_loaded(settings)
             documents = catalog.documents()
             embedded = []
             timer = _EmbeddingTimer()
@@ -139,7 +159,7 @@ def rebuild(settings: Settings, progress: ProgressCallback = _no_progress) -> In
             progress(Progress(len(documents), len(documents), timer.passages, ""))
             catalog.replace_passages(asdict(embedder.card), embedded)
             timer.note(catalog)
-            _level(catalog, settings, embedder)
+            _level(catalog, settings, embedder.card.dimension, embedder.card.fingerprint)
             report.updated, report.passages = len(documents), catalog.counts()[1]
         finally:
             catalog.close()
@@ -152,7 +172,7 @@ def remove(names: Sequence[str], settings: Settings) -> tuple[list[DocumentRecor
     """Forget documents by number, name or path; the files themselves stay. (removed, not found)."""
     removed: list[DocumentRecord] = []
     failed: list[Failure] = []
-    with the_one_writer(settings.home, "docent remove"):
+    with the_one_writer(settings.home, "docent remove"), _disk_failures_told(settings.home, IngestReport()):
         catalog = Catalog(settings.home / CATALOG_FILE)
         try:
             documents = catalog.documents()
@@ -165,9 +185,7 @@ def remove(names: Sequence[str], settings: Settings) -> tuple[list[DocumentRecor
                 catalog.remove_documents(document.id for document in removed)
                 card = catalog.embedder()
                 if card is not None:
-                    index = SearchIndex(settings.home / INDEX_FOLDER, card["dimension"], card["fingerprint"])
-                    index.level(catalog)
-                    index.publish()
+                    _level(catalog, settings, card["dimension"], card["fingerprint"])
         finally:
             catalog.close()
     return removed, failed
@@ -175,7 +193,9 @@ def remove(names: Sequence[str], settings: Settings) -> tuple[list[DocumentRecor
 
 def _matching(documents: Sequence[DocumentRecord], name: str) -> list[DocumentRecord]:
     """A number is an id; anything else a path, a folder of the library, or a name as `docent list` shows it."""
-    if name.isdigit():
+    if not name.strip():
+        return []
+    if name.isdecimal():
         return [document for document in documents if document.id == int(name)]
     path = _absolute(Path(name))
     by_path = [d for d in documents if Path(d.path) == path or Path(d.path).is_relative_to(path)]
@@ -184,33 +204,48 @@ def _matching(documents: Sequence[DocumentRecord], name: str) -> list[DocumentRe
 
 def _absolute(path: Path) -> Path:
     """Without `..` but with links kept: a share that moves behind its link keeps its documents."""
-    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - Path.resolve would follow links
+    # Path.resolve would follow links, and Path.expanduser raises for a file called '~draft.md'.
+    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111
 
 
-def _discover(paths: Sequence[Path], report: IngestReport) -> tuple[dict[Path, Path], list[Path]]:
+def _printable(path: str | Path) -> str:
+    """A name to show: what is not valid UTF-8 in it becomes a question mark."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _discover(paths: Sequence[Path], settings: Settings, report: IngestReport) -> tuple[dict[Path, Path], list[Path]]:
     """(file → the folder it was found through, folders that could not be listed)."""
     found: dict[Path, Path] = {}
     unreadable: list[Path] = []
+    # Met on the way through a larger folder, the library's own files and the models are not documents.
+    own = {_absolute(settings.home), _absolute(settings.models_cache)}
 
     def not_listed(error: OSError) -> None:
         unreadable.append(Path(error.filename))
-        report.failed.append(
-            Failure(error.filename, f"the folder cannot be listed ({error.strerror}): check its permissions")
-        )
+        reason = f"the folder cannot be listed ({error.strerror}): check its permissions"
+        report.failed.append(Failure(_printable(error.filename), reason))
+
+    def take(file: Path, root: Path) -> None:
+        if str(file) == _printable(file):
+            found.setdefault(file, root)
+        else:
+            report.failed.append(Failure(_printable(file), "its name is not valid UTF-8: rename it"))
 
     for given in paths:
         path = _absolute(given)
         if path.is_dir():
             for folder, subfolders, names in os.walk(path, onerror=not_listed):
-                subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+                subfolders[:] = sorted(
+                    name for name in subfolders if not name.startswith(".") and Path(folder) / name not in own
+                )
                 for name in sorted(names):
                     if not name.startswith((".", *_LEFTOVERS)):
-                        found.setdefault(Path(folder) / name, path)
+                        take(Path(folder) / name, path)
         elif path.exists():
-            found.setdefault(path, path.parent)
+            take(path, path.parent)
         else:
             unreadable.append(path)
-            report.failed.append(Failure(str(given), "there is no such file or folder: check the spelling"))
+            report.failed.append(Failure(_printable(given), "there is no such file or folder: check the spelling"))
     return found, unreadable
 
 
@@ -221,13 +256,39 @@ def _the_library_embedder(catalog: Catalog, settings: Settings) -> Embedder:
         _, passages = catalog.counts()
         rate = catalog.note(_RATE_NOTE)
         takes = f", about {max(1, round(passages / rate / 60))} min" if rate else ""
+        same = card["name"] == settings.embedder
+        made = "another version of it or other prefixes" if same else repr(card["name"])
         raise SettingsError(
-            f"setting 'embedder' is {settings.embedder!r}, but the library was made with {card['name']!r}: "
+            f"setting 'embedder' is {settings.embedder!r}, but the library was made with {made}: "
             f"a rebuild is needed ({passages} passages{takes}). Run `docent rebuild`, or set the embedder back."
         )
-    embedder = load_embedder(folder)
+    embedder = _fit(load_embedder(folder))
     if card is None:
         catalog.set_embedder(asdict(embedder.card))
+    return embedder
+
+
+def _freshly_loaded(settings: Settings) -> Embedder:
+    """The embedder the settings name; a compiled one that is damaged is made again."""
+    folder = prepare_embedder(settings, settings.home / EMBEDDERS_FOLDER)
+    try:
+        return _fit(load_embedder(folder))
+    except SettingsError:
+        raise
+    except DocentError:
+        log.warning("embedder.made_again", folder=str(folder), exc_info=True)
+        shutil.rmtree(folder)
+    return _fit(load_embedder(prepare_embedder(settings, settings.home / EMBEDDERS_FOLDER)))
+
+
+def _fit(embedder: Embedder) -> Embedder:
+    """Raises SettingsError when the prefix before every passage leaves the model no room to read one."""
+    if embedder.passage_tokens < _LEAST_PASSAGE_TOKENS:
+        raise SettingsError(
+            f"setting 'embedder_passage_prefix' is {embedder.card.passage_prefix!r}: it leaves "
+            f"{max(0, embedder.passage_tokens)} of the {embedder.card.max_tokens} tokens that {embedder.card.name} "
+            "reads; shorten it."
+        )
     return embedder
 
 
@@ -269,6 +330,9 @@ def _take_in_one(
     known: DocumentRecord | None, report: IngestReport,
 ) -> None:  # fmt: skip
     status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        raise ReadError("it is not an ordinary file: remove it from the folder")
+    reader_for(path)  # a film need not be hashed to be refused
     if known is not None and (known.size, known.modified_ns) == (status.st_size, status.st_mtime_ns):
         report.unchanged += 1
         return
@@ -303,10 +367,11 @@ class _EmbeddingTimer:
         self._seconds = 0.0
 
     def embed(self, embedder: Embedder, document: ReadDocument) -> tuple[list[Passage], Any]:
-        passages = split(document, embedder.count_tokens, embedder.passage_tokens)
+        measure = embedder.count_tokens, embedder.passage_tokens
+        passages = split(document, *measure)
         started = time.monotonic()
         vectors = embedder.embed_passages(
-            [f"{context_line(document.title, passage.heading)}\n{passage.text}" for passage in passages]
+            [f"{embedded_context(document.title, passage.heading, *measure)}\n{passage.text}" for passage in passages]
         )
         self._seconds += time.monotonic() - started
         self.passages += len(passages)
@@ -317,18 +382,33 @@ class _EmbeddingTimer:
             catalog.set_note(_RATE_NOTE, round(self.passages / self._seconds, 2))
 
 
-def _level(catalog: Catalog, settings: Settings, embedder: Embedder) -> None:
-    index = SearchIndex(settings.home / INDEX_FOLDER, embedder.card.dimension, embedder.card.fingerprint)
-    index.level(catalog)
-    index.publish()
+def _level(catalog: Catalog, settings: Settings, dimension: int, fingerprint: str) -> None:
+    index = SearchIndex(settings.home / INDEX_FOLDER, dimension, fingerprint)
+    try:
+        index.level(catalog)
+        index.publish()
+    except (ValueError, RuntimeError) as error:  # Tantivy's and FAISS's words for a disk that fails
+        log.error("index.not_written", exc_info=True)
+        raise DocentError(
+            f"The index in {index.folder} cannot be written ({' '.join(str(error).split())[:200]}): free or mend the "
+            "disk and run the same command again; the documents are kept."
+        ) from error
+    finally:
+        index.close()
 
 
 def watch(
     paths: Sequence[Path], settings: Settings, progress: ProgressCallback = _no_progress
 ) -> Iterator[IngestReport]:
     """Ingest now, and again after every burst of changes below the folders, until interrupted."""
+    from watchfiles import DefaultFilter
     from watchfiles import watch as changes
 
     yield ingest(paths, settings, progress)
-    for _ in changes(*[path for path in paths if path.exists()], debounce=2000, raise_interrupt=False):
+    # A library inside a watched folder changes with every run, which must not start the next one.
+    home = _absolute(settings.home)
+    inside = any(home.is_relative_to(_absolute(path)) for path in paths)
+    interesting = DefaultFilter(ignore_paths=[home] if inside else [])
+    there = [_absolute(path) for path in paths if path.exists()]
+    for _ in changes(*there, watch_filter=interesting, debounce=2000, raise_interrupt=False):
         yield ingest(paths, settings, progress)

@@ -22,6 +22,7 @@ from ingest.sync import Progress, ProgressCallback
 
 # Without a terminal a line this often is enough to see that a run is alive.
 PLAIN_LINE_SECONDS = 5.0
+PREPARING = "Preparing the embedding model"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -54,12 +55,16 @@ def run(command: click.Command, arguments: list[str] | None = None, name: str | 
     # Until a command sets up its own: what people read on a terminal is the command's output alone.
     configure_logs("error", console=False)
     try:
-        code = command.main(arguments, prog_name=name, standalone_mode=False)
+        # What click's own `main` does, except that it would answer a closed pipe with exit code 1.
+        with command.make_context(name, sys.argv[1:] if arguments is None else list(arguments)) as context:
+            code = command.invoke(context)
         return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as leaving:  # after --help
+        return leaving.exit_code
     except click.ClickException as error:
         error.show()
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt, EOFError):
         click.echo("Stopped. What was finished is kept.", err=True)
         return 1
     except DocentError as error:
@@ -69,6 +74,16 @@ def run(command: click.Command, arguments: list[str] | None = None, name: str | 
         # The reader of our output (`| head`) has seen enough; nothing more can be printed, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A state folder, say, that is a file or may not be written, met before the library is.
+        click.echo(
+            f"Error: {error.filename} cannot be used ({error.strerror}): mend it, or set DOCENT_HOME to a folder "
+            "that can be written.",
+            err=True,
+        )
+        return 1
 
 
 def print_json(value: Any) -> None:
@@ -89,9 +104,11 @@ def progress_shown(doing: str, quiet: bool = False) -> Iterator[ProgressCallback
 
             def show(progress: Progress) -> None:
                 elapsed = bar.tasks[0].elapsed or 0.0
-                rate = f"{progress.passages / elapsed:.0f} passages/s" if elapsed > 0.5 else ""
+                rate = f"{progress.passages / elapsed:.0f} passages/s" if elapsed > 0.5 and progress.passages else ""
                 name = os.path.basename(progress.path)  # noqa: PTH119 - a name to show, not a path to use
-                bar.update(task, completed=progress.done, total=progress.total, rate=rate, file=name[:40])
+                stage = doing if progress.total else PREPARING
+                total = progress.total or None
+                bar.update(task, description=stage, completed=progress.done, total=total, rate=rate, file=name[:40])
 
             yield show
     else:
@@ -102,7 +119,7 @@ def _bar() -> ProgressBar:
     return ProgressBar(
         TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"), TextColumn("left"), TimeRemainingColumn(),
-        TextColumn("{task.fields[file]}", style="dim"), console=Console(stderr=True), transient=True,
+        TextColumn("{task.fields[file]}", style="dim", markup=False), console=Console(stderr=True), transient=True,
     )  # fmt: skip
 
 
@@ -110,13 +127,15 @@ def _plain_lines(doing: str) -> ProgressCallback:
     started = said = time.monotonic()
 
     def say(progress: Progress) -> None:
-        nonlocal said
+        nonlocal said, started
         now = time.monotonic()
-        if now - said < PLAIN_LINE_SECONDS:
+        if progress.total == 0 or progress.done == 0:
+            started = now  # rate and time left count from the first file
+        if now - said < PLAIN_LINE_SECONDS or progress.done == 0:
             return
         said = now
-        left = (now - started) / max(1, progress.done) * (progress.total - progress.done)
-        rate = progress.passages / (now - started)
+        left = (now - started) / progress.done * (progress.total - progress.done)
+        rate = progress.passages / max(now - started, 0.001)
         click.echo(
             f"{doing}: {progress.done} of {progress.total} files, {rate:.0f} passages/s, about {left:.0f} s left",
             err=True,

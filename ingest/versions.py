@@ -11,20 +11,22 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePath
 
-# A year or date (2024, 2024-05, 2024年5月), or a version (v2, v1.3, 版本2): a bare small number, as in
-# 'chapter-2', names a different document.
+# A year or date (2024, 2024-05, 2024年5月), or a version (v2, v1.3, 版本2, 第2版): a bare small number, as in
+# 'chapter-2' or 第2章, names a different document, and so does a longer one, as in 'invoice-120245'.
 _VERSION = re.compile(
-    r"(?:19|20)\d{2}(?:[-_.年]?(?:0[1-9]|1[0-2]|[1-9])(?![0-9])月?(?:[-_.]?(?:[0-2]\d|3[01])(?!\d)日?)?)?年?"
-    r"|(?<![a-z])(?:v|ver|version|rev|版本|第)[-_. ]?\d+(?:\.\d+)*版?",
+    r"(?<!\d)(?:19|20)\d{2}(?!\d)(?:[-_.年]?(?:0[1-9]|1[0-2]|[1-9])(?![0-9])月?(?:[-_.]?(?:[0-2]\d|3[01])(?!\d)日?)?)?年?"
+    r"|(?<![a-z])(?:v|ver|version|rev|版本)[-_. ]?\d+(?:\.\d+)*版?|第\d+(?:\.\d+)*版",
     re.IGNORECASE,
 )
+_COMPACT_DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])?(?!\d)")
 
 
 def version_of(name: str) -> tuple[str, tuple[int, ...]]:
     """(family, version) of a document's name; the version is () when the name carries none."""
     path = PurePath(name)
-    numbers = [int(number) for found in _VERSION.findall(path.stem) for number in re.findall(r"\d+", found)]
-    family = re.sub(r"[-_. ()（）]+", "-", _VERSION.sub("", path.stem)).strip("-").lower()
+    stem = _COMPACT_DATE.sub(lambda date: "-".join(part for part in date.groups() if part), path.stem)
+    numbers = [int(number) for found in _VERSION.findall(stem) for number in re.findall(r"\d+", found)]
+    family = re.sub(r"[-_. ()（）]+", "-", _VERSION.sub("", stem)).strip("-").lower()
     return f"{path.parent.as_posix()}/{family}{path.suffix.lower()}", tuple(numbers)
 
 
@@ -32,12 +34,12 @@ def superseded(documents: Iterable[tuple[int, str]]) -> dict[int, str]:
     """Document id → name of the newest version, for every document that is not the newest of its family.
 
     `documents` gives (id, name). A name that begins with a date, as minutes do, is a record of that day, not a
-    version of another.
+    version of another; one without a suffix is an identifier, such as MED-1999, and its number no version.
     """
     families: dict[str, list[tuple[tuple[int, ...], int, str]]] = defaultdict(list)
     for document_id, name in documents:
         family, version = version_of(name)
-        if version and not re.match(r"(19|20)\d{2}", PurePath(name).name):
+        if version and PurePath(name).suffix and not re.match(r"(19|20)\d{2}", PurePath(name).name):
             families[family].append((version, document_id, name))
     older: dict[int, str] = {}
     for versions in families.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ def the_one_writer(home: Path, doing: str) -> Iterator[None]:
         (home / _NOTE).write_text(json.dumps(note), "utf-8")
         yield
     except OSError as error:
-        if error.errno is None:
+        if error.errno in (None, errno.EPIPE):  # not of the disk: whoever watched the run has gone
             raise
         raise DocentError(
             f"The library in {home} cannot be written ({error.strerror}): free or mend the disk and run the same "
@@ -60,6 +61,10 @@ def is_being_written(home: Path) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
+    except OSError:  # who may not write here cannot ask
+        return False
+    # Its writer died. Without the note nobody need try the lock again, which could refuse a real writer.
+    (home / _NOTE).unlink(missing_ok=True)
     lock.release()
     return False
 

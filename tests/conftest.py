@@ -1,0 +1,125 @@
+"""What tests share: clean surroundings for each, one prepared embedder for all, a fresh library folder, a small office.
+
+The embedder is the real bundled one, compiled once a session; a toy one serves where only arithmetic matters.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingest import library, sync
+from ingest.catalog import Catalog
+from ingest.embed import Embedder, Vectors, load_embedder, prepare_embedder
+from ingest.library import EMBEDDERS_FOLDER
+from ingest.logs import configure_logs
+from ingest.settings import Settings, load_settings
+from ingest.types import Page, Passage, ReadDocument
+
+OFFICE = {
+    "hr/leave-policy-2024.md": "# Leave policy 2024\n\nFull-time staff get 22 days of annual leave a year.\n",
+    "hr/leave-policy-2026.md": "# Leave policy 2026\n\nFull-time staff get 25 days of annual leave a year.\n",
+    "it/vpn.txt": "Open the VPN client, choose Dublin, sign in. Error E-07 means that the certificate has expired.\n",
+    "finance/差旅.md": "# 差旅标准\n\n出差住宿标准为每晚不超过五百元。差旅费用在十四天内报销。\n",
+}
+
+
+@pytest.fixture(autouse=True)
+def clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No setting of whoever runs the tests, an empty working folder, and no log file left open."""
+    for variable in list(os.environ):
+        if variable.upper().startswith("DOCENT_") or variable in {"MODELSCOPE_CACHE", "MODELSCOPE_ENDPOINT"}:
+            monkeypatch.delenv(variable)
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    configure_logs("error", console=False)
+    yield
+    for handler in list(logging.getLogger().handlers):
+        if getattr(handler, "docent", False):
+            logging.getLogger().removeHandler(handler)
+            handler.close()
+
+
+@pytest.fixture(scope="session")
+def embedders_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the compiled embedders of this session are; only to be added to."""
+    folder = tmp_path_factory.mktemp("embedders")
+    prepare_embedder(Settings(), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def embedder(embedders_folder: Path) -> Embedder:
+    """The bundled embedder, open."""
+    return load_embedder(prepare_embedder(Settings(), embedders_folder))
+
+
+_opened: dict[Path, Embedder] = {}
+
+
+def _opened_once(folder: Path) -> Embedder:
+    """Opening takes a third of a second; what was opened in this session is taken again while it is there."""
+    real = folder.resolve()
+    if real not in _opened or not real.is_dir():
+        _opened[real] = load_embedder(folder)
+    return _opened[real]
+
+
+@pytest.fixture
+def home(tmp_path: Path, embedders_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty library folder that need not compile its embedder, nor open it once more."""
+    home = tmp_path / "library"
+    home.mkdir()
+    (home / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
+    monkeypatch.setattr(sync, "load_embedder", _opened_once)
+    monkeypatch.setattr(library, "load_embedder", _opened_once)
+    return home
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    return load_settings(home=home, engine="extractive")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Path:
+    """A folder of four small documents: two versions of a policy, a plain text with a code, one in Chinese."""
+    folder = tmp_path / "office"
+    for name, text in OFFICE.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+    return folder
+
+
+def toy_vectors(texts: Sequence[str], dimension: int = 16) -> Vectors:
+    """Unit vectors that depend on the texts alone; texts that share words point the same way."""
+    vectors = np.full((len(texts), dimension), 0.01, np.float32)
+    for row, text in enumerate(texts):
+        for word in re.findall(r"\w+", text.lower()):
+            vectors[row, sum(word.encode()) % dimension] += 1
+    unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
+
+
+PutDocument = Callable[..., int]
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> PutDocument:
+    """Put passages straight into a catalog: `put(catalog, "a.md", ["text", …])` gives the document's id."""
+
+    def put(catalog: Catalog, name: str, texts: Sequence[str], vectors: Vectors | None = None, title: str = "") -> int:
+        root = tmp_path / "documents"
+        document = ReadDocument(title, (Page("", "\n".join(texts)),))
+        passages = [Passage(number, text, "", "", 0, len(text)) for number, text in enumerate(texts)]
+        given = toy_vectors(texts) if vectors is None else vectors
+        return catalog.put_document(root / name, root, document, f"hash of {name}", 1, 1, passages, given)
+
+    return put

@@ -1,0 +1,173 @@
+"""Is the library whole? Every planted damage is found, and a whole library has none."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+import tantivy
+
+from ingest import embed
+from ingest.check import check
+from ingest.embed import EmbedderCard, load_embedder
+from ingest.errors import DocentError
+from ingest.index import CURRENT
+from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER, INDEX_FOLDER
+from ingest.settings import Settings
+from ingest.sync import ingest, rebuild
+
+
+@pytest.fixture
+def whole(office: Path, settings: Settings) -> Path:
+    """A library in which nothing is wrong."""
+    ingest([office], settings)
+    assert check(settings.home) == []
+    return settings.home
+
+
+def change(home: Path, statement: str, *values: object) -> None:
+    """Change the catalog behind everybody's back."""
+    connection = sqlite3.connect(home / CATALOG_FILE)
+    connection.execute(statement, values)
+    connection.commit()
+    connection.close()
+
+
+def snapshot(home: Path) -> Path:
+    return home / INDEX_FOLDER / (home / INDEX_FOLDER / CURRENT).read_text()
+
+
+def test_vector_changed_in_the_catalog(whole: Path) -> None:
+    """A vector that is not the one FAISS searches is found by its passage's number."""
+    vector = np.zeros(384, np.float32)
+    change(whole, "UPDATE passages SET vector = ? WHERE id = 2", vector.tobytes())
+    assert check(whole) == ["FAISS has other vectors than the catalog for 1 passages (2): run `docent rebuild`."]
+
+
+def test_vector_of_the_wrong_length(whole: Path) -> None:
+    """So is half a vector."""
+    change(whole, "UPDATE passages SET vector = substr(vector, 1, 80) WHERE id = 3")
+    assert check(whole) == ["FAISS has other vectors than the catalog for 1 passages (3): run `docent rebuild`."]
+
+
+def test_passage_deleted_behind_the_index(whole: Path, settings: Settings) -> None:
+    """Both indexes still have what the record has lost; a rebuild mends it."""
+    change(whole, "DELETE FROM passages WHERE id = 1")
+    assert check(whole) == [
+        "FAISS still has 1 passages (1): run `docent rebuild`.",
+        "Tantivy still has 1 passages (1): run `docent rebuild`.",
+    ]
+    rebuild(settings)
+    assert check(whole) == []
+
+
+def test_tantivy_lacks_one(whole: Path) -> None:
+    """A passage that only Tantivy lacks, and another it has instead, are both named."""
+    words = tantivy.Index.open(str(snapshot(whole) / "words"))
+    writer = words.writer(heap_size=20_000_000, num_threads=1)
+    writer.delete_documents_by_query(tantivy.Query.term_set_query(words.schema, "id", [2]))
+    stray = tantivy.Document()
+    stray.add_unsigned("id", 77)
+    writer.add_document(stray)
+    writer.commit()
+    writer.wait_merging_threads()
+    assert check(whole) == [
+        "Tantivy lacks 1 passages (2): run `docent rebuild`.",
+        "Tantivy still has 1 passages (77): run `docent rebuild`.",
+    ]
+
+
+def test_faiss_lacks_one_and_has_another_twice(whole: Path) -> None:
+    """The number of passages is right and yet two things are wrong."""
+    path = str(snapshot(whole) / "vectors.faiss")
+    vectors = faiss.read_index(path)
+    twice = vectors.reconstruct(1).reshape(1, -1)
+    vectors.remove_ids(np.array([4], np.int64))
+    vectors.add_with_ids(twice, np.array([1], np.int64))
+    faiss.write_index(vectors, path)
+    assert check(whole) == [
+        "FAISS lacks 1 passages (4): run `docent rebuild`.",
+        "FAISS holds a passage more than once: run `docent rebuild`.",
+    ]
+
+
+def test_snapshot_gone(whole: Path, office: Path, settings: Settings) -> None:
+    """A lost cache is said, and the next ingest remakes it."""
+    shutil.rmtree(whole / INDEX_FOLDER)
+    (problem,) = check(whole)
+    assert "no usable snapshot" in problem
+    assert "`docent ingest`" in problem
+    ingest([office], settings)
+    assert check(whole) == []
+
+
+def test_embedder_missing(whole: Path) -> None:
+    """A library whose embedder is gone cannot be searched."""
+    (whole / EMBEDDERS_FOLDER).unlink()
+    (problem,) = check(whole)
+    assert problem.startswith("embedder: ")
+    assert "`docent rebuild`" in problem
+
+
+def test_damaged_embedder_is_mended_by_a_rebuild(
+    whole: Path, settings: Settings, embedders_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `check` advises does mend it. Compiling is replaced by a copy of what was compiled before."""
+
+    def compiled(_name: str, _source: Path, target: Path, fingerprint: str, *_prefixes: str) -> EmbedderCard:
+        shutil.copytree(embedders_folder / fingerprint, target, dirs_exist_ok=True)
+        return load_embedder(target).card
+
+    monkeypatch.setattr(embed, "_compile", compiled)
+    (whole / EMBEDDERS_FOLDER).unlink()
+    shutil.copytree(embedders_folder, whole / EMBEDDERS_FOLDER)
+    (weights,) = {
+        path for path in (whole / EMBEDDERS_FOLDER).glob("*/model.bin") if path.parent.name in embedder_of(whole)
+    }
+    weights.write_bytes(b"garbage")
+    (problem,) = check(whole)
+    assert problem.startswith("embedder: ")
+    rebuild(settings)
+    assert check(whole) == []
+
+
+def embedder_of(home: Path) -> str:
+    connection = sqlite3.connect(home / CATALOG_FILE)
+    (card,) = connection.execute("SELECT value FROM state WHERE key = 'embedder'").fetchone()
+    connection.close()
+    return str(card)
+
+
+def test_damaged_catalog(whole: Path) -> None:
+    """A damaged record is named with what to do; there is nothing to compare it with."""
+    path = whole / CATALOG_FILE
+    data = path.read_bytes()
+    path.write_bytes(data[:8192] + b"\x55" * 4096 + data[12288:])
+    problems = check(whole)
+    assert problems
+    for problem in problems:
+        assert problem.startswith("catalog: ")
+        assert problem.endswith("aside and run `docent ingest` again.")
+
+
+def test_no_library(home: Path) -> None:
+    """There is nothing to check where nothing was made."""
+    with pytest.raises(DocentError, match="There is no library"):
+        check(home)
+
+
+def test_checking_changes_nothing(whole: Path) -> None:
+    """Not even the time of a file."""
+    change(whole, "DELETE FROM passages WHERE id = 1")
+
+    def state() -> dict[str, tuple[int, int]]:
+        files = [path for path in (whole / INDEX_FOLDER).rglob("*") if path.is_file()]
+        return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in [*files, whole / CATALOG_FILE]}
+
+    before = state()
+    assert check(whole) != []
+    assert state() == before

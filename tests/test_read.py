@@ -1,0 +1,203 @@
+"""One file of every kind to Markdown, and every way in which a file can be unreadable."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+from pptx import Presentation
+
+from ingest import read as reading
+from ingest.errors import ReadError
+from ingest.read import READERS, read
+from ingest.types import Page, ReadDocument
+
+DOCUMENTS = Path(__file__).parent.parent / "data" / "documents"
+
+
+def written(tmp_path: Path, name: str, content: str | bytes) -> ReadDocument:
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read(path)
+
+
+def test_markdown(tmp_path: Path) -> None:
+    """Markdown stays as it is, without comments, addresses of pictures and needless blank lines."""
+    text = "# Leave *policy*\r\n\r\n\r\n\r\n<!-- draft -->Staff get 25 days. ![plan](plan.png)  \r\nAsk HR.\r\n"
+    assert written(tmp_path, "a.md", text) == ReadDocument(
+        "Leave policy", (Page("", "# Leave *policy*\n\nStaff get 25 days. plan\nAsk HR."),)
+    )
+
+
+def test_title(tmp_path: Path) -> None:
+    """The title is what the file itself names, else its first heading, else its name; codes keep their underscores."""
+    assert written(tmp_path, "a.md", "---\ntitle: 'Travel'\nowner: HR\n---\n# Heading\ntext").title == "Travel"
+    assert written(tmp_path, "b.md", "text\n\n# The `DOCENT_HOME` [folder](x.md) #\n").title == "The DOCENT_HOME folder"
+    assert written(tmp_path, "休假制度.txt", "text").title == "休假制度"
+    assert written(tmp_path, "c.html", "<title>R&amp;D\n rules</title><h1>x</h1>").title == "R&D rules"
+
+
+def test_front_matter(tmp_path: Path) -> None:
+    """A block of settings in front is left out; text between two rulers is text."""
+    assert written(tmp_path, "a.md", "---\n# for the site\ntitle: T\ntags: [a]\n---\nBody").text == "Body"
+    assert written(tmp_path, "b.md", "---\nMind the gap.\n---\nBody").text == "---\nMind the gap.\n---\nBody"
+
+
+def test_words_are_kept_apart(tmp_path: Path) -> None:
+    """However a line was ended, its last word and the next one stay two; invisible characters are dropped."""
+    text = "one\x0ctwo\x0bthree\u2028four\x85five six\u00a0seven ei\u00adght ni\u200bne\x00"
+    assert written(tmp_path, "a.md", text.replace("\x00", "")).text == "one\ntwo three four five six seven eight nine"
+
+
+def test_html(tmp_path: Path) -> None:
+    """Headings, lists and tables become Markdown; scripts and styles are not text; any encoding is read."""
+    html = (
+        "<html><head><style>p{}</style></head><body><h1>报销</h1><script>evil()</script><ul><li>发票</li></ul>"
+        "<table><tr><th>级别</th><th>上限</th></tr><tr><td>A</td><td>500</td></tr></table></body></html>"
+    )
+    for encoding in ("utf-8", "gb18030", "utf-16"):
+        document = written(tmp_path, "a.html", html.encode(encoding))
+        assert document == ReadDocument(
+            "报销", (Page("", "# 报销\n\n* 发票\n\n| 级别 | 上限 |\n| --- | --- |\n| A | 500 |"),)
+        )
+
+
+def test_slides(tmp_path: Path) -> None:
+    """Each slide is a page with its number; a line broken inside a shape keeps its words apart."""
+    deck = Presentation()
+    for title, body in (("Review\vcycle", "first\vsecond"), ("Dates", "in May")):
+        slide = deck.slides.add_slide(deck.slide_layouts[1])
+        slide.shapes.title.text = title
+        slide.placeholders[1].text = body
+    deck.save(str(tmp_path / "deck.pptx"))
+    assert read(tmp_path / "deck.pptx") == ReadDocument(
+        "Review cycle",
+        (Page("slide 1", "# Review cycle\nfirst second"), Page("slide 2", "# Dates\nin May")),
+    )
+
+
+def test_sheets(tmp_path: Path) -> None:
+    """Each sheet is a page with its name; empty cells are empty, a cell of two lines is one row, paths stay whole."""
+    book = openpyxl.Workbook()
+    rates = book.active
+    rates.title = "Rates 2026"
+    rates.append(["City", "Hotel", None])
+    rates.append(["Cork\nand Dublin", None, "C:\\new\\rates"])
+    book.create_sheet("说明").append(["only a heading"])
+    book.save(tmp_path / "rates.xlsx")
+    document = read(tmp_path / "rates.xlsx")
+    assert document.title == "rates"
+    assert [page.label for page in document.pages] == ["sheet Rates 2026", "sheet 说明"]
+    assert document.pages[0].text == (
+        "## Rates 2026\n\n| City | Hotel |  |\n| --- | --- | --- |\n| Cork and Dublin |  | C:\\new\\rates |"
+    )
+    assert "only a heading" in document.pages[1].text
+
+
+def test_csv(tmp_path: Path) -> None:
+    """A CSV file is a table, in whichever encoding the spreadsheet program wrote it."""
+    text = "姓名,部门\n张三,财务部\n李四,采购部\n"
+    for encoding in ("utf-8", "utf-8-sig", "gbk"):
+        assert written(tmp_path, "a.csv", text.encode(encoding)).text == (
+            "| 姓名 | 部门 |\n| --- | --- |\n| 张三 | 财务部 |\n| 李四 | 采购部 |"
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "said"),
+    [
+        ("finance/travel-policy.docx", [""], "hotel"),
+        ("finance/差旅管理办法.docx", [""], "住宿"),
+        ("hr/performance-review-2026.pptx", "slide", "review"),
+        ("finance/budget-2026.xlsx", "sheet", "| --- |"),
+        ("hr/员工手册.pdf", "p.", "年假"),
+        ("meetings/国庆放假与值班安排.eml", [""], "From:"),
+        ("it/it-helpdesk-faq.html", [""], "new starter"),
+        ("facilities/苏州办公室指南.txt", [""], "办公室"),
+    ],
+)
+def test_sample_company(name: str, labels: list[str] | str, said: str) -> None:
+    """Real files of every kind give a title, text and the labels that citations need."""
+    document = read(DOCUMENTS / name)
+    assert document.title
+    assert said.lower() in document.text.lower()
+    found = [page.label for page in document.pages]
+    assert found == labels if isinstance(labels, list) else all(label.startswith(labels) for label in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.md", b"", "the file is empty: fill it or remove it"),
+        ("a.docx", b" \n\t ", "the file is empty"),
+        ("a.png", b"x", r"files of kind '\.png' are not read: convert it to one of .*\.docx.*\.pdf"),
+        ("README", b"x", "files of kind 'README' are not read"),
+        ("a.docx", b"PK\x03\x04 nonsense", r"damaged or not really a \.docx file: open and save it again"),
+        ("a.pptx", b"nonsense", r"damaged or not really a \.pptx file"),
+        ("a.xlsx", b"nonsense", r"damaged or not really a \.xlsx file"),
+        ("a.docx", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), "protected by a password: save a copy without one"),
+        ("a.xlsx", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), "protected by a password"),
+        ("a.pdf", b"%PDF-1.7 nonsense", "damaged or not really a PDF"),
+        ("a.txt", b"MZ\x00\x00\x01\x00\x02\x00" * 30, "binary data, not text"),
+        ("a.eml", b"hello", "not an e-mail"),
+        ("a.html", b"<html><script>x</script></html>", r"no text was found .* text recognition \(OCR\)"),
+        ("a.md", "\u200b\n".encode(), "no text was found"),
+    ],
+)
+def test_unreadable(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
+    """Each fault is one line that names it and says what to do."""
+    with pytest.raises(ReadError, match=reason) as caught:
+        written(tmp_path, name, content)
+    assert "\n" not in str(caught.value)
+
+
+def test_truncated_word_file(tmp_path: Path) -> None:
+    """Half a real document is damaged, and so is a whole one without its text."""
+    data = (DOCUMENTS / "finance/travel-policy.docx").read_bytes()
+    with pytest.raises(ReadError, match="damaged"):
+        written(tmp_path, "half.docx", data[: len(data) // 2])
+    with zipfile.ZipFile(tmp_path / "hollow.docx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+    with pytest.raises(ReadError, match="damaged"):
+        read(tmp_path / "hollow.docx")
+
+
+def test_a_parser_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In whichever way a parser fails on a malformed file, that file is damaged; the program goes on."""
+
+    def broken(_path: Path, _data: bytes) -> tuple[str, list[Page]]:
+        raise IndexError("string index out of range")
+
+    monkeypatch.setitem(reading.READERS, ".md", broken)
+    with pytest.raises(ReadError, match=r"damaged or not really a \.md file"):
+        written(tmp_path, "a.md", "text")
+
+
+def test_malformed_mail_header(tmp_path: Path) -> None:
+    """Headers that Python's own parser stumbles over are the file's fault."""
+    for header in (
+        b"To: a@b, :;<@>,,[",
+        b'Content-Type: text/plain; charset*="',
+        b"Date: ,,,,",
+        b'From: "',
+        b"To: :;@[",
+    ):
+        data = b"Subject: s\n" + header + b"\n\nthe text"
+        try:
+            assert "the text" in written(tmp_path, "a.eml", data).text
+        except ReadError as error:
+            assert "damaged" in str(error)
+
+
+def test_vanished(tmp_path: Path) -> None:
+    """A file that is gone is the system's error, for the caller to name."""
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "gone.md")
+
+
+def test_kinds(tmp_path: Path) -> None:
+    """The suffix decides, in capitals or not."""
+    assert set(READERS) >= {".md", ".txt", ".html", ".docx", ".pptx", ".xlsx", ".xls", ".csv", ".pdf", ".eml"}
+    assert written(tmp_path, "A.TXT", "text").text == "text"
