@@ -26,37 +26,48 @@ class Refused(DocentError):
 
 
 class Admission:
-    """Hands out places in a queue in the order people came; the first in it may use the model."""
+    """Hands out places in a queue in the order people came; the first `at_once` in it may use the model."""
 
-    def __init__(self, queue_size: int, queue_seconds: float) -> None:
+    def __init__(self, queue_size: int, queue_seconds: float, at_once: int = 1) -> None:
         self.queue_size = queue_size
         self.queue_seconds = queue_seconds
+        self.at_once = at_once
         self._places: list[Place] = []
         self._changed = threading.Condition()
-        self._typical_seconds = _FIRST_GUESS_SECONDS
+        self._typical_seconds: float | None = None
 
     def enter(self) -> Place:
         """Take the last place. Raises Refused (503) when the queue is full."""
         with self._changed:
-            if len(self._places) > self.queue_size:
-                wait = max(1, round(self._typical_seconds * len(self._places)))
+            waiting = len(self._places) - self.at_once
+            if waiting >= self.queue_size:
+                typical = self._typical_seconds or _FIRST_GUESS_SECONDS
+                wait = max(1, round(typical * len(self._places) / self.at_once))
                 raise Refused(
-                    503, f"{len(self._places)} questions are already waiting: ask again in about {wait} seconds.", wait
+                    503, f"{waiting + 1} questions are already waiting: ask again in about {wait} seconds.", wait
                 )
             place = Place(self)
             self._places.append(place)
             return place
 
     def position(self, place: Place) -> int:
-        """How many are answered before this one."""
+        """How many must end before this one may begin; 0 when it may."""
         with self._changed:
-            return self._places.index(place)
+            return self._position(place)
 
     def wait_for_change(self, place: Place, seconds: float) -> int:
         """The place's position after at most `seconds`."""
         with self._changed:
-            self._changed.wait_for(lambda: self._places.index(place) == 0, timeout=seconds)
-            return self._places.index(place)
+            self._changed.wait_for(lambda: self._position(place) == 0, timeout=seconds)
+            return self._position(place)
+
+    def estimate(self, position: int) -> float | None:
+        """Seconds until a place at `position` may begin, from how long answers took of late; None before the first."""
+        typical = self._typical_seconds
+        return None if typical is None else round(position * typical / self.at_once, 1)
+
+    def _position(self, place: Place) -> int:
+        return max(0, self._places.index(place) - self.at_once + 1)
 
     def leave(self, place: Place, held_seconds: float) -> None:
         """Free a place, whichever it was; leaving twice is one leaving."""
@@ -64,7 +75,8 @@ class Admission:
             if place in self._places:
                 self._places.remove(place)
                 if held_seconds > 0:
-                    self._typical_seconds += 0.3 * (held_seconds - self._typical_seconds)
+                    typical = held_seconds if self._typical_seconds is None else self._typical_seconds
+                    self._typical_seconds = typical + 0.3 * (held_seconds - typical)
                 self._changed.notify_all()
 
 
@@ -90,7 +102,7 @@ class Place:
                     f"The model was busy for {self._admission.queue_seconds:.0f} seconds: ask again in a moment.",
                     max(1, round(self._admission.queue_seconds / 4)),
                 )
-            yield Queued(position, round(waited, 2))
+            yield Queued(position, round(waited, 2), self._admission.estimate(position))
             position = self._admission.wait_for_change(self, _STEP_SECONDS)
         self._served = time.monotonic()
 

@@ -32,6 +32,7 @@ from ingest.library import Library
 from ingest.logs import get_logger
 from ingest.settings import Settings
 from ingest.types import Hit
+from ingest.versions import names_version
 
 NOT_SAID = {
     "en": "The documents do not say. The nearest ones are listed as sources.",
@@ -67,6 +68,7 @@ class Assistant:
         """Make the engine ready; may take seconds. Raises DocentError when the one asked for cannot be had."""
         if self._engine is None:
             self._engine = self._load_engine(self.settings)
+            self.admission.at_once = self._engine.at_once
             log.info("engine.ready", engine=self._engine.name, model=self._engine.model)
         return self._engine
 
@@ -84,6 +86,13 @@ class Assistant:
             except DocentError as error:
                 log.error("engine.failed", reason=str(error), exc_info=True)
                 self._engine_problem = str(error)
+            except Exception as error:
+                # Nobody waits for this thread: unsaid, the page would show "still loading" for ever.
+                log.error("engine.failed", exc_info=True)
+                self._engine_problem = (
+                    f"The model could not be loaded ({type(error).__name__}); the log has the details: "
+                    "mend it and restart, or set `engine` to extractive."
+                )
 
         threading.Thread(target=run, name="engine-loader", daemon=True).start()
 
@@ -110,7 +119,7 @@ class Assistant:
         Raises DocentError while there is no library.
         """
         hits = self.library.search_scored(question, self.settings.passages + 3)
-        kept = _without_superseded([scored.hit for scored in hits])[: self.settings.passages]
+        kept = _without_superseded(question, [scored.hit for scored in hits])[: self.settings.passages]
         sources = tuple(_source(number, hit) for number, hit in enumerate(kept, 1))
         best_cosine = max((scored.parts.dense for scored in hits), default=0.0)
         sentences, strength = pick_evidence(question, sources, self.library.index, self.library.embedder, best_cosine)
@@ -226,7 +235,11 @@ class Assistant:
 
     def _keep(self, conversation_id: str | None, question: str, draft: Draft, done: Done) -> None:
         if conversation_id:
-            self.conversations.add(conversation_id, question, done, draft.user_content, draft.written)
+            try:
+                self.conversations.add(conversation_id, question, done, draft.user_content, draft.written)
+            except DocentError:
+                # The person has the answer; that it cannot be gone back to is for the administrator.
+                log.error("conversation.not_kept", exc_info=True)
 
 
 class EventStream(Iterator[Event]):
@@ -255,8 +268,10 @@ def _source(number: int, hit: Hit) -> Source:
     )  # fmt: skip
 
 
-def _without_superseded(hits: list[Hit]) -> list[Hit]:
+def _without_superseded(question: str, hits: list[Hit]) -> list[Hit]:
     """A passage of an older version stays only when nothing of the newer one was found, or it was asked for."""
     found = {hit.path for hit in hits}
     best = hits[0].document_id if hits else None
-    return [hit for hit in hits if hit.document_id == best or not hit.newer or hit.newer not in found]
+    return [
+        hit for hit in hits if hit.document_id == best or hit.newer not in found or names_version(question, hit.path)
+    ]

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from assistant.events import Citation, Done, EvidenceSentence, Source
+from ingest.errors import DocentError
 
 CONVERSATIONS_FILE = "conversations.db"
 
@@ -42,17 +45,15 @@ class Conversations:
         self._path = home / CONVERSATIONS_FILE
 
     def turns(self, conversation_id: str) -> list[Turn]:
-        """All turns of a conversation; none for an id nobody has used."""
+        """All turns of a conversation; none for an id nobody has used. Raises DocentError when they cannot be read."""
         if not self._path.is_file():
             return []
-        with self._connect() as connection:
+        with self._connected() as connection:
             rows = connection.execute("SELECT turn FROM turns WHERE conversation = ? ORDER BY id", (conversation_id,))
-            turns = [_turn(json.loads(row[0])) for row in rows]
-        connection.close()
-        return turns
+            return [_turn(json.loads(row[0])) for row in rows]
 
     def add(self, conversation_id: str, question: str, done: Done, user_content: str, model_answer: str) -> None:
-        """Keep a finished turn."""
+        """Keep a finished turn. Raises DocentError when it cannot be written."""
         turn = Turn(
             question=question, answer=done.answer, citations=done.citations, sources=done.sources,
             evidence=done.evidence, abstained=done.abstained, confidence=done.confidence, engine=done.engine,
@@ -60,22 +61,30 @@ class Conversations:
             asked_at=datetime.now(UTC).isoformat(timespec="seconds"),
             user_content=user_content, model_answer=model_answer,
         )  # fmt: skip
-        with self._connect() as connection:
+        with self._connected() as connection:
             connection.execute(
                 "INSERT INTO turns (conversation, turn) VALUES (?, ?)",
                 (conversation_id, json.dumps(asdict(turn), ensure_ascii=False)),
             )
-        connection.close()
 
-    def _connect(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=10)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS turns (id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, turn TEXT NOT NULL)"
-        )
-        connection.execute("CREATE INDEX IF NOT EXISTS turns_by_conversation ON turns(conversation, id)")
-        return connection
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # The inner context commits or rolls back; it does not close.
+            with closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(
+                    "CREATE TABLE IF NOT EXISTS turns"
+                    " (id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, turn TEXT NOT NULL)"
+                )
+                connection.execute("CREATE INDEX IF NOT EXISTS turns_by_conversation ON turns(conversation, id)")
+                yield connection
+        except (sqlite3.Error, OSError) as error:
+            raise DocentError(
+                f"The conversations in {self._path} cannot be read or kept ({error}): check the disk and its "
+                "permissions, or set that file aside."
+            ) from error
 
 
 def _turn(data: dict[str, object]) -> Turn:

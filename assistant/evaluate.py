@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -62,17 +62,18 @@ def evaluate(
     The set gets a library of its own under a temporary folder; the site's library is not touched.
     """
     corpus = _read_corpus(folder)
+    ids = {_name(document_id): document_id for document_id, _, _ in corpus}
     queries = _read_queries(folder)[:limit]
     with tempfile.TemporaryDirectory(prefix="docent-eval-") as home:
         own = settings.model_copy(update={"home": Path(home), "engine": "extractive"})
         started = time.monotonic()
-        ingest_documents(corpus, own)
+        ingest_documents([(_name(document_id), document, digest) for document_id, document, digest in corpus], own)
         ingest_seconds = time.monotonic() - started
         assistant = Assistant(own)
         try:
             asked = []
             for number, query in enumerate(queries, 1):
-                asked.append(_ask(assistant, query))
+                asked.append(_ask(assistant, query, ids))
                 if progress is not None:
                     progress(number, len(queries))
         finally:
@@ -82,14 +83,19 @@ def evaluate(
     return {**result, "ingest_seconds": round(ingest_seconds, 2), **metrics(asked)}
 
 
-def _ask(assistant: Assistant, query: EvaluationQuery) -> Asked:
+def _name(document_id: str) -> str:
+    """The id as the library shows it: a name is a path below the root, and an id such as a URL is none as it stands."""
+    return PurePosixPath(document_id.lstrip("/")).as_posix()
+
+
+def _ask(assistant: Assistant, query: EvaluationQuery, ids: dict[str, str]) -> Asked:
     started = time.monotonic()
     hits = assistant.library.search(query.text, PASSAGES)
     search_seconds = time.monotonic() - started
     found = assistant.find(query.text)
     return Asked(
         query=query,
-        ranked=tuple(hit.path for hit in documents_of(hits)[:DEPTH]),
+        ranked=tuple(ids[hit.path] for hit in documents_of(hits)[:DEPTH]),
         evidence=tuple(f"{sentence.text}\n{sentence.shown}" for sentence in found.sentences),
         confidence=found.confidence,
         abstained=found.abstained,
@@ -160,36 +166,75 @@ def _mean(values: Any) -> float:
 
 
 def _read_corpus(folder: Path) -> list[tuple[str, ReadDocument, str]]:
-    """(name, document, hash) of every line."""
+    """(id, document, hash) of every line."""
     documents = []
     for line in _lines(folder / "corpus.jsonl"):
-        document = ReadDocument(str(line.get("title", "")), (Page("", str(line["text"])),))
+        document = ReadDocument(str(line.get("title") or ""), (Page("", str(line["text"])),))
         digest = hashlib.sha256(document.text.encode()).hexdigest()
         documents.append((str(line["_id"]), document, digest))
     return documents
 
 
 def _read_queries(folder: Path) -> list[EvaluationQuery]:
+    relevant = _read_judgements(folder / "qrels.tsv")
+    queries = []
+    for line in _lines(folder / "queries.jsonl"):
+        answers, answerable = line.get("answers"), line.get("answerable")
+        if not isinstance(answers, list | None) or not isinstance(answerable, bool | None):
+            raise SettingsError(
+                f"{folder / 'queries.jsonl'}: the `answers` of {line['_id']} must be a list and its `answerable` "
+                "true or false: correct it."
+            )
+        queries.append(
+            EvaluationQuery(
+                id=str(line["_id"]), text=str(line["text"]), relevant=relevant.get(str(line["_id"]), {}),
+                answers=None if answers is None else tuple(map(str, answers)), answerable=answerable,
+            )
+        )  # fmt: skip
+    return queries
+
+
+def _read_judgements(path: Path) -> dict[str, dict[str, int]]:
+    """Query id → document id → gain above 0; none without the file. A first row of column names is passed over."""
     relevant: dict[str, dict[str, int]] = defaultdict(dict)
-    judgements = folder / "qrels.tsv"
-    if judgements.is_file():
-        for row in judgements.read_text("utf-8").splitlines()[1:]:
+    for number, row in enumerate(_text(path).split("\n") if path.is_file() else (), 1):
+        if not row.strip():
+            continue
+        try:
             query, document, score = row.split("\t")
-            if int(score) > 0:
-                relevant[query][document] = int(score)
-    return [
-        EvaluationQuery(
-            id=str(line["_id"]), text=str(line["text"]), relevant=relevant.get(str(line["_id"]), {}),
-            answers=tuple(line["answers"]) if "answers" in line else None, answerable=line.get("answerable"),
-        )
-        for line in _lines(folder / "queries.jsonl")
-    ]  # fmt: skip
+            gain = int(score)
+        except ValueError as error:
+            if number == 1:
+                continue
+            raise SettingsError(
+                f"{path}, line {number}, is not query, document and whole number with tabs between: correct it."
+            ) from error
+        if gain > 0:
+            relevant[query][document] = gain
+    return relevant
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines, each with `_id` and `text`."""
+    lines = []
+    # Not `splitlines`: inside a JSON string a line separator (U+2028) is a character like any other.
+    for number, text in enumerate(_text(path).split("\n"), 1):
+        if not text.strip():
+            continue
+        try:
+            line = json.loads(text)
+        except ValueError as error:
+            raise SettingsError(f"{path}, line {number}, is not JSON ({error}): correct it.") from error
+        if not isinstance(line, dict) or not {"_id", "text"} <= line.keys():
+            raise SettingsError(f"{path}, line {number}, is not an object with `_id` and `text`: correct it.")
+        lines.append(line)
+    return lines
+
+
+def _text(path: Path) -> str:
     try:
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-    except FileNotFoundError as error:
+        return path.read_text("utf-8")
+    except OSError as error:
         raise SettingsError(f"{path.parent} is not in BEIR layout: it has no {path.name}.") from error
-    except ValueError as error:
-        raise SettingsError(f"{path} is not JSON lines ({error}): correct it.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8: convert it.") from error

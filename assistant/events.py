@@ -65,10 +65,12 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Queued:
-    """Still waiting for the model: `position` questions are answered first, this one excluded."""
+    """Still waiting for the model: `position` answers must end first. `estimate_seconds` is how long that may take,
+    None while nobody knows how long answers take here."""
 
     position: int
     waited_seconds: float
+    estimate_seconds: float | None = None
 
 
 @dataclass(frozen=True)

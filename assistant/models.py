@@ -64,6 +64,11 @@ def check_checkpoint(folder: Path) -> None:
         _check_safetensors(path)
 
 
+def is_checkpoint(folder: Path) -> bool:
+    """Whether a folder holds a chat model of the kind we run, as opposed to an embedder."""
+    return (folder / "config.json").is_file() and _read_json(folder / "config.json").get("model_type") == MODEL_TYPE
+
+
 def list_models(settings: Settings) -> list[ModelState]:
     """The chat model, the embedder, then every other complete download, each with where it is and how it is."""
     states = [_chat_state(settings), _embedder_state(settings)]
@@ -77,15 +82,15 @@ def list_models(settings: Settings) -> list[ModelState]:
 def pull(settings: Settings, names: Sequence[str] = (), progress: ProgressCallback | None = None) -> list[Path]:
     """Download models and return their folders; without names the chat model and, if it has a hub name, the embedder.
 
-    A chat model or embedder that is set to a folder, or is bundled, is not pulled; the list can then be empty.
+    A name that is a folder on this machine is checked and returned as it is; a bundled embedder is passed over.
     Raises what `ingest.hub.download` raises, and DocentError when the chat model that came is not one we can run.
     """
-    wanted = list(names) or [
-        name for name in (settings.model, settings.embedder) if is_hub_name(name) and not Path(name).is_dir()
-    ]
+    wanted = list(names) or [settings.model, *([settings.embedder] if is_hub_name(settings.embedder) else [])]
     folders = []
     for name in dict.fromkeys(wanted):
-        folder = download(name, settings.models_cache, settings.hub_connect_seconds, progress)
+        folder = Path(name).expanduser()
+        if not folder.is_dir():
+            folder = download(name, settings.models_cache, settings.hub_connect_seconds, progress)
         if name == settings.model:
             check_checkpoint(folder)
         folders.append(folder)

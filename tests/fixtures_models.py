@@ -38,3 +38,12 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub
     with loopback_hub() as running:
         monkeypatch.setenv("MODELSCOPE_ENDPOINT", running.endpoint)
         yield running
+
+
+@pytest.fixture(scope="session")
+def tiny_openvino(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny checkpoint as an int8 OpenVINO model."""
+    # Imported here: most tests that use this file's other fixtures need neither OpenVINO nor torch.
+    from assistant.conversion import convert
+
+    return convert(tiny_checkpoint, tmp_path_factory.getbasetemp() / "tiny-models")

@@ -78,7 +78,7 @@ def test_stream_has_its_exact_shape(client: TestClient, assistant: ScriptedAssis
     done = dict(stream)["done"]
     assert "".join(delta["text"] for delta in deltas) == done["response"] == assistant.answer
     assert stream[0][1]["sources"][0]["page"] == "p. 3"
-    assert stream[1][1] == {"position": 2, "waited_seconds": 0.1}
+    assert stream[1][1] == {"position": 2, "waited_seconds": 0.1, "estimate_seconds": None}
     assert done["request_id"] == response.headers["x-request-id"]
 
 

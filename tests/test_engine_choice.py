@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from assistant import agreement, conversion
 from assistant.engines import choose_engine, estimate_tokens
 from assistant.engines.extractive import ExtractiveLLM
+from assistant.engines.openvino_engine import OpenVINOLLM
 from assistant.engines.transformers_engine import TransformersLLM
 from ingest.errors import DocentError, SettingsError
 from ingest.settings import Settings
@@ -19,10 +21,46 @@ def settings(tmp_path: Path, **values: object) -> Settings:
 
 def test_auto_takes_the_model_when_its_weights_are_here(tiny_checkpoint: Path, tmp_path: Path) -> None:  # noqa: F811
     """Weights that are sound are used, and there is nothing to explain."""
-    engine = choose_engine(settings(tmp_path, model=str(tiny_checkpoint)))
-    assert isinstance(engine.llm, TransformersLLM)
-    assert (engine.name, engine.model, engine.note) == ("transformers", str(tiny_checkpoint), "")
+    engine = choose_engine(settings(tmp_path, model=str(tiny_checkpoint), answers_at_once=3))
+    assert isinstance(engine.llm, OpenVINOLLM)
+    assert (engine.name, engine.model, engine.note) == ("openvino", str(tiny_checkpoint), "")
+    assert engine.at_once == 3
     assert engine.count_tokens("annual leave") == len(engine.llm._tokenizer.encode("annual leave").ids)
+    engine.llm.close()
+
+
+def test_transformers_by_name_is_what_one_gets(tiny_checkpoint: Path, tmp_path: Path) -> None:  # noqa: F811
+    """The reference engine can be asked for; it writes one answer at a time."""
+    engine = choose_engine(settings(tmp_path, model=str(tiny_checkpoint), engine="transformers"))
+    assert isinstance(engine.llm, TransformersLLM)
+    assert (engine.name, engine.note, engine.at_once) == ("transformers", "", 1)
+
+
+@pytest.mark.parametrize("fault", ["agreement", "conversion"])
+def test_auto_passes_over_an_engine_that_fails_and_says_why(
+    tiny_checkpoint: Path,  # noqa: F811
+    tmp_path: Path,
+    fault: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A converted model that disagrees, or cannot be made, is not answered with; the next engine is, with a note."""
+    if fault == "agreement":
+        monkeypatch.setattr(agreement, "LEAST_AGREEMENT", 1.01)
+        reason = "it disagrees with the original"
+    else:
+
+        def fail(*_arguments: object) -> Path:
+            raise DocentError("no space for the model: free some.")
+
+        monkeypatch.setattr(conversion, "convert_apart", fail)
+        reason = "no space for the model"
+    engine = choose_engine(settings(tmp_path, model=str(tiny_checkpoint)))
+    assert engine.name == "transformers"
+    assert engine.note.startswith("Answers come more slowly than they could.")
+    assert reason in engine.note
+    if fault == "conversion":
+        with pytest.raises(DocentError, match=reason):
+            choose_engine(settings(tmp_path, model=str(tiny_checkpoint), engine="openvino"))
 
 
 def test_auto_without_weights_quotes_and_says_how_to_get_them(tmp_path: Path) -> None:

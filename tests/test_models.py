@@ -70,9 +70,12 @@ def test_pulled_models_are_found_and_listed(hub: LoopbackHub, tiny_checkpoint: P
     assert [state.role for state in list_models(both)] == ["chat", "embedding"]
 
 
-def test_a_folder_is_never_pulled(tiny_checkpoint: Path, tmp_path: Path) -> None:  # noqa: F811
-    """With a folder and the bundled embedder there is nothing to fetch, so the hub is not even asked."""
-    assert pull(settings(tmp_path, model=str(tiny_checkpoint))) == []
+def test_a_folder_is_checked_and_not_fetched(tiny_checkpoint: Path, tmp_path: Path) -> None:  # noqa: F811
+    """A model that is a folder on this machine needs no hub; one that is broken is said to be."""
+    assert pull(settings(tmp_path, model=str(tiny_checkpoint))) == [tiny_checkpoint]
+    (tmp_path / "broken").mkdir()
+    with pytest.raises(DocentError, match=r"config\.json"):
+        pull(settings(tmp_path, model=str(tmp_path / "broken")))
 
 
 def test_a_model_of_another_kind_is_said_after_the_pull(hub: LoopbackHub, tmp_path: Path) -> None:  # noqa: F811

@@ -25,7 +25,7 @@ MESSAGES = [
 
 @pytest.fixture(scope="module")
 def llm(tiny_checkpoint: Path) -> TransformersLLM:  # noqa: F811
-    return TransformersLLM.load(tiny_checkpoint, Settings(), dtype="float32")
+    return TransformersLLM.load(tiny_checkpoint, Settings(dtype="float32"))
 
 
 @pytest.fixture
@@ -240,26 +240,9 @@ def test_an_unknown_option_is_an_error(llm: TransformersLLM) -> None:
         llm.chat(MESSAGES, temprature=0)
 
 
-@pytest.mark.parametrize(
-    ("cpuinfo", "dtype"),
-    [
-        ("processor\t: 0\nflags\t\t: fpu avx2 avx512f avx512_bf16 amx_tile\n", "bfloat16"),
-        ("processor\t: 0\nflags\t\t: fpu avx2 amx_bf16\n", "bfloat16"),
-        ("processor\t: 0\nflags\t\t: fpu avx2 avx512f\n", "float32"),
-        ("", "float32"),
-    ],
-)
-def test_the_type_of_the_weights_follows_the_cpu(cpuinfo: str, dtype: str, tmp_path: Path) -> None:
-    """bfloat16 only where the CPU has it; a machine that does not say gets float32."""
-    source = tmp_path / "cpuinfo"
-    assert transformers_engine._cpu_flags(source) == []
-    source.write_text(cpuinfo)
-    assert transformers_engine._dtype_for(transformers_engine._cpu_flags(source)) == dtype
-
-
 def test_bfloat16_answers_too(tiny_checkpoint: Path) -> None:  # noqa: F811
     """The other type loads and streams through the same code, and logits are compared in float32."""
-    llm = TransformersLLM.load(tiny_checkpoint, Settings(), dtype="bfloat16")
+    llm = TransformersLLM.load(tiny_checkpoint, Settings(dtype="bfloat16"))
     assert str(llm._model.dtype) == "torch.bfloat16"
     assert str(llm._forward([1, 2, 3], None).dtype) == "torch.float32"
     assert llm.chat(MESSAGES, max_new_tokens=5, seed=1).additional_kwargs["new_tokens"] <= 5

@@ -13,6 +13,7 @@ from ingest.command import ingest_command, show
 from ingest.errors import DocentError
 from ingest.logs import configure_logs
 from ingest.terminal import print_json, progress_shown, run, settings_from, settings_options
+from ui.bench import bench
 
 if TYPE_CHECKING:
     from assistant.events import Done
@@ -30,6 +31,7 @@ def docent() -> None:
 
 
 docent.add_command(ingest_command)
+docent.add_command(bench)
 
 
 @docent.command()
@@ -123,9 +125,11 @@ def _show_sources(done: Done) -> None:
 def serve(**flags: Any) -> int:
     """Serve page and API in one process, by default on http://127.0.0.1:8501."""
     from assistant.assistant import Assistant
+    from ui.server import check_address
     from ui.server import serve as serve_assistant
 
     settings = settings_from(flags)
+    check_address(settings.host, settings.port)
     configure_logs(settings.log_level, settings.home / "logs")
     assistant = Assistant(settings)
     try:
@@ -281,20 +285,26 @@ def models_list(as_json: bool, **flags: Any) -> int:
 @as_json_option
 @settings_options("model", "embedder", "models_cache", "hub_connect_seconds")
 def models_pull(names: tuple[str, ...], as_json: bool, **flags: Any) -> int:
-    """Download NAMES (default: the models of the settings) from ModelScope and check every byte.
+    """Download NAMES (default: the models of the settings) from ModelScope, check every byte, make chat models fast.
 
-    What is already here is not fetched again; an interrupted download goes on where it stopped.
+    NAMES may also be folders on this machine. What is already here is not fetched again; an interrupted download goes
+    on where it stopped. A chat model is then made into an int8 OpenVINO model, once, and compared with its original.
     """
-    from assistant.models import pull
-    from ui.downloads import download_shown
+    from assistant.conversion import convert
+    from assistant.models import is_checkpoint, pull
+    from ui.downloads import download_shown, stages_shown
 
     settings = settings_from(flags)
     with download_shown(quiet=as_json) as progress:
         folders = pull(settings, names, progress)
+    with stages_shown(quiet=as_json) as stage:
+        folders = [
+            convert(folder, settings.models_cache, stage) if is_checkpoint(folder) else folder for folder in folders
+        ]
     if as_json:
         print_json([str(folder) for folder in folders])
     for folder in folders if not as_json else ():
-        click.echo(f"Here and whole: {folder}")
+        click.echo(f"Ready: {folder}")
     return 0
 
 
@@ -312,7 +322,8 @@ def evaluate(folder: Path, limit: int | None, as_json: bool, **flags: Any) -> in
 
     configure_logs("error", console=True)
     settings = settings_from(flags)
-    with click.progressbar(length=1, label=folder.name, file=sys.stderr, hidden=as_json) as bar:
+    hidden = as_json or not sys.stderr.isatty()
+    with click.progressbar(length=1, label=folder.name, file=sys.stderr, hidden=hidden) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.length = total

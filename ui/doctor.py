@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from assistant.conversion import find_converted, read_manifest
 from assistant.models import list_models, locate
 from ingest.check import check
 from ingest.errors import DocentError
@@ -81,7 +82,25 @@ def _engine(settings: Settings) -> Finding:
             f"{settings.model} is not on this machine, so answers are quoted from the documents: "
             "run `docent models pull` to get it",
         )
-    return Finding("engine", True, f"transformers with {settings.model} from {folder}")
+    if settings.engine == "transformers":
+        return Finding("engine", True, f"transformers with {settings.model} from {folder}, as the settings say")
+    converted = find_converted(folder, settings.models_cache)
+    if converted is None:
+        return Finding(
+            "engine",
+            True,
+            f"openvino with {settings.model}, not made yet: `docent models pull` makes it, or the next start",
+        )
+    manifest = read_manifest(converted)
+    assert manifest is not None  # or it would not have been found
+    agreement = manifest.agreement
+    said = (
+        f"openvino with {settings.model} from {converted}; against the original in float32: divergence "
+        f"{agreement.divergence:.5f}, same choice at {agreement.same_choice:.0%} of {agreement.positions} places"
+    )
+    return Finding(
+        "engine", not agreement.problem, f"{said}; not used: {agreement.problem}" if agreement.problem else said
+    )
 
 
 def _models(settings: Settings) -> list[Finding]:

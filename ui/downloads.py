@@ -1,4 +1,4 @@
-"""A download shown in the terminal: bytes, rate and time left. Knows nothing of hubs or models."""
+"""A download and what follows it, shown in the terminal. Knows nothing of hubs or models."""
 
 from __future__ import annotations
 
@@ -40,6 +40,28 @@ def download_shown(quiet: bool) -> Iterator[Callable[[DownloadProgress], None]]:
             yield show
     else:
         yield _plain_lines()
+
+
+@contextmanager
+def stages_shown(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A callback for `convert`: what is being done, as a bar on a terminal and a line a stage elsewhere."""
+    if quiet:
+        yield lambda _name, _done, _total: None
+    elif sys.stderr.isatty():
+        with Progress(TextColumn("{task.description}"), BarColumn(bar_width=24), console=Console(stderr=True)) as bar:
+            task = bar.add_task("")
+            yield lambda name, done, total: bar.update(
+                task, description=name, completed=done, total=total if total > 1 else None
+            )
+    else:
+        said: set[str] = set()
+
+        def say(name: str, _done: int, _total: int) -> None:
+            if name not in said:
+                said.add(name)
+                click.echo(f"{name} …", err=True)
+
+        yield say
 
 
 def _plain_lines() -> Callable[[DownloadProgress], None]:

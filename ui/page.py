@@ -223,6 +223,8 @@ def _follow(events: EventStream, turn: LocalTurn, text: Words, body: DeltaGenera
                 sources.html(parts.sources_html(turn.shown, text, text.found) or " ")
             case Queued():
                 line = text.queued_next if event.position == 1 else text.queued.format(position=event.position)
+                if event.estimate_seconds is not None:
+                    line += text.queued_estimate.format(seconds=max(1, round(event.estimate_seconds)))
             case Delta():
                 line = text.writing
                 first_words = bool(event.text) and not turn.shown.answer

@@ -270,7 +270,7 @@ def _docs_page(schema: dict[str, Any]) -> str:
 
 def serve(assistant: Assistant, host: str, port: int) -> None:
     """Run until stopped by a signal. Raises DocentError when the address cannot be listened on."""
-    _check_address(host, port)
+    check_address(host, port)
     config = uvicorn.Config(
         create_app(assistant), host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5,
         log_level="warning",
@@ -279,7 +279,8 @@ def serve(assistant: Assistant, host: str, port: int) -> None:
     uvicorn.Server(config).run()
 
 
-def _check_address(host: str, port: int) -> None:
+def check_address(host: str, port: int) -> None:
+    """Raise DocentError when the address cannot be listened on."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:

@@ -19,6 +19,7 @@ class Words:
     searching: str
     queued: str
     queued_next: str
+    queued_estimate: str
     writing: str
     stopped: str
     stopped_empty: str
@@ -53,6 +54,7 @@ ENGLISH = Words(
     searching="Searching the documents …",
     queued="{position} questions before yours …",
     queued_next="1 question before yours …",
+    queued_estimate=" About {seconds} s.",
     writing="Writing …",
     stopped="Stopped. The answer is not complete.",
     stopped_empty="Stopped before the answer began.",
@@ -88,6 +90,7 @@ CHINESE = Words(
     searching="正在查找文档……",
     queued="前面还有 {position} 个问题……",
     queued_next="前面还有 1 个问题……",
+    queued_estimate="大约 {seconds} 秒。",
     writing="正在回答……",
     stopped="已停止，回答不完整。",
     stopped_empty="已停止，回答尚未开始。",

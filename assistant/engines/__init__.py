@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.models import locate
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+OPENVINO = "openvino"
 TRANSFORMERS = "transformers"
 EXTRACTIVE = "extractive"
 CHINESE = re.compile(r"[\u3400-\u9fff\uff00-\uffef\u3000-\u303f]")
@@ -27,41 +29,86 @@ OTHER_CHARACTERS_A_TOKEN = 4.2
 
 @dataclass(frozen=True)
 class Engine:
-    """What writes answers. `note` is one line for people: why not the better engine and how to get it, or ''."""
+    """What writes answers. `note` is one line for people: why not the better engine and how to get it, or ''.
+
+    `at_once` is how many answers it may write at the same time.
+    """
 
     name: str
     llm: LLM
     count_tokens: Callable[[str], int]
     model: str
     note: str
+    at_once: int = 1
 
 
 def choose_engine(settings: Settings) -> Engine:
     """The engine the settings ask for, loaded: seconds with a model, at once without.
 
-    `auto` takes the model when its weights are here and sound, else quotations, and its note says why. Raises
-    SettingsError when `transformers` is asked for by name and there are no weights, or `model` is no model; DocentError
-    when it is asked for by name and its weights are broken.
+    `auto` takes the first that works of openvino, transformers and quotations; the note says why when it is not the
+    first. A model that has not been converted yet is, which takes tens of seconds once. Raises SettingsError when an
+    engine is asked for by name and there are no weights, or `model` is no model; DocentError when one that is asked
+    for by name cannot be loaded.
     """
     if settings.engine == EXTRACTIVE:
         return _extractive("")
+    automatic = settings.engine == "auto"
     try:
         folder = locate(settings)
-        if folder is not None:
-            from assistant.engines.transformers_engine import TransformersLLM
-
-            llm = TransformersLLM.load(folder, settings)
-            return Engine(TRANSFORMERS, llm, llm.count_tokens, settings.model, "")
     except SettingsError:
         raise
     except DocentError as error:
-        if settings.engine == TRANSFORMERS:
+        if not automatic:
             raise
-        log.warning("model_unusable", model=settings.model, reason=str(error))
         return _extractive(f"The model cannot be used, so answers are quoted from the documents. Reason: {error}")
-    if settings.engine == TRANSFORMERS:
+    if folder is None:
+        return _without_weights(settings)
+    reasons = []
+    for name in (OPENVINO, TRANSFORMERS) if automatic else (settings.engine,):
+        try:
+            engine = _LOADERS[name](folder, settings)
+        except DocentError as error:
+            log.warning("engine.unusable", engine=name, model=settings.model, reason=str(error))
+            if not automatic:
+                raise
+            reasons.append(str(error))
+            continue
+        return replace(
+            engine, note=f"Answers come more slowly than they could. Reason: {reasons[0]}" if reasons else ""
+        )
+    return _extractive(f"The model cannot be used, so answers are quoted from the documents. Reason: {reasons[-1]}")
+
+
+def _openvino(folder: Path, settings: Settings) -> Engine:
+    """Raises DocentError when it cannot be made or loaded, or says something else than the original (under auto)."""
+    from assistant.conversion import convert_apart, read_manifest
+    from assistant.engines.openvino_engine import OpenVINOLLM
+    from assistant.prompt import SYSTEM
+
+    converted = convert_apart(folder, settings.models_cache)
+    manifest = read_manifest(converted)
+    problem = manifest.agreement.problem if manifest is not None else "it has no manifest"
+    if problem and settings.engine == "auto":
+        raise DocentError(f"The OpenVINO model in {converted} is not used: {problem}.")
+    llm = OpenVINOLLM.load(converted, settings)
+    llm.warm(SYSTEM)
+    return Engine(OPENVINO, llm, llm.count_tokens, settings.model, "", settings.answers_at_once)
+
+
+def _transformers(folder: Path, settings: Settings) -> Engine:
+    from assistant.engines.transformers_engine import TransformersLLM
+
+    llm = TransformersLLM.load(folder, settings)
+    return Engine(TRANSFORMERS, llm, llm.count_tokens, settings.model, "")
+
+
+_LOADERS: dict[str, Callable[[Path, Settings], Engine]] = {OPENVINO: _openvino, TRANSFORMERS: _transformers}
+
+
+def _without_weights(settings: Settings) -> Engine:
+    if settings.engine != "auto":
         raise SettingsError(
-            f"setting 'engine' is 'transformers' and {settings.model} is not on this machine: run "
+            f"setting 'engine' is '{settings.engine}' and {settings.model} is not on this machine: run "
             "`docent models pull`, or set it to auto or extractive."
         )
     return _extractive(

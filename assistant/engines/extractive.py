@@ -9,18 +9,9 @@ import re
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from llama_index.core.llms import (
-    ChatMessage,
-    ChatResponse,
-    ChatResponseGen,
-    CompletionResponse,
-    CompletionResponseGen,
-    CustomLLM,
-    LLMMetadata,
-    MessageRole,
-)
-from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from llama_index.core.llms import ChatMessage, ChatResponse, LLMMetadata, MessageRole
 
+from assistant.engines.chat_model import ChatModel, response
 from assistant.events import EvidenceSentence
 from assistant.prompt import is_chinese
 
@@ -42,7 +33,7 @@ def attach_evidence(messages: Sequence[ChatMessage], sentences: Sequence[Evidenc
     raise ValueError("there is no user message to attach evidence to")
 
 
-class ExtractiveLLM(CustomLLM):
+class ExtractiveLLM(ChatModel):
     """Quotes up to three evidence sentences, a line each, ending in ` [n]`; one delta a line.
 
     The question's language is read off the last paragraph of the last user message, where the prompt puts it. Without
@@ -57,36 +48,7 @@ class ExtractiveLLM(CustomLLM):
     def metadata(self) -> LLMMetadata:
         return LLMMetadata(model_name="extractive", is_chat_model=True, context_window=1_000_000)
 
-    @llm_chat_callback()
-    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:  # noqa: ARG002
-        return self._responses(messages)
-
-    @llm_chat_callback()
-    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:  # noqa: ARG002
-        *_, last = self._responses(messages)
-        return last
-
-    @llm_completion_callback()
-    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:  # noqa: ARG002
-        last = self.chat([ChatMessage(role=MessageRole.USER, content=prompt)], **kwargs)
-        return CompletionResponse(text=last.message.content or "", additional_kwargs=last.additional_kwargs)
-
-    @llm_completion_callback()
-    def stream_complete(
-        self,
-        prompt: str,
-        formatted: bool = False,  # noqa: ARG002 - LlamaIndex's signature, here and above
-        **kwargs: Any,
-    ) -> CompletionResponseGen:
-        responses = self.stream_chat([ChatMessage(role=MessageRole.USER, content=prompt)], **kwargs)
-        return (
-            CompletionResponse(
-                text=response.message.content or "", delta=response.delta, additional_kwargs=response.additional_kwargs
-            )
-            for response in responses
-        )
-
-    def _responses(self, messages: Sequence[ChatMessage]) -> Generator[ChatResponse, None, None]:
+    def _responses(self, messages: Sequence[ChatMessage], **_kwargs: Any) -> Generator[ChatResponse, None, None]:
         asked = next((message for message in reversed(messages) if message.role == MessageRole.USER), None)
         question = ((asked.content if asked else None) or "").strip().rsplit("\n\n", 1)[-1]
         sentences = _best(asked.additional_kwargs.get(EVIDENCE, ()) if asked else ())
@@ -94,8 +56,8 @@ class ExtractiveLLM(CustomLLM):
         for line in answer_lines(question, sentences):
             delta = line if not text else f"\n{line}"
             text += delta
-            yield _response(text, delta, {})
-        yield _response(text, "", {"finish_reason": "stop"})
+            yield response(text, delta)
+        yield response(text, "", finish_reason="stop")
 
 
 def answer_lines(question: str, sentences: Sequence[EvidenceSentence]) -> list[str]:
@@ -120,8 +82,3 @@ def _best(sentences: Sequence[EvidenceSentence]) -> list[EvidenceSentence]:
 def _quoted(text: str, language: str) -> str:
     one_line = " ".join(text.split())
     return f"「{one_line}」" if language == "zh" else f"“{one_line}”"
-
-
-def _response(text: str, delta: str, extra: dict[str, Any]) -> ChatResponse:
-    message = ChatMessage(role=MessageRole.ASSISTANT, content=text)
-    return ChatResponse(message=message, delta=delta, additional_kwargs=extra)

@@ -6,28 +6,20 @@ whoever closes it stops the work within one prefill chunk or one token. One gene
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from llama_index.core.llms import (
-    ChatMessage,
-    ChatResponse,
-    ChatResponseGen,
-    CompletionResponse,
-    CompletionResponseGen,
-    CustomLLM,
-    LLMMetadata,
-    MessageRole,
-)
-from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from llama_index.core.llms import ChatMessage, ChatResponse, LLMMetadata
 from pydantic import PrivateAttr
 
 from assistant import chatml
+from assistant.engines.chat_model import ChatModel, response
+from assistant.engines.cpu import has_bfloat16, usable_cores
+from assistant.engines.sampling import Sampling
 from assistant.engines.tokens import CompleteCharacters, load_tokenizer, token_bytes_of
 from ingest.errors import DocentError
 from ingest.logs import get_logger
@@ -39,18 +31,7 @@ log = get_logger(__name__)
 PREFILL_CHUNK = 256
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How tokens are picked. `temperature` 0 is greedy; `repetition_penalty` covers generated tokens only, 1 is off."""
-
-    max_new_tokens: int = 256
-    temperature: float = 0.7
-    top_p: float = 0.9
-    repetition_penalty: float = 1.1
-    seed: int | None = None
-
-
-class TransformersLLM(CustomLLM):
+class TransformersLLM(ChatModel):
     """A Qwen2 checkpoint from a folder. Calls take any field of `Sampling` as a keyword for that call only.
 
     `stream_chat` yields an empty delta after every prefill chunk and then one delta a token, which is empty while a
@@ -69,8 +50,8 @@ class TransformersLLM(CustomLLM):
     _token_bytes: Any = PrivateAttr()
 
     @classmethod
-    def load(cls, folder: Path, settings: Settings, dtype: str = "auto") -> TransformersLLM:
-        """Load weights and tokenizer; a second or two. `dtype`: auto, float32 or bfloat16.
+    def load(cls, folder: Path, settings: Settings) -> TransformersLLM:
+        """Load weights and tokenizer; a second or two.
 
         Raises DocentError when the folder cannot be loaded.
         """
@@ -79,7 +60,7 @@ class TransformersLLM(CustomLLM):
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()
-        chosen = _dtype_for(_cpu_flags()) if dtype == "auto" else dtype
+        chosen = ("bfloat16" if has_bfloat16() else "float32") if settings.dtype == "auto" else settings.dtype
         started = time.perf_counter()
         try:
             tokenizer = load_tokenizer(folder)
@@ -99,9 +80,7 @@ class TransformersLLM(CustomLLM):
         llm = cls(folder=str(folder), dtype=chosen, context_window=int(model.config.max_position_embeddings))
         llm._threads = settings.threads or usable_cores()
         llm._model, llm._tokenizer, llm._token_bytes = model, tokenizer, token_bytes
-        llm._sampling = Sampling(
-            settings.max_new_tokens, settings.temperature, settings.top_p, settings.repetition_penalty
-        )
+        llm._sampling = Sampling.from_settings(settings)
         log.info("model_loaded", folder=str(folder), dtype=chosen, seconds=round(time.perf_counter() - started, 2))
         return llm
 
@@ -122,33 +101,8 @@ class TransformersLLM(CustomLLM):
         """Tokens of ordinary text, as this model counts."""
         return chatml.count_plain(text, self._tokenizer)
 
-    @llm_chat_callback()
-    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        return self._responses(messages, replace(self._sampling, **kwargs))
-
-    @llm_chat_callback()
-    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        *_, last = self._responses(messages, replace(self._sampling, **kwargs))
-        return last
-
-    @llm_completion_callback()
-    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:  # noqa: ARG002
-        last = self.chat([ChatMessage(role=MessageRole.USER, content=prompt)], **kwargs)
-        return CompletionResponse(text=last.message.content or "", additional_kwargs=last.additional_kwargs)
-
-    @llm_completion_callback()
-    def stream_complete(
-        self,
-        prompt: str,
-        formatted: bool = False,  # noqa: ARG002 - LlamaIndex's signature, here and above
-        **kwargs: Any,
-    ) -> CompletionResponseGen:
-        for response in self.stream_chat([ChatMessage(role=MessageRole.USER, content=prompt)], **kwargs):
-            yield CompletionResponse(
-                text=response.message.content or "", delta=response.delta, additional_kwargs=response.additional_kwargs
-            )
-
-    def _responses(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Generator[ChatResponse, None, None]:
+    def _responses(self, messages: Sequence[ChatMessage], **kwargs: Any) -> Generator[ChatResponse, None, None]:
+        sampling = replace(self._sampling, **kwargs)
         prompt = chatml.encode(messages, self._tokenizer)
         room = self.context_window - len(prompt)
         if room < 1:
@@ -168,13 +122,9 @@ class TransformersLLM(CustomLLM):
                 delta = "" if token is None else characters.add(token)
                 new_tokens += token is not None
                 text += delta
-                yield _response(text, delta, {})
-        yield _response(
-            text,
-            "",
-            {"finish_reason": reason, "prompt_tokens": len(prompt), "new_tokens": new_tokens}
-            | {name: round(seconds, 4) for name, seconds in clock.items()},
-        )
+                yield response(text, delta)
+        seconds = {name: round(value, 4) for name, value in clock.items()}
+        yield response(text, "", finish_reason=reason, prompt_tokens=len(prompt), new_tokens=new_tokens, **seconds)
 
     def _tokens(
         self, prompt: Sequence[int], most: int, sampling: Sampling, clock: dict[str, float]
@@ -216,24 +166,6 @@ class TransformersLLM(CustomLLM):
             return output.logits[:, -1, :].float()
 
 
-def usable_cores() -> int:
-    """Cores this process may run on; containers often allow fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _dtype_for(flags: Iterable[str]) -> str:
-    """bfloat16 only where the CPU multiplies it itself; elsewhere it is emulated and slower than float32."""
-    return "bfloat16" if {"avx512_bf16", "amx_bf16"}.intersection(flags) else "float32"
-
-
-def _cpu_flags(source: Path = Path("/proc/cpuinfo")) -> list[str]:
-    """The CPU's feature flags as Linux names them; [] on other systems."""
-    if not source.is_file():
-        return []
-    lines = source.read_text(encoding="utf-8", errors="replace").splitlines()
-    return next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
-
-
 def _picker(sampling: Sampling) -> Any:
     """A function of (generated ids, logits) that returns the next id."""
     import torch
@@ -265,8 +197,3 @@ def _picker(sampling: Sampling) -> Any:
         return int(torch.multinomial(torch.softmax(scores, dim=-1), 1, generator=generator))
 
     return pick
-
-
-def _response(text: str, delta: str, extra: dict[str, Any]) -> ChatResponse:
-    message = ChatMessage(role=MessageRole.ASSISTANT, content=text)
-    return ChatResponse(message=message, delta=delta, additional_kwargs=extra)
