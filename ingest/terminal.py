@@ -74,9 +74,9 @@ def run(command: click.Command, arguments: list[str] | None = None, name: str | 
         # The reader of our output (`| head`) has seen enough; nothing more can be printed, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        if error.filename is None:
-            raise
+    except Exception as error:  # noqa: BLE001 - the last place before a person would see a traceback
+        if not isinstance(error, OSError) or error.filename is None:
+            return _unforeseen(error)
         # A state folder, say, that is a file or may not be written, met before the library is.
         click.echo(
             f"Error: {error.filename} cannot be used ({error.strerror}): mend it, or set DOCENT_HOME to a folder "
@@ -84,6 +84,18 @@ def run(command: click.Command, arguments: list[str] | None = None, name: str | 
             err=True,
         )
         return 1
+
+
+def _unforeseen(error: Exception) -> int:
+    """A fault of ours: one line for the person, everything for whoever mends it."""
+    if os.environ.get("DOCENT_LOG_LEVEL", "").lower() == "debug":
+        raise error
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    click.echo(
+        f"Error: something went wrong inside Docent ({reason}): run it again with DOCENT_LOG_LEVEL=debug to see where.",
+        err=True,
+    )
+    return 1
 
 
 def print_json(value: Any) -> None:

@@ -76,10 +76,23 @@ def test_stopping(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.strip() == "Stopped. What was finished is kept."
 
 
-def test_faults_of_the_program_are_not_hidden() -> None:
-    """An error that nobody foresaw is not dressed up as one a person could act on."""
+def test_faults_of_the_program_are_one_line_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that nobody foresaw says what it is and how to see where; then the traceback is there."""
+
+    @click.command()
+    def broken() -> None:
+        raise ZeroDivisionError("by nothing")
+
+    assert run(broken, []) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "ZeroDivisionError: by nothing" in said
+    assert "DOCENT_LOG_LEVEL=debug" in said
+    monkeypatch.setenv("DOCENT_LOG_LEVEL", "debug")
     with pytest.raises(ZeroDivisionError):
-        run(command(raising(ZeroDivisionError())), [])
+        run(broken, [])
 
 
 def test_settings_as_options(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
