@@ -14,8 +14,10 @@ from contextlib import closing
 from dataclasses import dataclass
 
 import structlog
+from llama_index.core.llms import ChatMessage
 
 from assistant.admission import Admission, Place, Refused
+from assistant.answer_cache import AnswerCache, CachedAnswer, answer_key
 from assistant.confidence import THRESHOLD, confidence
 from assistant.conversations import Conversations
 from assistant.draft import Draft
@@ -63,6 +65,7 @@ class Assistant:
         self._engine: Engine | None = None
         self._engine_problem = ""
         self._examples: dict[tuple[int, str], list[str]] = {}
+        self._answers = AnswerCache()
 
     def load(self) -> Engine:
         """Make the engine ready; may take seconds. Raises DocentError when the one asked for cannot be had."""
@@ -99,10 +102,14 @@ class Assistant:
     def engine_state(self) -> EngineState:
         if self._engine is None:
             return EngineState("", self.settings.model, self._engine_problem, False)
-        return EngineState(self._engine.name, self._engine.model, self._engine.note, True)
+        alive = getattr(self._engine.llm, "alive", True)
+        return EngineState(self._engine.name, self._engine.model, self._engine.note, alive)
 
     def close(self) -> None:
         self.library.close()
+        close = getattr(self._engine.llm, "close", None) if self._engine is not None else None
+        if close is not None:
+            close()
 
     def example_questions(self, language: str) -> list[str]:
         """Up to four questions in `language` ('en' or 'zh') that this library can answer."""
@@ -169,9 +176,7 @@ class Assistant:
                 draft.written = NOT_SAID["zh" if is_chinese(question) else "en"]
                 done = draft.done("abstained")
             else:
-                yield from place.wait()
-                draft.mark("queue")
-                finish_reason = yield from self._generate(engine, question, draft, conversation_id)
+                finish_reason = yield from self._generate(engine, place, question, draft, conversation_id)
                 done = draft.done(finish_reason)
             self._keep(conversation_id, question, draft, done)
             log.info(
@@ -205,21 +210,19 @@ class Assistant:
             place.leave()
 
     def _generate(
-        self, engine: Engine, question: str, draft: Draft, conversation_id: str | None
+        self, engine: Engine, place: Place, question: str, draft: Draft, conversation_id: str | None
     ) -> Generator[Event, None, str]:
-        """Yields deltas; returns why the model ended."""
+        """Yields what happens until the answer is written; returns why it ended."""
         assert draft.found is not None
-        turns = self.conversations.turns(conversation_id) if conversation_id else []
-        history = [PastTurn(turn.user_content, turn.model_answer) for turn in turns]
-        prompt = build_prompt(question, draft.found.sources, history, engine.count_tokens, self.settings.prompt_tokens)
-        draft.user_content = prompt.user_content
-        messages = list(prompt.messages)
-        if engine.name == EXTRACTIVE:
-            draft.quoted = worth_quoting(draft.found.sentences)
-            messages = attach_evidence(messages, draft.quoted)
-        else:
-            words = [term for source in draft.found.sources for term in terms(source.text)]
-            draft.checked = CheckedText(draft.found.sources, self.library.index.inverse_frequencies(words))
+        messages = self._prompt(engine, question, draft, conversation_id)
+        key = answer_key(messages, f"{engine.name} {engine.version}", self._sampling)
+        known = self._answers.get(key)
+        if known is not None:
+            draft.mark("cache")
+            yield Delta(draft.add(known.text) + draft.finish())
+            return known.finish_reason
+        yield from place.wait()
+        draft.mark("queue")
         finish_reason = "stop"
         deadline = time.monotonic() + self.settings.answer_seconds
         with closing(engine.llm.stream_chat(messages)) as responses:
@@ -231,7 +234,32 @@ class Assistant:
                     break
         if rest := draft.finish():
             yield Delta(rest)
+        if finish_reason != "timeout" and engine.name != EXTRACTIVE:
+            self._answers.put(key, CachedAnswer(draft.written, finish_reason))
         return finish_reason
+
+    def _prompt(self, engine: Engine, question: str, draft: Draft, conversation_id: str | None) -> list[ChatMessage]:
+        """What the engine is sent; the draft learns how its answer is to be checked."""
+        assert draft.found is not None
+        turns = self.conversations.turns(conversation_id) if conversation_id else []
+        history = [PastTurn(turn.user_content, turn.model_answer) for turn in turns]
+        most = self.settings.prompt_tokens
+        fresh = engine.fresh_tokens or most
+        prompt = build_prompt(
+            question, draft.found.sources, history, engine.count_tokens, most if engine.keeps_prefix else fresh, fresh
+        )
+        draft.user_content = prompt.user_content
+        if engine.name == EXTRACTIVE:
+            draft.quoted = worth_quoting(draft.found.sentences)
+            return attach_evidence(prompt.messages, draft.quoted)
+        words = [term for source in draft.found.sources for term in terms(source.text)]
+        draft.checked = CheckedText(draft.found.sources, self.library.index.inverse_frequencies(words))
+        return list(prompt.messages)
+
+    @property
+    def _sampling(self) -> str:
+        settings = self.settings
+        return f"{settings.max_new_tokens} {settings.temperature} {settings.top_p} {settings.repetition_penalty}"
 
     def _keep(self, conversation_id: str | None, question: str, draft: Draft, done: Done) -> None:
         if conversation_id:

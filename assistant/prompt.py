@@ -60,8 +60,11 @@ def build_prompt(
     history: Sequence[PastTurn],
     count_tokens: Callable[[str], int],
     budget: int,
+    fresh_budget: int | None = None,
 ) -> Prompt:
     """The prompt that fits `budget` tokens. `sources` come best first, `history` oldest first.
+
+    `fresh_budget` limits instruction and new turn together, for an engine that has kept what it read of earlier turns.
 
     The question and the best passage always stay, the passage cut at a sentence or, if need be, at a character; then
     further passages in order, each that still fits; then the newest of the history. A question that is longer than the
@@ -71,6 +74,8 @@ def build_prompt(
 
     fixed = message_tokens("system", SYSTEM, count_tokens) + opening_tokens(count_tokens)
 
+    fresh = budget if fresh_budget is None else min(budget, fresh_budget)
+
     def tokens_of(chosen: Sequence[tuple[Source, str]]) -> int:
         return fixed + message_tokens("user", user_content(question, chosen), count_tokens)
 
@@ -78,12 +83,12 @@ def build_prompt(
     shortened = False
     if sources:
         best = sources[0]
-        text = _longest_fit(best.text, lambda part: tokens_of([(best, part)]) <= budget)
+        text = _longest_fit(best.text, lambda part: tokens_of([(best, part)]) <= fresh)
         shortened = text != best.text
         if text:
             chosen.append((best, text))
     for source in sources[1:]:
-        if tokens_of([*chosen, (source, source.text)]) <= budget:
+        if tokens_of([*chosen, (source, source.text)]) <= fresh:
             chosen.append((source, source.text))
     content = user_content(question, chosen)
     tokens = tokens_of(chosen)

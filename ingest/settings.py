@@ -71,7 +71,10 @@ class Settings(BaseSettings):
     top_p: float = Field(0.9, gt=0, le=1, description="nucleus sampling")
     repetition_penalty: float = Field(1.1, ge=1, le=2, description="over generated tokens only; 1 is off")
     prompt_tokens: int = Field(
-        1500, ge=256, le=28672, description="longest prompt, in model tokens: instruction, history, passages, question"
+        3000, ge=256, le=28672, description="longest prompt, in model tokens: instruction, history, passages, question"
+    )
+    first_word_seconds: float = Field(
+        1.5, gt=0, le=600, description="how soon an answer should begin: a slower machine gets fewer passages to read"
     )
     passages: int = Field(5, ge=1, le=20, description="how many passages an answer may draw on")
     question_characters: int = Field(1000, ge=10, le=20000, description="longest question accepted")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
 import subprocess
@@ -25,6 +26,7 @@ from llama_index.core.llms.callbacks import llm_chat_callback
 from pydantic import Field, PrivateAttr
 
 from assistant.admission import Refused
+from assistant.answer_cache import AnswerCache
 from assistant.assistant import NOT_SAID, Assistant, EngineState
 from assistant.conversations import CONVERSATIONS_FILE
 from assistant.engines import EXTRACTIVE, TRANSFORMERS, Engine, choose_engine, estimate_tokens
@@ -188,6 +190,7 @@ def test_a_real_model_answers(settings: Settings, documents: Path, tiny_checkpoi
     assistant = Assistant(settings.model_copy(update=changes))
     try:
         engine = assistant.load()
+        assistant._answers = AnswerCache(most=0)
         first, second = (list(assistant.ask(QUESTION)) for _ in range(2))
         done = done_of(first)
         assert kinds(first) == ["Evidence", "Delta", "Done"]
@@ -212,6 +215,57 @@ def test_a_real_model_answers(settings: Settings, documents: Path, tiny_checkpoi
         assert done_of(list(assistant.ask(QUESTION))).answer == done.answer
     finally:
         assistant.close()
+
+
+def test_the_same_question_again_is_not_computed_again(
+    settings: Settings,
+    documents: Path,
+    tiny_checkpoint: Path,  # noqa: F811
+) -> None:
+    """Word for word the same answer and citations without a pass through the model, until a document changes."""
+    changes = {"model": str(tiny_checkpoint), "engine": TRANSFORMERS, "temperature": 0.0, "max_new_tokens": 24}
+    assistant = Assistant(settings.model_copy(update=changes))
+    try:
+        llm = assistant.load().llm
+        first = done_of(list(assistant.ask(QUESTION)))
+        passes: list[int] = []
+        assert isinstance(llm, TransformersLLM)
+        llm._model.register_forward_hook(lambda *_arguments: passes.append(1))
+        again = list(assistant.ask(QUESTION))
+        assert passes == []
+        assert told(again) == first.answer
+        assert (done_of(again).citations, done_of(again).finish_reason) == (first.citations, first.finish_reason)
+        leave = documents / "leave.md"
+        leave.write_text(leave.read_text("utf-8").replace("25 days", "26 days"), "utf-8")
+        ingest([documents], settings)
+        assistant.library.refresh()
+        list(assistant.ask(QUESTION))
+        assert passes
+    finally:
+        assistant.close()
+
+
+def test_a_slow_machine_takes_fewer_passages_along(assistant_with: Make) -> None:
+    """What the engine can read in time decides; the best passage always comes along."""
+    llm = saying("Every employee has 25 days of annual leave a year.")
+    assistant = assistant_with(llm)
+    list(assistant.ask(QUESTION))
+    whole = llm.asked[-1][-1].content or ""
+    assert assistant._engine is not None
+    assistant._engine = dataclasses.replace(assistant._engine, fresh_tokens=1)
+    list(assistant.ask(QUESTION))
+    short = llm.asked[-1][-1].content or ""
+    assert len(short) < len(whole)
+    assert short.endswith(QUESTION)
+
+
+def test_health_tells_the_truth_about_a_model_that_died(assistant_with: Make) -> None:
+    """While the model's process is gone the engine counts as not loaded."""
+    llm = saying("x")
+    assistant = assistant_with(llm)
+    assert assistant.engine_state().loaded
+    object.__setattr__(llm, "alive", False)
+    assert not assistant.engine_state().loaded
 
 
 def test_a_model_s_sentences_are_checked_and_cited(assistant_with: Make) -> None:
@@ -481,6 +535,7 @@ def test_a_conversation_only_grows_at_its_end(assistant_with: Make) -> None:
     conversation starts afresh."""
     llm = ScriptedLLM(lambda: iter(["Every employee has 25 days", " [3] of leave."]))
     assistant = assistant_with(llm)
+    assistant._answers = AnswerCache(most=0)
     for question in (QUESTION, UNANSWERABLE, "When is a doctor's note needed?", "年休假有多少天？"):
         done_of(list(assistant.ask(question, "talk")))
     done_of(list(assistant.ask(QUESTION, "other")))

@@ -9,6 +9,7 @@ import pytest
 
 from assistant.agreement import Agreement
 from assistant.conversion import Manifest
+from assistant.latency import ReadingRate, keep_rate
 from ingest.catalog import Catalog
 from ingest.library import CATALOG_FILE
 from ingest.settings import Settings
@@ -154,3 +155,12 @@ def test_broken_weights_and_wrong_names_are_problems(
 def test_a_hub_that_answers_is_said(site: Settings, hub: LoopbackHub) -> None:  # noqa: F811
     """With its address."""
     assert found(site)["hub"] == Finding("hub", True, f"{hub.endpoint} answers")
+
+
+def test_what_was_measured_is_told(site: Settings) -> None:
+    """After an engine was loaded here, the doctor says how fast it reads and what follows for a question."""
+    keep_rate(site.home, ReadingRate("openvino", site.model, 1100.0, 1485, 1.5))
+    assert found(site)["reading"].text == (
+        "openvino read 1100 prompt tokens a second here, so a question takes along at most 1485 for a first word "
+        "within 1.5 s"
+    )

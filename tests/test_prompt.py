@@ -143,3 +143,14 @@ def test_without_passages_the_model_is_told_so(count: Callable[[str], int]) -> N
     assert build_prompt(QUESTION, [], [], count, 4000).user_content == (
         f"Passages: none were found.\n\nQuestion: {QUESTION}"
     )
+
+
+def test_a_new_turn_is_limited_and_the_history_kept(count: Callable[[str], int], tokenizer: Tokenizer) -> None:
+    """With an engine that keeps what it read, the limit is for what is new; earlier turns still fit beside it."""
+    history = [PastTurn("Passages: many. " * 20 + "Question: what?", "Because. " * 10)]
+    sources = [source(number, "Leave is granted on request. " * 8) for number in range(1, 6)]
+    alone = build_prompt("How many days?", sources, [], count, 4000)
+    limited = build_prompt("How many days?", sources, history, count, 4000, alone.tokens - 10)
+    assert limited.dropped_turns == 0
+    assert [one.n for one in limited.sources_used] == [1, 2, 3, 4]
+    assert len(chatml.encode(limited.messages, tokenizer)) == limited.tokens

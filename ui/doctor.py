@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assistant.conversion import find_converted, read_manifest
+from assistant.latency import kept_rate
 from assistant.models import list_models, locate
 from ingest.check import check
 from ingest.errors import DocentError
@@ -32,7 +33,8 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Everything worth knowing when an answer is slow, wrong or missing."""
     return [
-        _machine(), _disk(settings.home), _library(settings.home), _engine(settings), *_models(settings),
+        _machine(), _disk(settings.home), _library(settings.home), _engine(settings), *_reading(settings),
+        *_models(settings),
         _hub(settings),
     ]  # fmt: skip
 
@@ -101,6 +103,21 @@ def _engine(settings: Settings) -> Finding:
     return Finding(
         "engine", not agreement.problem, f"{said}; not used: {agreement.problem}" if agreement.problem else said
     )
+
+
+def _reading(settings: Settings) -> list[Finding]:
+    """How much the engine that was loaded last could read in time; nothing before the first."""
+    rate = kept_rate(settings.home)
+    if rate is None:
+        return []
+    return [
+        Finding(
+            "reading",
+            True,
+            f"{rate.engine} read {rate.tokens_per_second:.0f} prompt tokens a second here, so a question takes along "
+            f"at most {rate.prompt_tokens} for a first word within {rate.first_word_seconds:g} s",
+        )
+    ]
 
 
 def _models(settings: Settings) -> list[Finding]:

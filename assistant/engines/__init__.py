@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assistant.latency import ReadingRate, keep_rate, measure_reading, tokens_in_time
 from assistant.models import locate
 from ingest.errors import DocentError, SettingsError
 from ingest.logs import get_logger
@@ -31,7 +32,9 @@ OTHER_CHARACTERS_A_TOKEN = 4.2
 class Engine:
     """What writes answers. `note` is one line for people: why not the better engine and how to get it, or ''.
 
-    `at_once` is how many answers it may write at the same time.
+    `at_once` is how many answers it may write at the same time; `fresh_tokens` how much of a prompt it can read before
+    the first word is late, 0 for any; `keeps_prefix` that a beginning it has read is not read again. `version` names
+    the weights.
     """
 
     name: str
@@ -40,6 +43,9 @@ class Engine:
     model: str
     note: str
     at_once: int = 1
+    fresh_tokens: int = 0
+    keeps_prefix: bool = False
+    version: str = ""
 
 
 def choose_engine(settings: Settings) -> Engine:
@@ -92,14 +98,28 @@ def _openvino(folder: Path, settings: Settings) -> Engine:
         raise DocentError(f"The OpenVINO model in {converted} is not used: {problem}.")
     llm = OpenVINOLLM.load(converted, settings)
     llm.warm(SYSTEM)
-    return Engine(OPENVINO, llm, llm.count_tokens, settings.model, "", settings.answers_at_once)
+    return Engine(
+        OPENVINO, llm, llm.count_tokens, settings.model, "", settings.answers_at_once,
+        fresh_tokens=_fresh_tokens(OPENVINO, llm, settings), keeps_prefix=True, version=converted.name,
+    )  # fmt: skip
 
 
 def _transformers(folder: Path, settings: Settings) -> Engine:
     from assistant.engines.transformers_engine import TransformersLLM
 
     llm = TransformersLLM.load(folder, settings)
-    return Engine(TRANSFORMERS, llm, llm.count_tokens, settings.model, "")
+    return Engine(
+        TRANSFORMERS, llm, llm.count_tokens, settings.model, "",
+        fresh_tokens=_fresh_tokens(TRANSFORMERS, llm, settings), version=f"{folder.resolve()} {llm.dtype}",
+    )  # fmt: skip
+
+
+def _fresh_tokens(name: str, llm: LLM, settings: Settings) -> int:
+    """Measures how fast this machine reads, and keeps the figure for `docent doctor`."""
+    rate = measure_reading(llm)
+    tokens = tokens_in_time(rate, settings.first_word_seconds, settings.prompt_tokens)
+    keep_rate(settings.home, ReadingRate(name, settings.model, round(rate, 1), tokens, settings.first_word_seconds))
+    return tokens
 
 
 _LOADERS: dict[str, Callable[[Path, Settings], Engine]] = {OPENVINO: _openvino, TRANSFORMERS: _transformers}

@@ -1,0 +1,58 @@
+"""Answers that were written before, word for word the same question over the same passages. Knows no engines.
+
+The key is everything the model would read and how it would pick its words, so a changed document, prompt, model or
+setting can never be answered from here: it has another key. In memory only, and bounded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llama_index.core.llms import ChatMessage
+
+# An answer is at most a few kilobytes, so this is a megabyte.
+MOST_ANSWERS = 256
+
+
+@dataclass(frozen=True)
+class CachedAnswer:
+    """What the model wrote, and why it ended."""
+
+    text: str
+    finish_reason: str
+
+
+class AnswerCache:
+    """The answers used last; safe to use from several threads."""
+
+    def __init__(self, most: int = MOST_ANSWERS) -> None:
+        self._most = most
+        self._answers: OrderedDict[str, CachedAnswer] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> CachedAnswer | None:
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+            return self._answers.get(key)
+
+    def put(self, key: str, answer: CachedAnswer) -> None:
+        """Keep an answer that the model ended by itself; the one not used for longest makes room."""
+        with self._lock:
+            self._answers[key] = answer
+            self._answers.move_to_end(key)
+            while len(self._answers) > self._most:
+                self._answers.popitem(last=False)
+
+
+def answer_key(messages: Sequence[ChatMessage], model: str, sampling: str) -> str:
+    """Names one prompt to one version of a model; `sampling` says how its words are picked."""
+    turns = [[str(message.role), message.content] for message in messages]
+    return hashlib.sha256(json.dumps([turns, model, sampling], ensure_ascii=False).encode()).hexdigest()
