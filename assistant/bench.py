@@ -10,6 +10,7 @@ import statistics
 import string
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,8 @@ def bench_engine(
     }
     if users > 1:
         figures |= _together(engine, prompt_tokens, new_tokens, users)
-    figures["rss_gb"] = round(_resident_bytes(engine) / 1e9, 3)
+    processes = ["self", *([str(engine.llm.process_id)] if hasattr(engine.llm, "process_id") else [])]
+    figures["rss_gb"] = round(resident_bytes(processes) / 1e9, 3)
     close = getattr(engine.llm, "close", None)
     if close is not None:
         close()
@@ -147,9 +149,8 @@ def _median(values: Any) -> float:
     return round(float(statistics.median(values)), 4)
 
 
-def _resident_bytes(engine: Engine) -> int:
-    """Memory that this process, and the engine's own if it has one, hold now; 0 on systems that do not say."""
-    processes = ["self", *([str(engine.llm.process_id)] if hasattr(engine.llm, "process_id") else [])]
+def resident_bytes(processes: Sequence[str]) -> int:
+    """Memory that processes hold now, by number or 'self'; 0 on systems that do not say."""
     total = 0
     for process in processes:
         path = Path("/proc") / process / "status"

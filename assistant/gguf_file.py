@@ -36,10 +36,16 @@ _LAYER_TENSORS = {
 _NORMAL, _CONTROL, _USER_DEFINED, _UNUSED = 1, 3, 4, 5
 
 
-def write_gguf(checkpoint: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
+def write_gguf(
+    checkpoint: Path,
+    target: Path,
+    progress: Callable[[int, int], None] | None = None,
+    quantization: str = "Q8_0",
+) -> None:
     """Write the folder `checkpoint` to the file `target`; matrices in int8 blocks of 32 (Q8_0), the rest float32.
 
-    `progress` gets (tensors written, tensors in all). Raises DocentError for a tensor that no Qwen model has.
+    `quantization` names another of GGUF's formats for the matrices; `progress` gets (tensors written, tensors in all).
+    Raises DocentError for a tensor that no Qwen model has.
     """
     import gguf
 
@@ -51,7 +57,7 @@ def write_gguf(checkpoint: Path, target: Path, progress: Callable[[int, int], No
     names = [name for name in _tensor_names(checkpoint) if not (tied and name == "lm_head.weight")]
     for number, (name, values) in enumerate(_tensors(checkpoint, names), 1):
         if values.ndim == 2:
-            kind = gguf.GGMLQuantizationType.Q8_0
+            kind = gguf.GGMLQuantizationType[quantization]
             writer.add_tensor(gguf_name(name), gguf.quants.quantize(values, kind), raw_dtype=kind)
         else:
             writer.add_tensor(gguf_name(name), values)

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ CONTENDERS: dict[str, tuple[str, dict[str, str]]] = {
     "transformers bfloat16": ("transformers", {"DOCENT_DTYPE": "bfloat16"}),
     "transformers float32": ("transformers", {"DOCENT_DTYPE": "float32"}),
 }
+# Measured too where the package llama-cpp-python is installed.
+LLAMA_CPP = ("Q8_0", "Q4_0")
 _TABLE = ("engine", "ttft_s", "followup_ttft_s", "same_again_ttft_s", "decode_tok_s", "rss_gb", "load_s")
 
 
@@ -90,7 +93,10 @@ def compare_command(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Measure openvino against transformers in float32 and bfloat16, in alternation, each in a process of its own."""
+    """Measure openvino against transformers in float32 and bfloat16, and against llama.cpp where that is installed.
+
+    In alternation, each in a process of its own, on the same weights.
+    """
     flags = _with_random(flags, random_weights)
     settings_from(flags)
     turns: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTENDERS}
@@ -98,6 +104,11 @@ def compare_command(
         for name, (engine, environment) in CONTENDERS.items():
             click.echo(f"round {number + 1} of {rounds}: {name}", err=True)
             turns[name].append(_apart(flags, engine, environment, prompt_tokens, new_tokens, repeats))
+        for quantization in LLAMA_CPP if find_spec("llama_cpp") else ():
+            name = f"llama.cpp {quantization}"
+            click.echo(f"round {number + 1} of {rounds}: {name}", err=True)
+            figures = _llama_cpp(flags, quantization, (prompt_tokens, new_tokens, repeats))
+            turns.setdefault(name, []).append(figures)
     table = [{"engine": name, **_medians(figures)} for name, figures in turns.items()]
     if as_json:
         print_json(table)
@@ -143,6 +154,19 @@ def _apart(
         check=True,
     )
     figures: dict[str, Any] = json.loads(run.stdout)
+    return figures
+
+
+def _llama_cpp(flags: dict[str, Any], quantization: str, sizes: tuple[int, int, int]) -> dict[str, Any]:
+    from assistant.models import locate
+
+    settings = settings_from(flags)
+    checkpoint = locate(settings)
+    if checkpoint is None:
+        raise SettingsError(f"{settings.model} is not on this machine: run `docent models pull`.")
+    arguments = [str(checkpoint), str(settings.models_cache / "gguf"), quantization, *map(str, sizes)]
+    command = [sys.executable, "-m", "assistant.bench_llama_cpp", *arguments]
+    figures: dict[str, Any] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     return figures
 
 
