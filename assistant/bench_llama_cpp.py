@@ -1,4 +1,4 @@
-"""llama.cpp on the same weights, for comparison; needs the package `llama-cpp-python`, which nothing else here uses.
+"""The same weights on llama.cpp, for comparison; needs the package `llama-cpp-python`, which nothing else here uses.
 
 Knows nothing of our engines. Run as a process of its own, so that its memory is its own.
 """

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from ingest.logs import configure_logs
-from ingest.sync import IngestReport, ingest, watch
+from ingest.report import IngestReport
+from ingest.sync import ingest, watch
 from ingest.terminal import print_json, progress_shown, settings_from, settings_options
 
 EXAMPLE = "\b\nExamples:\n  docent ingest data/documents\n  docent ingest /srv/share --watch"

@@ -6,82 +6,37 @@ The one place that writes. Knows nothing of terminals: progress goes to a callba
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ingest.catalog import Catalog
+from ingest.discover import absolute, discover
 from ingest.embed import Embedder, load_embedder, prepare_embedder
 from ingest.errors import DocentError, ReadError, SettingsError
 from ingest.index import SearchIndex
 from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER, INDEX_FOLDER
 from ingest.logs import get_logger
 from ingest.read import read, reader_for
+from ingest.report import Failure, IngestReport, Progress, ProgressCallback, no_progress
 from ingest.settings import Settings
 from ingest.split import embedded_context, split
 from ingest.types import DocumentRecord, Passage, ReadDocument
 from ingest.writer import the_one_writer
 
-# Files that programs leave behind; nobody means them as documents.
-_LEFTOVERS = ("~$", "Thumbs.db", "desktop.ini")
 _RATE_NOTE = "passages_per_second"
 # Fewer tokens than this are not a passage any more.
 _LEAST_PASSAGE_TOKENS = 16
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A file or folder that could not be taken in, and why."""
-
-    path: str
-    reason: str
-
-
-@dataclass
-class IngestReport:
-    """What one run did; the counts are documents, `passages` is how many the library now has in all."""
-
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    failed: list[Failure] = field(default_factory=list)
-    passages: int = 0
-    seconds: float = 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands: `done` of `total` files, and the passages embedded so far.
-
-    `total` is 0 while the embedding model is being made ready, which takes seconds the first time.
-    """
-
-    done: int
-    total: int
-    passages: int
-    path: str
-
-
-ProgressCallback = Callable[[Progress], None]
-
-
-def _no_progress(_progress: Progress) -> None:
-    """For callers who do not watch."""
-
-
-def ingest(paths: Sequence[Path], settings: Settings, progress: ProgressCallback = _no_progress) -> IngestReport:
+def ingest(paths: Sequence[Path], settings: Settings, progress: ProgressCallback = no_progress) -> IngestReport:
     """Add, update and remove so that the library holds what the files and folders hold now.
 
     Each document is one transaction: killed at any moment, what was finished stays. Raises SettingsError when the
@@ -91,7 +46,9 @@ def ingest(paths: Sequence[Path], settings: Settings, progress: ProgressCallback
     report = IngestReport()
     with the_one_writer(settings.home, "docent ingest"), _disk_failures_told(settings.home, report):
         # Looked at before anything is loaded: a wrong path should not take seconds to be said.
-        found, unreadable = _discover(paths, settings, report)
+        # The library's own files and the models are not documents.
+        own = (absolute(settings.home), absolute(settings.models_cache))
+        found, unreadable = discover(paths, own, report.failed)
         catalog = Catalog(settings.home / CATALOG_FILE, create=True)
         try:
             progress(Progress(0, 0, 0, ""))
@@ -138,7 +95,7 @@ def ingest_documents(documents: Sequence[tuple[str, ReadDocument, str]], setting
             catalog.close()
 
 
-def rebuild(settings: Settings, progress: ProgressCallback = _no_progress) -> IngestReport:
+def rebuild(settings: Settings, progress: ProgressCallback = no_progress) -> IngestReport:
     """Split and embed every document anew, with the embedder the settings name, from the text the library kept.
 
     Searches go on with the old passages until the new ones replace them in one transaction.
@@ -197,56 +154,9 @@ def _matching(documents: Sequence[DocumentRecord], name: str) -> list[DocumentRe
         return []
     if name.isdecimal():
         return [document for document in documents if document.id == int(name)]
-    path = _absolute(Path(name))
+    path = absolute(Path(name))
     by_path = [d for d in documents if Path(d.path) == path or Path(d.path).is_relative_to(path)]
     return by_path or [document for document in documents if document.name == name]
-
-
-def _absolute(path: Path) -> Path:
-    """Without `..` but with links kept: a share that moves behind its link keeps its documents."""
-    # Path.resolve would follow links, and Path.expanduser raises for a file called '~draft.md'.
-    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111
-
-
-def _printable(path: str | Path) -> str:
-    """A name to show: what is not valid UTF-8 in it becomes a question mark."""
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
-def _discover(paths: Sequence[Path], settings: Settings, report: IngestReport) -> tuple[dict[Path, Path], list[Path]]:
-    """(file → the folder it was found through, folders that could not be listed)."""
-    found: dict[Path, Path] = {}
-    unreadable: list[Path] = []
-    # Met on the way through a larger folder, the library's own files and the models are not documents.
-    own = {_absolute(settings.home), _absolute(settings.models_cache)}
-
-    def not_listed(error: OSError) -> None:
-        unreadable.append(Path(error.filename))
-        reason = f"the folder cannot be listed ({error.strerror}): check its permissions"
-        report.failed.append(Failure(_printable(error.filename), reason))
-
-    def take(file: Path, root: Path) -> None:
-        if str(file) == _printable(file):
-            found.setdefault(file, root)
-        else:
-            report.failed.append(Failure(_printable(file), "its name is not valid UTF-8: rename it"))
-
-    for given in paths:
-        path = _absolute(given)
-        if path.is_dir():
-            for folder, subfolders, names in os.walk(path, onerror=not_listed):
-                subfolders[:] = sorted(
-                    name for name in subfolders if not name.startswith(".") and Path(folder) / name not in own
-                )
-                for name in sorted(names):
-                    if not name.startswith((".", *_LEFTOVERS)):
-                        take(Path(folder) / name, path)
-        elif path.exists():
-            take(path, path.parent)
-        else:
-            unreadable.append(path)
-            report.failed.append(Failure(_printable(given), "there is no such file or folder: check the spelling"))
-    return found, unreadable
 
 
 def _the_library_embedder(catalog: Catalog, settings: Settings) -> Embedder:
@@ -296,7 +206,7 @@ def _remove_missing(
     catalog: Catalog, paths: Sequence[Path], found: dict[Path, Path], unreadable: Sequence[Path], report: IngestReport
 ) -> None:
     """Documents below the given folders whose file is gone. What could not be looked at is not gone."""
-    folders = [path for given in paths if (path := _absolute(given)).is_dir()]
+    folders = [path for given in paths if (path := absolute(given)).is_dir()]
     gone = []
     for document in catalog.documents():
         path = Path(document.path)
@@ -398,7 +308,7 @@ def _level(catalog: Catalog, settings: Settings, dimension: int, fingerprint: st
 
 
 def watch(
-    paths: Sequence[Path], settings: Settings, progress: ProgressCallback = _no_progress
+    paths: Sequence[Path], settings: Settings, progress: ProgressCallback = no_progress
 ) -> Iterator[IngestReport]:
     """Ingest now, and again after every burst of changes below the folders, until interrupted."""
     from watchfiles import DefaultFilter
@@ -406,9 +316,9 @@ def watch(
 
     yield ingest(paths, settings, progress)
     # A library inside a watched folder changes with every run, which must not start the next one.
-    home = _absolute(settings.home)
-    inside = any(home.is_relative_to(_absolute(path)) for path in paths)
+    home = absolute(settings.home)
+    inside = any(home.is_relative_to(absolute(path)) for path in paths)
     interesting = DefaultFilter(ignore_paths=[home] if inside else [])
-    there = [_absolute(path) for path in paths if path.exists()]
+    there = [absolute(path) for path in paths if path.exists()]
     for _ in changes(*there, watch_filter=interesting, debounce=2000, raise_interrupt=False):
         yield ingest(paths, settings, progress)

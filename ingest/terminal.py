@@ -17,8 +17,8 @@ from rich.progress import Progress as ProgressBar
 
 from ingest.errors import DocentError
 from ingest.logs import configure_logs
+from ingest.report import Progress, ProgressCallback
 from ingest.settings import Settings, load_settings
-from ingest.sync import Progress, ProgressCallback
 
 # Without a terminal a line this often is enough to see that a run is alive.
 PLAIN_LINE_SECONDS = 5.0

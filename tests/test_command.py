@@ -14,7 +14,7 @@ import pytest
 from ingest import command
 from ingest.command import ingest_command, show
 from ingest.library import Library
-from ingest.sync import Failure, IngestReport
+from ingest.report import Failure, IngestReport
 from ingest.terminal import run
 from ui.cli import docent
 

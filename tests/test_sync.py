@@ -20,8 +20,9 @@ from ingest.catalog import Catalog
 from ingest.check import check
 from ingest.errors import DocentError, SettingsError
 from ingest.library import CATALOG_FILE, Library
+from ingest.report import Failure, IngestReport, Progress
 from ingest.settings import Settings
-from ingest.sync import Failure, IngestReport, Progress, ingest, ingest_documents, rebuild, remove, watch
+from ingest.sync import ingest, ingest_documents, rebuild, remove, watch
 from ingest.types import Page, ReadDocument
 from tests.conftest import OFFICE
 
@@ -137,14 +138,14 @@ def test_file_that_vanishes(office: Path, settings: Settings, monkeypatch: pytes
     """A file that goes between being listed and being read is named, and the version the library has stays."""
     ingest([office], settings)
     vpn = office / "it" / "vpn.txt"
-    discover = sync._discover
+    discover = sync.discover
 
     def then_gone(*arguments: Any) -> Any:
         result = discover(*arguments)
         vpn.unlink()
         return result
 
-    monkeypatch.setattr(sync, "_discover", then_gone)
+    monkeypatch.setattr(sync, "discover", then_gone)
     report = ingest([office], settings)
     assert counts(report) == (0, 0, 3, 0)
     assert report.failed == [

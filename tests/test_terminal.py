@@ -15,8 +15,8 @@ import pytest
 
 from ingest import terminal
 from ingest.errors import DocentError, SettingsError
+from ingest.report import Progress
 from ingest.settings import Settings
-from ingest.sync import Progress
 from ingest.terminal import print_json, progress_shown, run, settings_from, settings_options
 
 PROJECT = Path(__file__).parent.parent
