@@ -123,8 +123,8 @@ def _together(engine: Engine, prompt_tokens: int, new_tokens: int, users: int) -
     last_first = max(run.first_seconds for run in runs)
     return {
         "users": users,
-        "serial_s": round(serial, 2),
-        "together_s": round(together, 2),
+        "serial_s": round(serial, 4),
+        "together_s": round(together, 4),
         "together_ratio": round(together / serial, 3),
         "last_first_token_ratio": round(last_first / waited, 3),
     }
