@@ -414,7 +414,7 @@ def test_one_answer_at_a_time_and_a_full_queue_is_refused(assistant_with: Make) 
 
 def test_waiting_too_long_ends_in_504(assistant_with: Make) -> None:
     """The stream ends with the event that says so, and the place is free again."""
-    assistant = assistant_with(ScriptedLLM(endless), queue_size=1, queue_seconds=0.05)
+    assistant = assistant_with(ScriptedLLM(endless), queue_size=1, queue_seconds=1.5)
     busy = assistant.ask(QUESTION)
     next(busy)
     events = list(assistant.ask(QUESTION))
