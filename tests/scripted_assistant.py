@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assistant.admission import Refused
+from assistant.conversations import Turn
 from assistant.events import Citation, Delta, Done, Event, Evidence, EvidenceSentence, Failed, Queued, Source
 from ingest.errors import DocentError
 from ingest.settings import Settings
@@ -50,21 +51,6 @@ class LibraryStatus:
     revision: int = 1
     building: bool = False
     problem: str = ""
-
-
-@dataclass(frozen=True)
-class Turn:
-    question: str
-    answer: str
-    citations: tuple[Citation, ...]
-    sources: tuple[Source, ...]
-    evidence: tuple[EvidenceSentence, ...]
-    abstained: bool
-    confidence: float
-    engine: str
-    finish_reason: str
-    unsupported: tuple[str, ...]
-    asked_at: str
 
 
 @dataclass

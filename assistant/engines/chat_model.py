@@ -21,6 +21,8 @@ from llama_index.core.llms import (
 )
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 
+from ingest.errors import DocentError
+
 
 class ChatModel(CustomLLM):
     """A LlamaIndex LLM whose answers come from `_responses`; the last response says why it ended."""
@@ -54,6 +56,15 @@ class ChatModel(CustomLLM):
             yield CompletionResponse(
                 text=response.message.content or "", delta=response.delta, additional_kwargs=response.additional_kwargs
             )
+
+
+def room_for_answer(prompt_tokens: int, context_window: int) -> int:
+    """How many tokens the answer may have. Raises DocentError when the prompt leaves it none."""
+    if prompt_tokens >= context_window:
+        raise DocentError(
+            f"the prompt has {prompt_tokens} tokens and the model reads {context_window}: lower `prompt_tokens`."
+        )
+    return context_window - prompt_tokens
 
 
 def response(text: str, delta: str, **more: Any) -> ChatResponse:

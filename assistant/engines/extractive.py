@@ -13,7 +13,7 @@ from llama_index.core.llms import ChatMessage, ChatResponse, LLMMetadata, Messag
 
 from assistant.engines.chat_model import ChatModel, response
 from assistant.events import EvidenceSentence
-from assistant.prompt import is_chinese
+from ingest.language import is_chinese
 
 EVIDENCE = "evidence"
 MOST_SENTENCES = 3

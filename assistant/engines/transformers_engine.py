@@ -17,7 +17,7 @@ from llama_index.core.llms import ChatMessage, ChatResponse, LLMMetadata
 from pydantic import PrivateAttr
 
 from assistant import chatml
-from assistant.engines.chat_model import ChatModel, response
+from assistant.engines.chat_model import ChatModel, response, room_for_answer
 from assistant.engines.cpu import has_bfloat16, usable_cores
 from assistant.engines.sampling import Sampling
 from assistant.engines.tokens import CompleteCharacters, load_tokenizer, token_bytes_of
@@ -104,11 +104,7 @@ class TransformersLLM(ChatModel):
     def _responses(self, messages: Sequence[ChatMessage], **kwargs: Any) -> Generator[ChatResponse, None, None]:
         sampling = replace(self._sampling, **kwargs)
         prompt = chatml.encode(messages, self._tokenizer)
-        room = self.context_window - len(prompt)
-        if room < 1:
-            raise DocentError(
-                f"the prompt has {len(prompt)} tokens and the model reads {self.context_window}: lower `prompt_tokens`."
-            )
+        room = room_for_answer(len(prompt), self.context_window)
         stops = chatml.stop_ids(self._tokenizer)
         characters = CompleteCharacters(self._token_bytes)
         text, new_tokens, reason = "", 0, "length"
