@@ -102,22 +102,23 @@ class Assistant:
     def engine_state(self) -> EngineState:
         if self._engine is None:
             return EngineState("", self.settings.model, self._engine_problem, False)
-        alive = getattr(self._engine.llm, "alive", True)
-        return EngineState(self._engine.name, self._engine.model, self._engine.note, alive)
+        return EngineState(self._engine.name, self._engine.model, self._engine.note, self._engine.alive)
 
     def close(self) -> None:
         self.library.close()
-        close = getattr(self._engine.llm, "close", None) if self._engine is not None else None
-        if close is not None:
-            close()
+        if self._engine is not None:
+            self._engine.close()
 
     def example_questions(self, language: str) -> list[str]:
         """Up to four questions in `language` ('en' or 'zh') that this library can answer."""
-        key = (self.library.catalog.revision, language)
+        revision = self.library.catalog.revision
+        key = (revision, language)
         if key not in self._examples:
             candidates = itertools.islice(example_questions(self.library.catalog.headings(), language), 12)
             answerable = (text for text in candidates if not self.find(text).abstained)
-            self._examples = {key: list(itertools.islice(answerable, 4))}
+            # Both languages of this revision stay, or two people with different browsers would undo each other's.
+            current = {known: questions for known, questions in self._examples.items() if known[0] == revision}
+            self._examples = {**current, key: list(itertools.islice(answerable, 4))}
         return self._examples[key]
 
     def find(self, question: str) -> Evidence:

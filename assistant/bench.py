@@ -73,11 +73,8 @@ def bench_engine(
     }
     if users > 1:
         figures |= _together(engine, prompt_tokens, new_tokens, users)
-    processes = ["self", *([str(engine.llm.process_id)] if hasattr(engine.llm, "process_id") else [])]
-    figures["rss_gb"] = round(resident_bytes(processes) / 1e9, 3)
-    close = getattr(engine.llm, "close", None)
-    if close is not None:
-        close()
+    figures["rss_gb"] = round(resident_bytes(engine.processes) / 1e9, 3)
+    engine.close()
     return figures
 
 

@@ -34,7 +34,6 @@ class CheckedText:
         self.citations: list[Citation] = []
         self.unsupported: list[str] = []
         self.text = ""
-        self._sources = sources
         self._weights = weights or {}
         self._passages = [
             (source, set(terms(f"{context_line(source.title, source.heading)}\n{source.text}"))) for source in sources

@@ -45,7 +45,6 @@ def ingest(paths: Sequence[Path], settings: Settings, progress: ProgressCallback
     started = time.monotonic()
     report = IngestReport()
     with the_one_writer(settings.home, "docent ingest"), _disk_failures_told(settings.home, report):
-        # Looked at before anything is loaded: a wrong path should not take seconds to be said.
         # The library's own files and the models are not documents.
         own = (absolute(settings.home), absolute(settings.models_cache))
         found, unreadable = discover(paths, own, report.failed)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assistant.conversion import find_converted, read_manifest
+from assistant.engines.cpu import cpu_features
 from assistant.latency import kept_rate
 from assistant.models import list_models, locate
 from ingest.check import check
@@ -40,13 +41,11 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def _machine() -> Finding:
-    flags = _cpu_flags()
-    fast = [name for name in ("avx2", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8") if name in flags]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return Finding(
         "machine",
         True,
-        f"{os.cpu_count()} cores ({', '.join(fast) or platform.machine()}), {memory:.0f} GB of memory, "
+        f"{os.cpu_count()} cores ({', '.join(cpu_features()) or platform.machine()}), {memory:.0f} GB of memory, "
         f"Python {platform.python_version()}",
     )
 
@@ -131,11 +130,3 @@ def _hub(settings: Settings) -> Finding:
     if hub_reachable(settings.hub_connect_seconds):
         return Finding("hub", True, f"{hub_endpoint()} answers")
     return Finding("hub", True, f"{hub_endpoint()} is not reached; only `docent models pull` needs it")
-
-
-def _cpu_flags() -> set[str]:
-    path = Path("/proc/cpuinfo")
-    if not path.is_file():
-        return set()
-    lines = [line for line in path.read_text().splitlines() if line.startswith("flags")]
-    return set(lines[0].split()) if lines else set()

@@ -47,6 +47,21 @@ class Engine:
     keeps_prefix: bool = False
     version: str = ""
 
+    @property
+    def alive(self) -> bool:
+        """False while a model with a process of its own has lost it."""
+        return bool(getattr(self.llm, "alive", True))
+
+    @property
+    def processes(self) -> list[str]:
+        """The processes that hold the engine, for `/proc`: this one, and the model's own if it has one."""
+        return ["self", *([str(self.llm.process_id)] if hasattr(self.llm, "process_id") else [])]
+
+    def close(self) -> None:
+        """End the model's process, if it has one."""
+        if hasattr(self.llm, "close"):
+            self.llm.close()
+
 
 def choose_engine(settings: Settings) -> Engine:
     """The engine the settings ask for, loaded: seconds with a model, at once without.
