@@ -260,7 +260,10 @@ class Assistant:
     @property
     def _sampling(self) -> str:
         settings = self.settings
-        return f"{settings.max_new_tokens} {settings.temperature} {settings.top_p} {settings.repetition_penalty}"
+        return " ".join(
+            str(getattr(settings, name))
+            for name in ("max_new_tokens", "temperature", "top_p", "top_k", "repetition_penalty")
+        )
 
     def _keep(self, conversation_id: str | None, question: str, draft: Draft, done: Done) -> None:
         if conversation_id:

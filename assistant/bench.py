@@ -56,8 +56,9 @@ def bench_engine(
         conversation = [_system(), _user(engine, prompt_tokens, number)]
         runs.append(answer(engine, conversation, new_tokens))
         again.append(answer(engine, conversation, new_tokens))
-        # Not what was answered: random weights write letters that count as other tokens when they are read again.
-        reply = ChatMessage(role=MessageRole.ASSISTANT, content="y" * new_tokens)
+        # Not what was answered: random weights write what counts as other tokens when it is read again, where a real
+        # answer is in the cache like the prompt before it.
+        reply = ChatMessage(role=MessageRole.ASSISTANT, content="y")
         follow_ups.append(answer(engine, [*conversation, reply, _user(engine, FOLLOW_UP_TOKENS, -number)], new_tokens))
     figures: dict[str, Any] = {
         "engine": engine.name,

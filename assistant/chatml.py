@@ -1,12 +1,14 @@
 """ChatML, the way Qwen marks who speaks. The one module that knows the markers; it knows no prompt and no model.
 
-Control tokens are put in by id and everything else is encoded with special tokens switched off, so `<|im_start|>` in a
-document stays twelve characters. The result equals the tokenizer's own chat template wherever the content holds no
-marker; unlike Qwen1.5's template no default system message is added, because ours is always given.
+Control tokens are put in by id and everything else is encoded as ordinary text, so `<|im_start|>` in a document stays
+twelve characters. The result equals the tokenizer's own chat template wherever the content holds no marker; unlike
+Qwen1.5's template no default system message is added, because ours is always given. A model that can think first, as
+Qwen3 can, is known by its tokenizer, and is asked to answer at once, as its template does with `enable_thinking=False`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,17 @@ if TYPE_CHECKING:
 START = "<|im_start|>"
 END = "<|im_end|>"
 END_OF_TEXT = "<|endoftext|>"
+THINK, END_OF_THOUGHT = "<think>", "</think>"
 ROLES = ("system", "user", "assistant")
+
+
+class Opening(str):
+    """The words with which the assistant's turn opens. A counter counts with them what else this model needs there."""
+
+    __slots__ = ()
+
+
+_OPENING = Opening("assistant\n")
 
 
 def encode(messages: Sequence[ChatMessage], tokenizer: Tokenizer) -> list[int]:
@@ -32,13 +44,7 @@ def encode(messages: Sequence[ChatMessage], tokenizer: Tokenizer) -> list[int]:
     ids: list[int] = []
     for message in messages:
         ids += [start, *plain_ids(f"{_role(message)}\n{message.content or ''}", tokenizer), end, *newline]
-    return [*ids, start, *plain_ids("assistant\n", tokenizer)]
-
-
-def render(messages: Sequence[ChatMessage]) -> str:
-    """The conversation as people read it in a log. Never encode this: the markers in it are plain characters."""
-    turns = "".join(f"{START}{_role(message)}\n{message.content or ''}{END}\n" for message in messages)
-    return f"{turns}{START}assistant\n"
+    return [*ids, start, *_opening_ids(tokenizer)]
 
 
 def stop_ids(tokenizer: Tokenizer) -> frozenset[int]:
@@ -52,20 +58,28 @@ def plain_ids(text: str, tokenizer: Tokenizer) -> list[int]:
     if not tokenizer.encode_special_tokens:
         tokenizer.encode_special_tokens = True
     ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
-    control = {tokenizer.token_to_id(marker) for marker in (START, END, END_OF_TEXT)}
-    if control.isdisjoint(ids):
+    # Some markers are ordinary added tokens, which the switch leaves on: Qwen3's <think>, all of a careless checkpoint.
+    markers = {
+        number: token.content
+        for number, token in tokenizer.get_added_tokens_decoder().items()
+        if re.fullmatch("<.+>", token.content)
+    }
+    if markers.keys().isdisjoint(ids):
         return ids
-    # Some checkpoints list the markers as ordinary added tokens, which the switch leaves on: cut them apart.
-    for marker in (START, END, END_OF_TEXT):
-        if marker in text:
-            before, _, after = text.partition(marker)
-            return plain_ids(before + marker[:4], tokenizer) + plain_ids(marker[4:] + after, tokenizer)
-    raise DocentError("the tokenizer turns ordinary text into control tokens: use the checkpoint's original tokenizer.")
+    # Longest first, so that none is taken for a shorter one within it; each is cut in its middle.
+    longest_first = sorted(markers.values(), key=len, reverse=True)
+    cuts = [(found.start() + found.end()) // 2 for found in re.finditer("|".join(map(re.escape, longest_first)), text)]
+    if not cuts:
+        raise DocentError(
+            "the tokenizer turns ordinary text into control tokens: use the checkpoint's original tokenizer."
+        )
+    pieces = (text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True))
+    return [token for piece in pieces for token in plain_ids(piece, tokenizer)]
 
 
 def count_plain(text: str, tokenizer: Tokenizer) -> int:
     """Number of tokens of ordinary text."""
-    return len(plain_ids(text, tokenizer))
+    return len(_opening_ids(tokenizer) if isinstance(text, Opening) else plain_ids(text, tokenizer))
 
 
 def message_tokens(role: str, content: str, count_tokens: Callable[[str], int]) -> int:
@@ -75,7 +89,17 @@ def message_tokens(role: str, content: str, count_tokens: Callable[[str], int]) 
 
 def opening_tokens(count_tokens: Callable[[str], int]) -> int:
     """Tokens at the end of `encode` that ask the assistant to speak."""
-    return 1 + count_tokens("assistant\n")
+    return 1 + count_tokens(_OPENING)
+
+
+def _opening_ids(tokenizer: Tokenizer) -> list[int]:
+    """What follows the last start marker. A model that can think first finds its thought empty and already ended."""
+    ids = plain_ids(_OPENING, tokenizer)
+    think, end = tokenizer.token_to_id(THINK), tokenizer.token_to_id(END_OF_THOUGHT)
+    if think is not None and end is not None:
+        blank = plain_ids("\n\n", tokenizer)
+        ids += [think, *blank, end, *blank]
+    return ids
 
 
 def _role(message: ChatMessage) -> str:

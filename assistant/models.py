@@ -1,24 +1,30 @@
 """Which models are on this machine, and fetching the ones that are not. Reads no weights; knows nothing of engines.
 
-`settings.model` is a folder where such a folder exists, else a ModelScope name (`owner/name`).
+`settings.model` is a folder or a GGUF file where there is one, else a ModelScope name (`owner/name`).
 """
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from assistant.checkpoint import check_checkpoint, is_checkpoint, writes_text
+from assistant.gguf_import import SUFFIX, find_unpacked, unpack
+from assistant.whole_folder import alone_in
 from ingest.errors import DocentError, SettingsError
-from ingest.hub import ProgressCallback, download, downloaded_names, find_downloaded, is_hub_name
+from ingest.hub import (
+    DownloadProgress,
+    ProgressCallback,
+    download,
+    downloaded_names,
+    find_downloaded,
+    is_hub_name,
+    pick_gguf,
+)
 from ingest.settings import Settings
 
-MODEL_TYPE = "qwen2"
-# A safetensors header larger than this is damage, not a model (the limit of the safetensors library itself).
-LONGEST_HEADER = 100_000_000
+__all__ = ["ModelState", "is_checkpoint", "list_models", "locate", "pull"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class ModelState:
     """One line of `docent models list`.
 
     `role` is chat, embedding or other; `path` None when nothing is here; `size` in bytes of the folder's files;
-    `state` is ready, bundled, not here, or `broken: ` and the reason.
+    `state` is ready, bundled, not here, not unpacked yet, or `broken: ` and the reason.
     """
 
     name: str
@@ -36,37 +42,18 @@ class ModelState:
     state: str
 
 
-def locate(settings: Settings) -> Path | None:
+def locate(settings: Settings, unpacking: bool = True) -> Path | None:
     """The folder of the chat model, checked; None when it has a name and has not been downloaded yet.
 
-    Raises SettingsError when `settings.model` is neither a folder nor a name, DocentError when the folder is broken.
+    A GGUF file is unpacked first, which takes seconds and happens once; None where that is not wanted and it has not
+    been yet. Raises SettingsError when `settings.model` is no folder, file or name, DocentError when it is broken.
     """
-    folder = _folder(settings.model, settings)
-    if folder is not None:
-        check_checkpoint(folder)
-    return folder
-
-
-def check_checkpoint(folder: Path) -> None:
-    """Raise DocentError with one line when `folder` is no whole Qwen2 checkpoint. Quick: headers and sizes only."""
-    config = _read_json(folder / "config.json")
-    model_type = config.get("model_type")
-    if model_type != MODEL_TYPE:
-        raise DocentError(
-            f"model folder {folder}: config.json says model_type {model_type!r}, and only {MODEL_TYPE!r} (Qwen1.5, "
-            "Qwen2, Qwen2.5) can be run: set `model` to such a model."
-        )
-    if not (folder / "tokenizer.json").is_file():
-        for name in ("vocab.json", "merges.txt"):
-            if not (folder / name).is_file():
-                raise _broken(folder, f"neither tokenizer.json nor {name} is there")
-    for path in _weight_files(folder):
-        _check_safetensors(path)
-
-
-def is_checkpoint(folder: Path) -> bool:
-    """Whether a folder holds a chat model of the kind we run, as opposed to an embedder."""
-    return (folder / "config.json").is_file() and _read_json(folder / "config.json").get("model_type") == MODEL_TYPE
+    path = _path(settings.model, settings)
+    if path is not None and path.is_file():
+        path = unpack(path, settings.models_cache) if unpacking else find_unpacked(path, settings.models_cache)
+    if path is not None:
+        check_checkpoint(path)
+    return path
 
 
 def list_models(settings: Settings) -> list[ModelState]:
@@ -75,117 +62,122 @@ def list_models(settings: Settings) -> list[ModelState]:
     known = {state.name for state in states}
     for name, path in downloaded_names(settings.models_cache).items():
         if name not in known:
-            states.append(ModelState(name, "other", path, _folder_size(path), "ready"))
+            states.append(ModelState(name, "other", path, _size(path), "ready"))
     return states
 
 
 def pull(settings: Settings, names: Sequence[str] = (), progress: ProgressCallback | None = None) -> list[Path]:
     """Download models and return their folders; without names the chat model and, if it has a hub name, the embedder.
 
-    A name that is a folder on this machine is checked and returned as it is; a bundled embedder is passed over.
-    Raises what `ingest.hub.download` raises, and DocentError when the chat model that came is not one we can run.
+    A name that is a folder on this machine is checked and returned as it is, a GGUF file is unpacked; a bundled
+    embedder is passed over. While another process downloads, this one waits. Raises what `ingest.hub.download` raises,
+    and DocentError when a chat model that came is not one we can run.
     """
     wanted = list(names) or [settings.model, *([settings.embedder] if is_hub_name(settings.embedder) else [])]
     folders = []
     for name in dict.fromkeys(wanted):
-        folder = Path(name).expanduser()
-        if not folder.is_dir():
-            folder = download(name, settings.models_cache, settings.hub_connect_seconds, progress)
-        if name == settings.model:
-            check_checkpoint(folder)
-        folders.append(folder)
+        path = _local(name)
+        if path is None:
+            path = _download_alone(name, settings, progress)
+        path = _gguf_of(path)
+        if path.is_file():
+            path = _unpack_shown(path, settings.models_cache, progress)
+        if name == settings.model or writes_text(path):
+            check_checkpoint(path)
+        folders.append(path)
     return folders
 
 
-def _folder(model: str, settings: Settings) -> Path | None:
-    path = Path(model).expanduser()
-    if path.is_dir():
-        return path
-    if is_hub_name(model):
-        return find_downloaded(model, settings.models_cache)
-    raise SettingsError(
-        f"setting 'model' is '{model}', which is neither a folder that exists nor a ModelScope name (owner/name)."
+def _download_alone(name: str, settings: Settings, progress: ProgressCallback | None) -> Path:
+    def waiting() -> None:
+        if progress is not None:
+            progress(DownloadProgress("Waiting for another download to end", "", 0, 0, 0, 0))
+
+    try:
+        with alone_in(settings.models_cache, waiting):
+            return download(name, settings.models_cache, settings.hub_connect_seconds, progress)
+    except OSError as error:
+        raise DocentError(
+            f"{settings.models_cache} cannot be written ({error.strerror}): correct its permissions or set "
+            "`models_cache` to another folder."
+        ) from error
+
+
+def _unpack_shown(path: Path, models_cache: Path, progress: ProgressCallback | None) -> Path:
+    def show(label: str, done: int = 0, total: int = 0) -> None:
+        if progress is not None:
+            progress(DownloadProgress(label, path.name, done, total, done, total))
+
+    return unpack(
+        path,
+        models_cache,
+        lambda done, total: show(f"Unpacking {path.name}", done, total),
+        lambda: show("Waiting for another program that unpacks a model"),
     )
 
 
+def _path(model: str, settings: Settings) -> Path | None:
+    """The checkpoint's folder or the GGUF file that `model` means; None when it has to be downloaded."""
+    path = _local(model)
+    if path is None:
+        if not is_hub_name(model):
+            raise SettingsError(
+                f"setting 'model' is '{model}', which is neither a folder that exists nor a ModelScope name "
+                "(owner/name), nor a GGUF file that exists."
+            )
+        path = find_downloaded(model, settings.models_cache)
+    return None if path is None else _gguf_of(path)
+
+
+def _local(name: str) -> Path | None:
+    """The folder or GGUF file of this name on this machine. Raises SettingsError for a GGUF file that is not there."""
+    path = Path(name).expanduser()
+    if path.suffix.lower() == SUFFIX and not path.exists():
+        raise SettingsError(f"there is no file '{name}': set `model` to a GGUF file that exists.")
+    return path if path.is_dir() or (path.is_file() and path.suffix.lower() == SUFFIX) else None
+
+
+def _gguf_of(path: Path) -> Path:
+    """A folder that holds GGUF files and no other weights stands for one of them; everything else for itself."""
+    if not path.is_dir() or any(path.glob("*.safetensors")):
+        return path
+    files = sorted(path.glob(f"*{SUFFIX}"))
+    if not files:
+        return path
+    chosen = pick_gguf([file.name for file in files])
+    if chosen is None:
+        raise DocentError(
+            f"{path} holds {', '.join(file.name for file in files)}: set `model` to the one of these files you want."
+        )
+    return path / chosen
+
+
 def _chat_state(settings: Settings) -> ModelState:
+    name = settings.model
+    path: Path | None = None
     try:
-        path = _folder(settings.model, settings)
-        if path is not None:
-            check_checkpoint(path)
+        path = _path(name, settings)
+        folder = locate(settings, unpacking=False)
     except DocentError as error:
-        folder = Path(settings.model).expanduser()
-        here = folder if folder.is_dir() else find_downloaded(settings.model, settings.models_cache)
-        return ModelState(settings.model, "chat", here, _folder_size(here), f"broken: {error}")
-    return ModelState(settings.model, "chat", path, _folder_size(path), "not here" if path is None else "ready")
+        here = path or (Path(name).expanduser() if Path(name).expanduser().is_dir() else None)
+        return ModelState(name, "chat", here, _size(here), f"broken: {error}")
+    state = "ready" if folder is not None else "not here" if path is None else "not unpacked yet"
+    return ModelState(name, "chat", folder or path, _size(folder or path), state)
 
 
 def _embedder_state(settings: Settings) -> ModelState:
     name = settings.embedder
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return ModelState(name, "embedding", folder, _folder_size(folder), "ready")
+        return ModelState(name, "embedding", folder, _size(folder), "ready")
     if not is_hub_name(name):
         return ModelState(name, "embedding", None, 0, "bundled")
     here = find_downloaded(name, settings.models_cache)
-    return ModelState(name, "embedding", here, _folder_size(here), "not here" if here is None else "ready")
+    return ModelState(name, "embedding", here, _size(here), "not here" if here is None else "ready")
 
 
-def _folder_size(folder: Path | None) -> int:
-    return 0 if folder is None else sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    """The safetensors files that make up the weights: those the index names, or all there are."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        shards = _read_json(index).get("weight_map")
-        if not isinstance(shards, dict) or not shards:
-            raise _broken(folder, f"{index.name} lists no files")
-        paths = [folder / str(name) for name in sorted(set(shards.values()))]
-    else:
-        paths = sorted(folder.glob("*.safetensors"))
-    if not paths:
-        raise _broken(folder, "no *.safetensors file is there (other weight formats are not loaded)")
-    for path in paths:
-        if not path.is_file():
-            raise _broken(folder, f"{path.name} is missing")
-    return paths
-
-
-def _check_safetensors(path: Path) -> None:
-    """A file cut short is found from its header, which says where the last tensor ends. Format: 8 bytes little-endian
-    header length, a JSON header with `data_offsets` relative to its end, the data (github.com/huggingface/safetensors).
-    """
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        start = stream.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        if not 2 <= length <= min(LONGEST_HEADER, size - 8):
-            raise _broken(path.parent, f"{path.name} is cut short or is no safetensors file")
-        try:
-            header = json.loads(stream.read(length))
-            ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _broken(path.parent, f"the header of {path.name} is damaged") from error
-    expected = 8 + length + max(ends, default=0)
-    if size != expected:
-        raise _broken(path.parent, f"{path.name} has {size} bytes where its header says {expected}")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise _broken(path.parent, f"{path.name} is missing") from error
-    except (OSError, ValueError) as error:
-        raise _broken(path.parent, f"{path.name} cannot be read") from error
-    if not isinstance(content, dict):
-        raise _broken(path.parent, f"{path.name} is not a JSON object")
-    return content
-
-
-def _broken(folder: Path, reason: str) -> DocentError:
-    return DocentError(
-        f"model folder {folder}: {reason}: run `docent models pull` again, or set `model` to a whole checkpoint."
-    )
+def _size(path: Path | None) -> int:
+    """Bytes of a file, or of all files of a folder; 0 for nothing."""
+    if path is None:
+        return 0
+    return sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())

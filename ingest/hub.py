@@ -11,12 +11,11 @@ import functools
 import importlib
 import logging
 import os
-import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ingest.downloaded import (
@@ -35,6 +34,7 @@ from ingest.downloaded import (
 )
 from ingest.errors import DocentError, SettingsError
 from ingest.logs import get_logger
+from ingest.model_files import pick_gguf, refuse_unusable_list, select_files
 
 __all__ = [
     "DownloadProgress",
@@ -46,6 +46,7 @@ __all__ = [
     "hub_endpoint",
     "hub_reachable",
     "is_hub_name",
+    "pick_gguf",
     "require_hub",
     "select_files",
     "verify",
@@ -58,9 +59,6 @@ ENDPOINT_VARIABLE = "MODELSCOPE_ENDPOINT"
 DOMAIN_VARIABLE = "MODELSCOPE_DOMAIN"
 DEFAULT_ENDPOINT = "https://modelscope.cn"
 
-WANTED_SUFFIXES = (".safetensors", ".json", ".txt", ".model", ".tiktoken", ".jinja")
-# The same weights again, for runtimes that are not used here.
-UNWANTED_FOLDERS = frozenset({"onnx", "openvino", "coreml", "flax", "tf", "gguf"})
 PULL_AGAIN = "run `docent models pull` again"
 
 
@@ -122,25 +120,6 @@ def require_hub(connect_seconds: float) -> str:
     return endpoint
 
 
-def select_files(files: Sequence[HubFile]) -> list[HubFile]:
-    """The files that loading a model needs: safetensors, JSON, tokenizers, sentence-transformers' sub-folders.
-
-    PyTorch `.bin` weights only from a folder that has no safetensors; nothing made for another runtime, and no code.
-    """
-    with_safetensors = {str(PurePosixPath(file.path).parent) for file in files if file.path.endswith(".safetensors")}
-    chosen = []
-    for file in files:
-        path = PurePosixPath(file.path)
-        if UNWANTED_FOLDERS.intersection(part.lower() for part in path.parts[:-1]) or path.name == MANIFEST:
-            continue
-        is_torch = path.name.startswith("pytorch_model") and path.suffix in (".bin", ".json")
-        if is_torch and str(path.parent) in with_safetensors:
-            continue
-        if path.suffix.lower() in WANTED_SUFFIXES or is_torch:
-            chosen.append(file)
-    return sorted(chosen, key=lambda file: file.path)
-
-
 def download(name: str, cache: Path, connect_seconds: float, progress: ProgressCallback | None = None) -> Path:
     """Fetch the model `owner/name` below `cache` and return its folder; a cut download goes on where it stopped.
 
@@ -154,7 +133,7 @@ def download(name: str, cache: Path, connect_seconds: float, progress: ProgressC
     try:
         endpoint, listed = _list_files(name)
         files = select_files(listed)
-        _refuse_unusable_list(name, files)
+        refuse_unusable_list(name, listed, files)
         here = find_downloaded(name, cache)
         if here is not None:
             if read_manifest(here) == files and not verify(here):
@@ -185,20 +164,6 @@ def _list_files(name: str) -> tuple[str, list[HubFile]]:
     return endpoint, [
         HubFile(entry.path, entry.size, (entry.sha256 or "").lower()) for entry in entries if not entry.is_dir
     ]
-
-
-def _refuse_unusable_list(name: str, files: Sequence[HubFile]) -> None:
-    if not files:
-        raise DocentError(f"model {name}: the hub lists no files that can be used; check the name.")
-    for file in files:
-        path = PurePosixPath(file.path)
-        if path.is_absolute() or ".." in path.parts or "\\" in file.path or "\0" in file.path:
-            raise DocentError(f"model {name}: the hub lists {file.path!r}, outside its folder: use another hub.")
-        if not re.fullmatch(r"[0-9a-f]{64}", file.sha256):
-            raise DocentError(
-                f"model {name}: the hub gives no SHA-256 for {file.path}, so it cannot be checked: use another hub, "
-                "or put the files into a folder yourself and set `model` to it."
-            )
 
 
 def _require_space(name: str, files: Sequence[HubFile], cache: Path) -> None:

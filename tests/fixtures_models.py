@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,17 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # pytest sees one fixture in every module that imports it; they all share one folder.
     folder = tmp_path_factory.getbasetemp() / "tiny-qwen"
     return folder if folder.is_dir() else build_tiny_qwen(folder, TEXTS)
+
+
+@pytest.fixture(scope="session")
+def tiny_family(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The tiny checkpoint of a generation of Qwen, by its name in `tiny_qwen.FAMILIES`."""
+
+    def folder_of(family: str) -> Path:
+        folder = tmp_path_factory.getbasetemp() / f"tiny-{family}"
+        return folder if folder.is_dir() else build_tiny_qwen(folder, TEXTS, family=family)
+
+    return folder_of
 
 
 @pytest.fixture

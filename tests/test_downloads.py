@@ -52,6 +52,21 @@ def test_without_a_terminal_there_is_a_line_now_and_then(
     ]
 
 
+def test_work_of_which_only_the_name_is_known_shows_its_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waiting for somebody else has no megabytes, on a terminal or elsewhere."""
+    with download_shown(quiet=False) as show:
+        show(progress(0, 0, "Waiting for another download to end"))
+    assert capsys.readouterr().err == "Waiting for another download to end …\n"
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with download_shown(quiet=False) as show:
+        show(progress(0, 0, "Waiting for another download to end"))
+    assert "Waiting for another download to end" in capsys.readouterr().err
+
+
 def test_files_that_come_in_parallel_make_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """The callback may be called from several threads at once."""
     with download_shown(quiet=False) as show:

@@ -19,7 +19,7 @@ from tests.fixtures_models import tiny_checkpoint  # noqa: F401
 @pytest.fixture(scope="module")
 def written(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> gguf.GGUFReader:  # noqa: F811
     target = tmp_path_factory.mktemp("gguf") / "model.gguf"
-    write_gguf(tiny_checkpoint, target)
+    write_gguf(tiny_checkpoint, target, quantization="Q8_0")
     return gguf.GGUFReader(target)
 
 

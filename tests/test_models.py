@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-import json
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
-from assistant.models import check_checkpoint, list_models, locate, pull
+from assistant.gguf_file import write_gguf
+from assistant.models import list_models, locate, pull
+from assistant.whole_folder import alone_in
 from ingest.errors import DocentError, SettingsError
+from ingest.hub import DownloadProgress
 from ingest.settings import Settings
 from tests.fixtures_models import hub, tiny_checkpoint  # noqa: F401
 from tests.loopback_hub import LoopbackHub
@@ -80,9 +83,11 @@ def test_a_folder_is_checked_and_not_fetched(tiny_checkpoint: Path, tmp_path: Pa
 
 def test_a_model_of_another_kind_is_said_after_the_pull(hub: LoopbackHub, tmp_path: Path) -> None:  # noqa: F811
     """What cannot be run is named at once, not at the first question."""
-    hub.models[NAME] = {"config.json": b'{"model_type": "llama"}', "model.safetensors": b"x"}
-    with pytest.raises(DocentError, match="says model_type 'llama', and only 'qwen2'"):
-        pull(settings(tmp_path))
+    config = b'{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}'
+    hub.models[NAME] = hub.models["someone/llama"] = {"config.json": config, "model.safetensors": b"x"}
+    for names in ((), ("someone/llama",)):
+        with pytest.raises(DocentError, match="says model_type 'llama', and only 'qwen2' and 'qwen3'"):
+            pull(settings(tmp_path), names)
 
 
 def test_cut_weights_are_found_from_their_header(copy: Path, tmp_path: Path) -> None:
@@ -102,34 +107,107 @@ def test_cut_weights_are_found_from_their_header(copy: Path, tmp_path: Path) -> 
     assert state.path == copy
 
 
-@pytest.mark.parametrize(
-    ("file", "content", "reason"),
-    [
-        ("config.json", None, "config.json is missing"),
-        ("config.json", b"{", "config.json cannot be read"),
-        ("config.json", b"[]", "config.json is not a JSON object"),
-        ("tokenizer.json", None, "neither tokenizer.json nor vocab.json is there"),
-        ("model.safetensors", None, "no *.safetensors file is there"),
-        ("model.safetensors", b"", "model.safetensors is cut short"),
-        ("model.safetensors", b"\x10\0\0\0\0\0\0\0" + b"x" * 40, "the header of model.safetensors is damaged"),
-        ("model.safetensors", b"\xff" * 100, "model.safetensors is cut short or is no safetensors file"),
-        (
-            "model.safetensors.index.json",
-            json.dumps({"weight_map": {"a": "model-2.safetensors"}}).encode(),
-            "model-2.safetensors is missing",
-        ),
-    ],
-)
-def test_what_is_wrong_with_a_folder_is_said_in_one_line(
-    copy: Path, file: str, content: bytes | None, reason: str
+@pytest.fixture
+def gguf_file(tiny_checkpoint: Path, tmp_path: Path) -> Path:  # noqa: F811
+    path = tmp_path / "tiny-q8_0.gguf"
+    write_gguf(tiny_checkpoint, path, quantization="Q8_0")
+    return path
+
+
+def test_a_gguf_file_is_a_model(gguf_file: Path, tmp_path: Path) -> None:
+    """It is unpacked once, by `pull` with progress or by whoever needs it first; listing and looking do not do it."""
+    site = settings(tmp_path, model=str(gguf_file))
+    assert locate(site, unpacking=False) is None
+    state = list_models(site)[0]
+    assert (state.path, state.size, state.state) == (gguf_file, gguf_file.stat().st_size, "not unpacked yet")
+    seen: list[DownloadProgress] = []
+    (folder,) = pull(site, progress=seen.append)
+    assert {progress.name for progress in seen} == {"Unpacking tiny-q8_0.gguf"}
+    assert seen[-1].done == seen[-1].total
+    assert locate(site) == locate(site, unpacking=False) == folder
+    state = list_models(site)[0]
+    assert (state.path, state.state) == (folder, "ready")
+    assert locate(settings(tmp_path, model=str(gguf_file), models_cache=tmp_path / "other")) is not None
+
+
+def test_a_gguf_file_that_is_not_there_is_a_wrong_setting(tmp_path: Path) -> None:
+    """A misspelt file is not looked up on the hub, even where it could be a name."""
+    for use in (lambda site: locate(site), lambda site: pull(site)):
+        with pytest.raises(SettingsError, match=r"there is no file 'models/none\.gguf'"):
+            use(settings(tmp_path, model="models/none.gguf"))
+
+
+def test_a_broken_gguf_file_is_listed_with_its_reason(gguf_file: Path, tmp_path: Path) -> None:
+    """`pull` says what is wrong with it in one line."""
+    gguf_file.write_bytes(gguf_file.read_bytes()[:-100])
+    site = settings(tmp_path, model=str(gguf_file))
+    with pytest.raises(DocentError, match=r"tiny-q8_0\.gguf is cut short or damaged: download it again\.$"):
+        pull(site)
+
+
+def test_of_several_gguf_files_in_a_folder_the_one_in_8_bits_is_taken(gguf_file: Path, tmp_path: Path) -> None:
+    """Where that is not clear, the files are named and one has to be chosen."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    shutil.copy(gguf_file, folder / "tiny-q8_0.gguf")
+    (folder / "tiny-q4_0.gguf").write_bytes(b"")
+    located = locate(settings(tmp_path, model=str(folder)))
+    assert located is not None
+    assert located.name.startswith("tiny-q8_0-")
+    (folder / "tiny-q8_0.gguf").rename(folder / "tiny-fp16.gguf")
+    with pytest.raises(DocentError, match=r"holds tiny-fp16\.gguf, tiny-q4_0\.gguf: set `model` to the one of these"):
+        locate(settings(tmp_path, model=str(folder)))
+    assert list_models(settings(tmp_path, model=str(folder)))[0].path == folder
+
+
+def test_a_name_with_gguf_files_only_brings_the_one_in_8_bits(
+    hub: LoopbackHub,  # noqa: F811
+    gguf_file: Path,
+    tmp_path: Path,
 ) -> None:
-    """Each kind of damage is named with its file and what to do."""
-    if content is None:
-        (copy / file).unlink()
-    else:
-        (copy / file).write_bytes(content)
-    with pytest.raises(DocentError) as caught:
-        check_checkpoint(copy)
-    assert reason in str(caught.value)
-    assert str(caught.value).endswith("run `docent models pull` again, or set `model` to a whole checkpoint.")
-    assert "\n" not in str(caught.value)
+    """Of an official repository of GGUF files one is fetched and unpacked; the others never cross the network."""
+    name = "Qwen/Qwen2.5-0.5B-Instruct-GGUF"
+    hub.models[name] = {
+        "configuration.json": b"{}",
+        "qwen2.5-0.5b-instruct-fp16.gguf": b"x" * 1000,
+        "qwen2.5-0.5b-instruct-q4_k_m.gguf": b"x" * 1000,
+        "qwen2.5-0.5b-instruct-q8_0.gguf": gguf_file.read_bytes(),
+    }
+    site = settings(tmp_path, model=name)
+    (folder,) = pull(site)
+    assert folder.name.startswith("qwen2.5-0.5b-instruct-q8_0-")
+    assert locate(site) == folder
+    assert set(hub.sent) == {"configuration.json", "qwen2.5-0.5b-instruct-q8_0.gguf"}
+
+
+def test_of_two_pulls_at_once_the_second_waits_and_says_so(
+    hub: LoopbackHub,  # noqa: F811
+    tiny_checkpoint: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """It begins when the first has ended, and is told of as work of which nothing is known yet."""
+    hub.add_folder(NAME, tiny_checkpoint)
+    site = settings(tmp_path)
+    seen: list[DownloadProgress] = []
+    waiting = threading.Event()
+
+    def progress(step: DownloadProgress) -> None:
+        seen.append(step)
+        waiting.set()
+
+    results: list[list[Path]] = []
+    second = threading.Thread(target=lambda: results.append(pull(site, progress=progress)))
+    with alone_in(site.models_cache):
+        second.start()
+        assert waiting.wait(60)
+        assert hub.requests == []
+    second.join()
+    assert seen[0] == DownloadProgress("Waiting for another download to end", "", 0, 0, 0, 0)
+    assert results == [[locate(site)]]
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    """The folder, the reason and the setting."""
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(DocentError, match=r"cache cannot be written \(File exists\): correct its permissions or set"):
+        pull(settings(tmp_path))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from assistant import random_weights
+from assistant import chatml, random_weights
+from assistant.checkpoint import check_checkpoint
 from assistant.engines.tokens import load_tokenizer
-from assistant.models import check_checkpoint
 from assistant.random_weights import ARCHITECTURES, make_random_checkpoint
 from ingest.errors import SettingsError
 
@@ -57,10 +57,34 @@ def test_an_unknown_architecture_names_those_there_are(tmp_path: Path) -> None:
     assert list(tmp_path.glob("random-*")) == []
 
 
-def test_the_architecture_is_qwens_to_the_parameter() -> None:
-    """Qwen1.5-0.5B has 464 million parameters, its card says 0.5B; counted from the shape, ties counted once."""
-    shape = ARCHITECTURES["qwen1.5-0.5b"]
-    hidden, inner = shape["hidden_size"], shape["intermediate_size"]
-    layer = 4 * hidden * hidden + 3 * hidden + 3 * hidden * inner + 2 * hidden
-    total = shape["vocab_size"] * hidden + shape["num_hidden_layers"] * layer + hidden
-    assert total == 463_987_712
+def test_a_qwen3_has_its_shape_and_its_thoughts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heads wider than their share, and a prompt that ends with an empty thought; the vocabulary keeps its size."""
+    small = {
+        **ARCHITECTURES["qwen3-0.6b"], "vocab_size": 512, "hidden_size": 64, "intermediate_size": 96,
+        "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 64,
+    }  # fmt: skip
+    monkeypatch.setitem(random_weights.ARCHITECTURES, "small3", small)
+    folder = make_random_checkpoint("small3", tmp_path)
+    check_checkpoint(folder)
+    config = json.loads((folder / "config.json").read_text())
+    assert {name: config[name] for name in ("model_type", "head_dim", "num_key_value_heads")} == {
+        "model_type": "qwen3", "head_dim": 64, "num_key_value_heads": 1,
+    }  # fmt: skip
+    tokenizer = load_tokenizer(folder)
+    assert tokenizer.get_vocab_size() == 512
+    asked = tokenizer.decode(chatml.encode([], tokenizer), skip_special_tokens=False)
+    assert asked == "<|im_start|>assistant\n<think>\n\n</think>\n\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("qwen1.5-0.5b", 463_987_712), ("qwen2.5-0.5b", 494_032_768), ("qwen3-0.6b", 596_049_920)],
+)
+def test_the_architecture_is_qwens_to_the_parameter(name: str, parameters: int) -> None:
+    """As many as the model's own checkpoint has; counted from an empty model of the shape, ties counted once."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**ARCHITECTURES[name]))
+    assert sum(values.numel() for values in model.parameters()) == parameters

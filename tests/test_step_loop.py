@@ -15,7 +15,7 @@ from assistant.engines.step_loop import StepLoop, Ticket
 from ingest.errors import DocentError
 from tests.fixtures_models import tiny_checkpoint, tiny_openvino  # noqa: F401
 
-OPTIONS = {"cache_gigabytes": 0.1, "batched_tokens": 64, "at_once": 4, "precision": "f32", "threads": 2}
+OPTIONS = {"cache_gigabytes": 0.1, "batched_tokens": 64, "at_once": 4, "compute": {"INFERENCE_PRECISION_HINT": "f32"}}
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,9 @@ def _measured(command: Any) -> Any:
             "--prompt-tokens", type=click.IntRange(16, 20000), default=1500, help="its prompt", show_default=True
         ),
         click.option(
-            "--random-weights", metavar="NAME", help="random weights of qwen1.5-0.5b or qwen2.5-0.5b, made when missing"
+            "--random-weights",
+            metavar="NAME",
+            help="random weights of qwen1.5-0.5b, qwen2.5-0.5b or qwen3-0.6b, made when missing",
         ),
     ):
         command = option(command)

@@ -73,9 +73,11 @@ def _engine(settings: Settings) -> Finding:
     if settings.engine == "extractive":
         return Finding("engine", True, "answers are quoted from the documents, as the settings say")
     try:
-        folder = locate(settings)
+        folder = locate(settings, unpacking=False)
     except DocentError as error:
         return Finding("engine", False, str(error))
+    if folder is None and settings.model.lower().endswith(".gguf"):
+        return Finding("engine", True, f"{settings.model} is not unpacked yet: `docent models pull` does it")
     if folder is None:
         return Finding(
             "engine",

@@ -1,4 +1,7 @@
-"""A download and what follows it, shown in the terminal. Knows nothing of hubs or models."""
+"""A download and what follows it, shown in the terminal. Knows nothing of hubs or models.
+
+Progress of nothing out of nothing is work of which only the name is known.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def download_shown(quiet: bool) -> Iterator[Callable[[DownloadProgress], None]]:
 
             def show(progress: DownloadProgress) -> None:
                 if progress.name not in tasks:
-                    tasks[progress.name] = bar.add_task(progress.name, total=progress.total)
+                    tasks[progress.name] = bar.add_task(progress.name, total=progress.total or None)
                 bar.update(tasks[progress.name], completed=progress.done)  # type: ignore[arg-type]
 
             yield show
@@ -74,6 +77,7 @@ def _plain_lines() -> Callable[[DownloadProgress], None]:
             if now - said.get(progress.name, 0.0) < PLAIN_LINE_SECONDS:
                 return
             said[progress.name] = now
-        click.echo(f"{progress.name}: {progress.done / 1e6:.0f} of {progress.total / 1e6:.0f} MB", err=True)
+        far = f": {progress.done / 1e6:.0f} of {progress.total / 1e6:.0f} MB" if progress.total else " …"
+        click.echo(f"{progress.name}{far}", err=True)
 
     return say

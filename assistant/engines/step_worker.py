@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from assistant.engines.mapped_file import release_mapped
+
 BLOCK_TOKENS = 32
 # Bytes a token takes for each key and value head besides its values in 8 bits: scale and offset, measured by dividing
 # the cache's reported size by its blocks (openvino-genai 2026.4.1).
@@ -51,8 +53,9 @@ class _Worker:
             str(folder),
             scheduler,
             "CPU",
-            {"INFERENCE_PRECISION_HINT": options["precision"], "INFERENCE_NUM_THREADS": options["threads"]},
+            options["compute"],
         )
+        self._weights: Path | None = folder / "openvino_model.bin"
         self._output = output
         self._running: dict[int, Any] = {}
         self._say({"ready": True})
@@ -70,6 +73,10 @@ class _Worker:
             for number, handle in list(self._running.items()):
                 if self._deliver(number, handle):
                     del self._running[number]
+            if self._weights is not None and not self.busy:
+                # The first answer has made OpenVINO rearrange all weights; the file has done its work.
+                release_mapped(self._weights)
+                self._weights = None
 
     @property
     def busy(self) -> bool:

@@ -169,6 +169,7 @@ def _picker(sampling: Sampling) -> Any:
         LogitsProcessorList,
         RepetitionPenaltyLogitsProcessor,
         TemperatureLogitsWarper,
+        TopKLogitsWarper,
         TopPLogitsWarper,
     )
 
@@ -177,6 +178,8 @@ def _picker(sampling: Sampling) -> Any:
         processors.append(RepetitionPenaltyLogitsProcessor(float(sampling.repetition_penalty)))
     if sampling.temperature > 0:
         processors.append(TemperatureLogitsWarper(float(sampling.temperature)))
+        if sampling.top_k:
+            processors.append(TopKLogitsWarper(sampling.top_k))
         if sampling.top_p < 1:
             processors.append(TopPLogitsWarper(float(sampling.top_p)))
     generator = torch.Generator()

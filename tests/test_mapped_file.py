@@ -1,0 +1,50 @@
+"""Giving back the memory of mapped files."""
+
+from __future__ import annotations
+
+import mmap
+import sys
+from pathlib import Path
+
+import pytest
+
+from assistant.engines.mapped_file import release_mapped
+
+SIZE = 8 << 20
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what is mapped")
+
+
+def resident(path: Path) -> int:
+    """Bytes of the file that count as this process's memory."""
+    lines = Path("/proc/self/smaps").read_text().splitlines()
+    start = next(number for number, line in enumerate(lines) if line.endswith(str(path)))
+    return next(int(line.split()[1]) * 1024 for line in lines[start:] if line.startswith("Rss:"))
+
+
+@linux
+def test_pages_are_given_back_and_read_again(tmp_path: Path) -> None:
+    """After the release the file takes no memory, and whoever reads it still finds what it says."""
+    path = tmp_path / "weights with spaces.bin"
+    path.write_bytes(b"w" * SIZE)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+        assert mapped[:].count(b"w") == SIZE and resident(path) == SIZE
+        assert release_mapped(path) == SIZE
+        assert resident(path) == 0
+        assert mapped[SIZE - 3 :] == b"www"
+
+
+@linux
+def test_a_mapping_that_can_be_written_is_left_alone(tmp_path: Path) -> None:
+    """Private changes live nowhere else: dropping them would lose them."""
+    path = tmp_path / "changed.bin"
+    path.write_bytes(b"w" * SIZE)
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as mapped:
+        mapped[0] = ord("x")
+        assert release_mapped(path) == 0
+        assert mapped[0] == ord("x")
+
+
+def test_a_file_that_is_not_mapped_and_a_system_that_does_not_say(tmp_path: Path) -> None:
+    """Nothing to release is no error."""
+    assert release_mapped(tmp_path / "none.bin") == 0
+    assert release_mapped(tmp_path / "none.bin", maps=tmp_path / "no such list") == 0
