@@ -1,65 +1,66 @@
 """One file to Markdown with page, slide and sheet anchors. Knows nothing of passages or the library.
 
-Each kind of file has one reader; what a reader cannot make sense of becomes a ReadError that names the
-file's fault and what to do about it. Nothing a document contains is fetched or executed.
+Each kind of file has one reader; what a reader cannot make sense of becomes a ReadError that names the file's fault
+and what to do about it. A mail brings its attachments with it, an archive its members, each as a document of its own.
+Nothing a document contains is fetched or executed.
 """
 
 from __future__ import annotations
 
-import html
-import io
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from ingest.errors import ReadError
+from ingest.formats.markdown import flat
+from ingest.formats.package import Budget
+from ingest.formats.read_archive import members
+from ingest.formats.read_data import read_json, read_jsonl
+from ingest.formats.read_doc import read_doc
+from ingest.formats.read_ebook import read_epub
+from ingest.formats.read_html import read_html, read_mht
+from ingest.formats.read_mail import attachments, read_mail
+from ingest.formats.read_markup import from_markdown, from_org, from_rst
+from ingest.formats.read_msg import msg_attachments, read_msg
+from ingest.formats.read_open_document import read_odp, read_ods, read_odt
+from ingest.formats.read_pdf import read_pdf
+from ingest.formats.read_ppt import read_ppt
+from ingest.formats.read_rtf import read_rtf
+from ingest.formats.read_sheets import read_csv, read_xls, read_xlsx
+from ingest.formats.read_slides import read_pptx
+from ingest.formats.read_text import decode
+from ingest.formats.read_word import read_docx
+from ingest.formats.signature import kind_of
 from ingest.language import EMPHASIS
 from ingest.logs import get_logger
-from ingest.read_mail import read_mail
-from ingest.read_pdf import read_pdf
-from ingest.read_text import decode
-from ingest.types import Page, ReadDocument
+from ingest.types import Page, ReadDocument, ReadFile
 
 log = get_logger(__name__)
 
-# Office files in the old binary container; a modern suffix on one of these means it is encrypted.
-_OLE_SIGNATURE = bytes.fromhex("d0cf11e0a1b11ae1")
-_IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_SLIDE = re.compile(r"<!-- Slide number: (\d+) -->")
-_SHEET = re.compile(r"^## (.+)$", re.MULTILINE)
-# A line break inside a cell, which markitdown writes as these two characters; not part of a path.
-_CELL_BREAK = re.compile(r"(?<!\S)\S*?\\[nr]\S*")
 _TITLE = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+# A mail in an archive with an archive attached is opened; what lies deeper is not.
+_DEEPEST = 2
+_TOO_DEEP = "what is packed this deep is not opened: unpack it"
 
 
-def read(path: Path) -> ReadDocument:
-    """Read one file. Raises ReadError, one line that names the reason; OSError when the file cannot be opened."""
-    reader = reader_for(path)
-    data = path.read_bytes()
-    if not data.strip():
-        raise ReadError("the file is empty: fill it or remove it")
-    if data.startswith(_OLE_SIGNATURE) and path.suffix.lower() in {".docx", ".pptx", ".xlsx"}:
-        raise ReadError("the file is protected by a password: save a copy without one")
-    try:
-        title, pages = reader(path, data)
-    except ReadError:
-        raise
-    except Exception as error:  # a malformed file can make a parser fail in any way; the run must go on
-        log.warning("read.unreadable", path=str(path), exc_info=True)
-        raise ReadError(
-            f"the file is damaged or not really a {path.suffix.lower()} file: open and save it again"
-        ) from error
-    pages = [Page(page.label, _clean(page.text)) for page in pages]
-    if not any(page.text for page in pages):
-        raise ReadError("no text was found in the file: if it is a scan, it needs text recognition (OCR) first")
-    return ReadDocument(_title(title, pages, path), tuple(page for page in pages if page.text))
+Reading = tuple[str, Sequence[Page]]
+Reader = Callable[[Path, bytes], Reading]
+# What a container holds: a name and the bytes, or the document already read, or why it cannot be.
+Parts = Iterator[tuple[str, bytes | Reading | ReadError]]
 
 
-Reader = Callable[[Path, bytes], tuple[str, Sequence[Page]]]
+def read(path: Path) -> ReadFile:
+    """Read one file with all it carries. Raises ReadError, one line that names the reason, when nothing of it could be
+    read; OSError when the file cannot be opened. A part that cannot be read is among the `failures`."""
+    reader_for(path)
+    found = _Found()
+    found.add(path, path.read_bytes(), "", 0)
+    if not found.documents and not found.failures:
+        raise ReadError("the archive is empty: fill it or remove it")
+    return ReadFile(tuple(found.documents), tuple(found.failures))
 
 
 def reader_for(path: Path) -> Reader:
@@ -73,122 +74,161 @@ def reader_for(path: Path) -> Reader:
     return reader
 
 
-def _read_text(_path: Path, data: bytes) -> tuple[str, list[Page]]:
-    return "", [Page("", decode(data))]
+@dataclass
+class _Found:
+    """What has come out of a file so far, and what it may still unpack to."""
+
+    documents: list[ReadDocument] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    members: set[str] = field(default_factory=set)
+    budget: Budget = field(default_factory=Budget)
+
+    def add(self, path: Path, data: bytes, member: str, depth: int) -> None:
+        """Read a file, or a part of one, and all that it carries. Raises ReadError for its own fault."""
+        if not data.strip():
+            raise ReadError("the file is empty: fill it or remove it")
+        suffix = kind_of(data, path.suffix.lower())
+        if suffix not in READERS:
+            raise ReadError(f"files of kind '{path.suffix or path.name}' are not read: convert it to one that is")
+        subject = ""
+        if suffix != ".zip":
+            document = _document(path, suffix, READERS[suffix], data, member)
+            self.documents.append(document)
+            subject = document.title
+        elif depth >= _DEEPEST:
+            raise ReadError(_TOO_DEEP)
+        if suffix in _CONTAINERS:
+            try:
+                for name, content in _CONTAINERS[suffix](data, self.budget):
+                    inner = self._unused(f"{member}/{name}" if member else name)
+                    self._add_part(name, ReadError(_TOO_DEEP) if depth >= _DEEPEST else content, inner, subject, depth)
+            except ReadError:
+                raise
+            except Exception as error:
+                raise _damaged(path, suffix) from error
+
+    def _add_part(self, name: str, content: bytes | Reading | ReadError, member: str, subject: str, depth: int) -> None:
+        before = len(self.documents)
+        try:
+            if isinstance(content, ReadError):
+                raise content
+            if isinstance(content, bytes):
+                self.add(Path(name), content, member, depth + 1)
+            else:
+                self.documents.append(_made(content, Path(name), member))
+        except ReadError as error:
+            self.failures.append((member, str(error)))
+        if subject and len(self.documents) > before:
+            part = self.documents[before]
+            self.documents[before] = replace(part, title=f"{part.title} (attached to '{subject}')")
+
+    def _unused(self, member: str) -> str:
+        """Two attachments may bear one name: the second becomes 'name (2).pdf'."""
+        stem, dot, suffix = member.rpartition(".")
+        number, name = 2, member
+        while name in self.members:
+            name = f"{stem} ({number}){dot}{suffix}" if stem else f"{member} ({number})"
+            number += 1
+        self.members.add(name)
+        return name
 
 
-def _read_markdown(_path: Path, data: bytes) -> tuple[str, list[Page]]:
-    text = decode(data)
-    # A 'front matter' block of settings is for the site generator, except for its title.
-    # Text between two rulers is not one: its first line has no key.
-    match = re.match(r"---\s*\n((?:#[^\n]*\n|\s*\n)*[\w.-]+[ \t]*:.*?)\n---\s*\n", text, re.DOTALL)
-    if match is None:
-        return "", [Page("", text)]
-    title = re.search(r"^title:\s*[\"']?(.+?)[\"']?\s*$", match.group(1), re.MULTILINE)
-    return title.group(1) if title else "", [Page("", text[match.end() :])]
-
-
-def _read_html(path: Path, data: bytes) -> tuple[str, list[Page]]:
-    text = decode(data)
-    title = re.search(r"<title[^>]*>(.*?)</title>", text, re.DOTALL | re.IGNORECASE)
-    name = _flat(html.unescape(title.group(1))) if title else ""
-    return name, [Page("", convert(text.encode(), path.suffix, "utf-8"))]
-
-
-def _read_word(path: Path, data: bytes) -> tuple[str, list[Page]]:
-    return "", [Page("", convert(data, path.suffix))]
-
-
-def _read_slides(path: Path, data: bytes) -> tuple[str, list[Page]]:
-    parts = _SLIDE.split(convert(data, path.suffix))
-    return "", [Page(f"slide {number}", text) for number, text in zip(parts[1::2], parts[2::2], strict=True)]
-
-
-def _read_sheets(path: Path, data: bytes) -> tuple[str, list[Page]]:
-    parts = _SHEET.split(convert(data, path.suffix))
-    # Empty cells come as NaN, and columns without a heading as 'Unnamed: 3'.
-    tidy = [_CELL_BREAK.sub(_spaced, re.sub(r"\bNaN\b|\bUnnamed: \d+\b", "", text)) for text in parts[2::2]]
-    return path.stem, [
-        Page(f"sheet {name.strip()}", f"## {name.strip()}\n{text}")
-        for name, text in zip(parts[1::2], tidy, strict=True)
-    ]
-
-
-def _spaced(word: re.Match[str]) -> str:
-    """The cell's line breaks as spaces; `C:\\new` and `\\\\server\\notes` hold none."""
-    found = word.group()
-    return found if re.search(r"[A-Za-z]:\\|\\\\", found) else re.sub(r"\\[nr]", " ", found)
-
-
-def _read_pdf(_path: Path, data: bytes) -> tuple[str, list[Page]]:
-    return read_pdf(data)
-
-
-def _read_mail(_path: Path, data: bytes) -> tuple[str, list[Page]]:
-    return read_mail(data, convert)
-
-
-READERS: dict[str, Reader] = {
-    **dict.fromkeys((".md", ".markdown"), _read_markdown),
-    **dict.fromkeys((".txt", ".text", ".log", ".rst"), _read_text),
-    **dict.fromkeys((".html", ".htm"), _read_html),
-    **dict.fromkeys((".docx", ".csv"), _read_word),
-    **dict.fromkeys((".xlsx", ".xls"), _read_sheets),
-    ".pptx": _read_slides,
-    ".pdf": _read_pdf,
-    ".eml": _read_mail,
-}
-
-
-def convert(data: bytes, suffix: str, charset: str | None = None) -> str:
-    """Markdown of an Office, HTML or CSV file, by markitdown. Raises ReadError when it cannot be read."""
-    from markitdown import StreamInfo
-
-    if suffix.lower() == ".csv":
-        charset, data = "utf-8", decode(data).encode()
+def _document(path: Path, suffix: str, reader: Reader, data: bytes, member: str) -> ReadDocument:
     try:
-        result = _markitdown().convert_stream(
-            io.BytesIO(data), stream_info=StreamInfo(extension=suffix.lower(), charset=charset)
-        )
-    except Exception as error:
-        log.warning("read.unreadable", suffix=suffix, exc_info=True)
-        raise ReadError(f"the file is damaged or not really a {suffix} file: open and save it again") from error
-    return str(result.markdown)
+        return _made(reader(path, data), path, member)
+    except ReadError:
+        raise
+    except Exception as error:  # a malformed file can make a parser fail in any way; the run must go on
+        raise _damaged(path, suffix) from error
 
 
-_converters: list[Any] = []
+def _damaged(path: Path, suffix: str) -> ReadError:
+    log.warning("read.unreadable", path=str(path), exc_info=True)
+    return ReadError(f"the file is damaged or not really a {suffix} file: open and save it again")
 
 
-def _markitdown() -> Any:
-    """One converter for the whole process, without plug-ins; made on first use because importing it takes a second.
-
-    It knows only the kinds we ask it for: with all of its own it would read a damaged Word file as plain text.
-    """
-    if not _converters:
-        from markitdown import MarkItDown, converters
-
-        converter = MarkItDown(enable_builtins=False, enable_plugins=False)
-        for kind in ("Docx", "Pptx", "Xlsx", "Xls", "Csv", "Html"):
-            converter.register_converter(getattr(converters, f"{kind}Converter")())
-        _converters.append(converter)
-    return _converters[0]
+def _made(reading: Reading, path: Path, member: str) -> ReadDocument:
+    title, pages = reading
+    pages = [Page(page.label, _clean(page.text)) for page in pages]
+    if not any(page.text for page in pages):
+        raise ReadError("no text was found in the file: if it is a scan, it needs text recognition (OCR) first")
+    return ReadDocument(_title(title, pages, path), tuple(page for page in pages if page.text), member)
 
 
 def _clean(text: str) -> str:
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     # Other ways to end a line: a page in plain text, a line on a slide. They stand between words.
     text = re.sub("[\x0b\x85\u2028\u2029]", " ", text.replace("\x0c", "\n"))
-    text = _IMAGE.sub(r"\1", _COMMENT.sub("", text))
-    text = _UNREADABLE.sub("", text).replace("\u00a0", " ").replace("\u00ad", "").replace("\u200b", "")
+    text = re.sub("[\u00ad\u200b\ufeff]", "", _UNREADABLE.sub("", text)).replace("\u00a0", " ")
     text = re.sub(r"[ \t]+\n", "\n", text)
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
 def _title(found: str, pages: Sequence[Page], path: Path) -> str:
     heading = next((match for page in pages[:1] if (match := _TITLE.search(page.text))), None)
-    title = found or (heading.group(1) if heading else "") or path.stem
-    return _flat(re.sub(rf"{EMPHASIS}|\[|\]\([^)]*\)", "", title) if heading and not found else title)
+    title = flat(_clean(found)) or (heading.group(1) if heading else "") or path.stem
+    return flat(re.sub(rf"{EMPHASIS}|\[|\]\([^)]*\)", "", title) if heading and not found else title)
 
 
-def _flat(text: str) -> str:
-    return " ".join(text.split())
+def _untitled(reader: Callable[[bytes], list[Page]]) -> Reader:
+    """A kind whose title is its first heading."""
+    return lambda _path, data: ("", reader(data))
+
+
+def _named(reader: Callable[[bytes], list[Page]]) -> Reader:
+    """A kind that has no title but the file's name: the first heading is the name of a sheet or of a key."""
+    return lambda path, data: (path.stem, reader(data))
+
+
+def _titled(reader: Callable[[bytes], tuple[str, list[Page]]]) -> Reader:
+    return lambda _path, data: reader(data)
+
+
+def _marked_up(translate: Callable[[str], tuple[str, str]]) -> Reader:
+    def reader(_path: Path, data: bytes) -> Reading:
+        title, text = translate(decode(data))
+        return title, [Page("", text)]
+
+    return reader
+
+
+def _read_image(_path: Path, data: bytes) -> Reading:
+    from ingest.formats.read_image import read_image
+
+    return read_image(data)
+
+
+READERS: dict[str, Reader] = {
+    **dict.fromkeys((".md", ".markdown"), _marked_up(from_markdown)),
+    **dict.fromkeys((".txt", ".text", ".log"), _marked_up(lambda text: ("", text))),
+    ".rst": _marked_up(lambda text: ("", from_rst(text))),
+    ".org": _marked_up(from_org),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), _titled(read_html)),
+    **dict.fromkeys((".mht", ".mhtml"), _titled(read_mht)),
+    **dict.fromkeys((".docx", ".docm"), _untitled(read_docx)),
+    ".doc": _untitled(read_doc),
+    ".odt": _untitled(read_odt),
+    ".rtf": _untitled(read_rtf),
+    **dict.fromkeys((".pptx", ".pptm"), _untitled(read_pptx)),
+    ".ppt": _untitled(read_ppt),
+    ".odp": _untitled(read_odp),
+    **dict.fromkeys((".xlsx", ".xlsm"), _named(read_xlsx)),
+    ".xls": _named(read_xls),
+    ".ods": _named(read_ods),
+    ".csv": _untitled(read_csv),
+    ".tsv": _untitled(lambda data: read_csv(data, "\t")),
+    ".json": _named(read_json),
+    **dict.fromkeys((".jsonl", ".ndjson"), _named(read_jsonl)),
+    ".epub": _titled(read_epub),
+    ".eml": _titled(read_mail),
+    ".msg": _titled(read_msg),
+    ".pdf": _titled(read_pdf),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"), _read_image),
+    ".zip": lambda _path, _data: ("", []),  # an archive says nothing itself
+}
+
+_CONTAINERS: dict[str, Callable[[bytes, Budget], Parts]] = {
+    ".eml": lambda data, _budget: iter(attachments(data)),
+    ".msg": lambda data, _budget: iter(msg_attachments(data)),
+    ".zip": members,
+}

@@ -15,10 +15,14 @@ class Page:
 
 @dataclass(frozen=True)
 class ReadDocument:
-    """A file turned into Markdown. `text` joins the pages; offsets elsewhere count its characters."""
+    """A file turned into Markdown. `text` joins the pages; offsets elsewhere count its characters.
+
+    `member` names the part of an e-mail or archive it came from ('report.docx', 'minutes/may.txt'), '' for the file.
+    """
 
     title: str
     pages: tuple[Page, ...]
+    member: str = ""
 
     @property
     def text(self) -> str:
@@ -26,6 +30,17 @@ class ReadDocument:
 
 
 PAGE_BREAK = "\n\n"
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """What came out of one file: its document, or for a mail or an archive also what it carries.
+
+    `failures` are (member, reason) for parts that could not be read; the rest was.
+    """
+
+    documents: tuple[ReadDocument, ...]
+    failures: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

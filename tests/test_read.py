@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
+from email.message import EmailMessage
 from pathlib import Path
 
 import openpyxl
@@ -11,16 +13,37 @@ from pptx import Presentation
 
 from ingest import read as reading
 from ingest.errors import ReadError
+from ingest.formats import package
 from ingest.read import READERS, read
-from ingest.types import Page, ReadDocument
+from ingest.types import Page, ReadDocument, ReadFile
+from tests.ole_file import ole_file
 
 DOCUMENTS = Path(__file__).parent.parent / "data" / "documents"
 
 
-def written(tmp_path: Path, name: str, content: str | bytes) -> ReadDocument:
+def read_all(tmp_path: Path, name: str, content: str | bytes) -> ReadFile:
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return read(path)
+
+
+def only(file: ReadFile) -> ReadDocument:
+    """The one document of a file that carries nothing else."""
+    assert not file.failures
+    (document,) = file.documents
+    return document
+
+
+def written(tmp_path: Path, name: str, content: str | bytes) -> ReadDocument:
+    return only(read_all(tmp_path, name, content))
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
 
 
 def test_markdown(tmp_path: Path) -> None:
@@ -72,9 +95,9 @@ def test_slides(tmp_path: Path) -> None:
         slide.shapes.title.text = title
         slide.placeholders[1].text = body
     deck.save(str(tmp_path / "deck.pptx"))
-    assert read(tmp_path / "deck.pptx") == ReadDocument(
+    assert only(read(tmp_path / "deck.pptx")) == ReadDocument(
         "Review cycle",
-        (Page("slide 1", "# Review cycle\nfirst second"), Page("slide 2", "# Dates\nin May")),
+        (Page("slide 1", "# Review cycle\n\nfirst second"), Page("slide 2", "# Dates\n\nin May")),
     )
 
 
@@ -87,7 +110,7 @@ def test_sheets(tmp_path: Path) -> None:
     rates.append(["Cork\nand Dublin", None, "C:\\new\\rates"])
     book.create_sheet("说明").append(["only a heading"])
     book.save(tmp_path / "rates.xlsx")
-    document = read(tmp_path / "rates.xlsx")
+    document = only(read(tmp_path / "rates.xlsx"))
     assert document.title == "rates"
     assert [page.label for page in document.pages] == ["sheet Rates 2026", "sheet 说明"]
     assert document.pages[0].text == (
@@ -120,7 +143,7 @@ def test_csv(tmp_path: Path) -> None:
 )
 def test_sample_company(name: str, labels: list[str] | str, said: str) -> None:
     """Real files of every kind give a title, text and the labels that citations need."""
-    document = read(DOCUMENTS / name)
+    document = only(read(DOCUMENTS / name))
     assert document.title
     assert said.lower() in document.text.lower()
     found = [page.label for page in document.pages]
@@ -132,7 +155,7 @@ def test_sample_company(name: str, labels: list[str] | str, said: str) -> None:
     [
         ("a.md", b"", "the file is empty: fill it or remove it"),
         ("a.docx", b" \n\t ", "the file is empty"),
-        ("a.png", b"x", r"files of kind '\.png' are not read: convert it to one of .*\.docx.*\.pdf"),
+        ("a.exe", b"x", r"files of kind '\.exe' are not read: convert it to one of .*\.docx.*\.pdf"),
         ("README", b"x", "files of kind 'README' are not read"),
         ("a.docx", b"PK\x03\x04 nonsense", r"damaged or not really a \.docx file: open and save it again"),
         ("a.pptx", b"nonsense", r"damaged or not really a \.pptx file"),
@@ -142,6 +165,16 @@ def test_sample_company(name: str, labels: list[str] | str, said: str) -> None:
         ("a.pdf", b"%PDF-1.7 nonsense", "damaged or not really a PDF"),
         ("a.txt", b"MZ\x00\x00\x01\x00\x02\x00" * 30, "binary data, not text"),
         ("a.eml", b"hello", "not an e-mail"),
+        ("a.msg", b"hello", r"damaged or not really a \.msg file"),
+        ("a.doc", b"hello", r"damaged or not really a \.doc file"),
+        ("a.ppt", b"hello", r"damaged or not really a \.ppt file"),
+        ("a.xls", b"hello", r"damaged or not really a \.xls file"),
+        ("a.rtf", b"hello", r"damaged or not really a \.rtf file"),
+        ("a.odt", b"hello", r"damaged or not really a \.odt file"),
+        ("a.epub", b"hello", r"damaged or not really a \.epub file"),
+        ("a.zip", b"hello", r"damaged or not really a \.zip file"),
+        ("a.mht", b"hello", "not a saved web page"),
+        ("a.json", b"{", "not JSON from line 1"),
         ("a.html", b"<html><script>x</script></html>", r"no text was found .* text recognition \(OCR\)"),
         ("a.md", "\u200b\n".encode(), "no text was found"),
     ],
@@ -199,5 +232,108 @@ def test_vanished(tmp_path: Path) -> None:
 
 def test_kinds(tmp_path: Path) -> None:
     """The suffix decides, in capitals or not."""
-    assert set(READERS) >= {".md", ".txt", ".html", ".docx", ".pptx", ".xlsx", ".xls", ".csv", ".pdf", ".eml"}
+    assert set(READERS) >= set(
+        """.pdf .docx .doc .odt .rtf .pptx .ppt .odp .xlsx .xls .ods .csv .tsv .html .mht .md .rst .txt .org .eml .msg
+        .epub .json .jsonl .zip .png .jpg .tif""".split()
+    )
     assert written(tmp_path, "A.TXT", "text").text == "text"
+
+
+def test_archive(tmp_path: Path) -> None:
+    """Each member is a document of its own, named by where it lies; what cannot be read is named with its reason."""
+    inner = zipped({"deep.txt": b"deep"})
+    file = read_all(
+        tmp_path,
+        "all.zip",
+        zipped({"a.md": b"# First", "minutes/may.txt": b"May", "x.exe": b"MZ", "e.txt": b"", "in.zip": inner}),
+    )
+    assert [(document.member, document.title, document.text) for document in file.documents] == [
+        ("a.md", "First", "# First"),
+        ("minutes/may.txt", "may", "May"),
+        ("in.zip/deep.txt", "deep", "deep"),
+    ]
+    assert file.failures == (
+        ("x.exe", "files of kind '.exe' are not read: convert it to one that is"),
+        ("e.txt", "the file is empty: fill it or remove it"),
+    )
+
+
+def test_archive_depth(tmp_path: Path) -> None:
+    """Archives are opened one level down and no further."""
+    data = zipped({"lowest.txt": b"x"})
+    for _ in range(3):
+        data = zipped({"in.zip": data, "note.txt": b"a note"})
+    file = read_all(tmp_path, "deep.zip", data)
+    assert [document.member for document in file.documents] == ["in.zip/note.txt", "note.txt"]
+    assert file.failures == (("in.zip/in.zip", "what is packed this deep is not opened: unpack it"),)
+
+
+def test_deep_mail(tmp_path: Path) -> None:
+    """A mail two levels down is read; what is attached to it is named as too deep, and nothing is when nothing is."""
+    plain = EmailMessage()
+    plain["From"], plain["Subject"] = "a@x.example", "Plain"
+    plain.set_content("hello")
+    full = EmailMessage()
+    full["From"], full["Subject"] = "a@x.example", "Full"
+    full.add_attachment(b"x", maintype="text", subtype="plain", filename="x.txt")
+    inner = zipped({"plain.eml": plain.as_bytes(), "full.eml": full.as_bytes()})
+    file = read_all(tmp_path, "a.zip", zipped({"in.zip": inner}))
+    assert [document.title for document in file.documents] == ["Plain", "Full"]
+    assert file.failures == (("in.zip/full.eml/x.txt", "what is packed this deep is not opened: unpack it"),)
+
+
+def test_empty_archive(tmp_path: Path) -> None:
+    """An archive that holds nothing says so."""
+    with pytest.raises(ReadError, match="the archive is empty"):
+        read_all(tmp_path, "a.zip", zipped({"__MACOSX/x.txt": b"x"}))
+
+
+def test_nested_archives_share_one_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may be unpacked counts over all archives in a file: nesting does not multiply it."""
+    monkeypatch.setattr(package.Budget, "__init__", lambda self: self.__dict__.update(members=100, size=2500))
+    inner = zipped({"a.txt": b"a" * 1000})
+    file = read_all(tmp_path, "a.zip", zipped({"1.zip": inner, "2.zip": inner, "3.zip": inner}))
+    assert [document.member for document in file.documents] == ["1.zip/a.txt", "2.zip/a.txt"]
+    assert [name for name, _ in file.failures] == ["3.zip"]
+
+
+def test_attachments(tmp_path: Path) -> None:
+    """What is attached to a mail is a document of its own that names its parent, also a mail with a file of its own."""
+    inner = EmailMessage()
+    inner["From"], inner["Subject"] = "b@x.example", "Old news"
+    inner.set_content("as said")
+    inner.add_attachment("# Plan\n\nsteps", subtype="markdown", filename="plan.md")
+    mail = EmailMessage()
+    mail["From"], mail["Subject"] = "a@x.example", "Quarter"
+    mail.set_content("see below")
+    mail.add_attachment(b"name,sum\nAnn,5\n", maintype="text", subtype="csv", filename="sums.csv")
+    mail.add_attachment(b"name,sum\nBob,6\n", maintype="text", subtype="csv", filename="sums.csv")
+    mail.add_attachment(inner)
+    file = read_all(tmp_path, "q.eml", mail.as_bytes())
+    assert [(document.member, document.title) for document in file.documents] == [
+        ("", "Quarter"),
+        ("sums.csv", "sums (attached to 'Quarter')"),
+        ("sums (2).csv", "sums (attached to 'Quarter')"),
+        ("Old news.eml", "Old news (attached to 'Quarter')"),
+        ("Old news.eml/plan.md", "Plan (attached to 'Old news')"),
+    ]
+    assert file.documents[1].text == "| name | sum |\n| --- | --- |\n| Ann | 5 |"
+    assert file.failures == ()
+
+
+def test_content_overrules_the_name(tmp_path: Path) -> None:
+    """A file is read as what it plainly is: a web page called .xls, Word's new kind called .doc, RTF called .doc."""
+    assert "| a | b |" in written(tmp_path, "a.xls", "<html><table><tr><td>a<td>b<tr><td>1<td>2</table>").text
+    assert written(tmp_path, "b.xls", "a\tb\n1\t2\n").text.startswith("| a | b |")
+    assert written(tmp_path, "a.doc", r"{\rtf1\ansi Hello}").text == "Hello"
+    word = (DOCUMENTS / "finance/travel-policy.docx").read_bytes()
+    assert written(tmp_path, "b.doc", word).title == "Travel policy"
+    assert written(tmp_path, "c.txt", word).title == "Travel policy"
+
+
+def test_encrypted(tmp_path: Path) -> None:
+    """A newer Office file under a password lies encrypted in the old container, whatever its name."""
+    data = ole_file({"EncryptedPackage": b"x" * 5000, "EncryptionInfo": b"x"})
+    for name in ("a.docx", "a.xlsx", "a.doc", "a.xls"):
+        with pytest.raises(ReadError, match="protected by a password: save a copy without one"):
+            written(tmp_path, name, data)

@@ -7,8 +7,7 @@ import random
 import pytest
 
 from ingest.errors import ReadError
-from ingest.read import convert
-from ingest.read_mail import read_mail
+from ingest.formats.read_mail import attachments, read_mail
 
 
 def mail(headers: str, body: bytes) -> bytes:
@@ -16,7 +15,7 @@ def mail(headers: str, body: bytes) -> bytes:
 
 
 def page(data: bytes) -> str:
-    _, pages = read_mail(data, convert)
+    _, pages = read_mail(data)
     assert len(pages) == 1
     assert pages[0].label == ""
     return pages[0].text
@@ -28,7 +27,7 @@ def test_plain() -> None:
         "From: Ann <ann@x.example>\nTo: all@x.example\nSubject: Parking\nDate: Mon, 5 Oct 2026 09:00:00 +0000",
         b"Park\nbehind.",
     )
-    subject, _ = read_mail(data, convert)
+    subject, _ = read_mail(data)
     assert subject == "Parking"
     assert page(data) == (
         "# Parking\n\n"
@@ -64,7 +63,7 @@ def test_chinese_headers() -> None:
         "Content-Type: text/plain; charset=gb2312",
         "十月一日放假。".encode("gb2312"),
     )
-    assert read_mail(data, convert)[0] == "放假通知"
+    assert read_mail(data)[0] == "放假通知"
     assert page(data) == "# 放假通知\n\nFrom: 徐佳 <xu@x.example>\n\n十月一日放假。"
 
 
@@ -77,7 +76,7 @@ def test_wrong_charset(charset: str) -> None:
 
 
 def test_attachments_are_named() -> None:
-    """What is attached is not read but can be found by its name."""
+    """What is attached is named in the mail's own text, and comes with its content."""
     body = (
         b"--B\nContent-Type: text/plain\n\nsee the plan\n"
         b"--B\nContent-Type: application/pdf\nContent-Disposition: attachment; filename=plan.pdf\n\nxx\n"
@@ -85,9 +84,55 @@ def test_attachments_are_named() -> None:
         b"Content-Disposition: attachment; filename*=utf-8''%E5%B9%B4%E5%81%87.pdf\n\nxx\n"
         b"--B--\n"
     )
-    text = page(mail("From: a@x.example\nSubject: s\nContent-Type: multipart/mixed; boundary=B", body))
-    assert "Attachments: plan.pdf, 年假.pdf" in text
-    assert text.endswith("see the plan")
+    data = mail("From: a@x.example\nSubject: s\nContent-Type: multipart/mixed; boundary=B", body)
+    assert "Attachments: plan.pdf, 年假.pdf" in page(data)
+    assert page(data).endswith("see the plan")
+    assert list(attachments(data)) == [("plan.pdf", b"xx"), ("年假.pdf", b"xx")]
+
+
+def test_pictures_of_the_text() -> None:
+    """A picture shown inside the HTML text is no attachment, another one is."""
+    body = (
+        b"--B\nContent-Type: text/html\n\n<img src='cid:logo'>hello\n"
+        b"--B\nContent-Type: image/png\nContent-ID: <logo>\nContent-Disposition: inline; filename=logo.png\n\nxx\n"
+        b"--B\nContent-Type: image/png\nContent-ID: <b>\nContent-Disposition: attachment; filename=scan.png\n\nyy\n"
+        b"--B--\n"
+    )
+    data = mail("From: a@x.example\nSubject: s\nContent-Type: multipart/mixed; boundary=B", body)
+    assert list(attachments(data)) == [("scan.png", b"yy")]
+
+
+def test_attached_mail() -> None:
+    """A forwarded mail is an attachment named after its subject; names hold no folders."""
+    body = (
+        b"--B\nContent-Type: message/rfc822\n\nFrom: c@x.example\nSubject: Old / new\n\nas said\n"
+        b'--B\nContent-Type: text/csv\nContent-Disposition: attachment; filename="../a.csv"\n\n1,2\n--B--\n'
+    )
+    data = mail("From: a@x.example\nSubject: s\nContent-Type: multipart/mixed; boundary=B", body)
+    (name, inner), (other, _) = attachments(data)
+    assert name == "Old new.eml"
+    assert read_mail(inner)[0] == "Old / new"
+    assert other == ".. a.csv"
+
+
+def test_encrypted() -> None:
+    """An encrypted mail is named as one; a signed one is read, its signature is no attachment."""
+    with pytest.raises(ReadError, match="encrypted"):
+        read_mail(mail("From: a@x.example\nSubject: s\nContent-Type: application/pkcs7-mime", b"MIIB"))
+    body = (
+        b"--B\nContent-Type: text/plain\n\nthe text\n"
+        b"--B\nContent-Type: application/pkcs7-signature; name=smime.p7s\n\nxx\n--B--\n"
+    )
+    signed = mail("From: a@x.example\nSubject: s\nContent-Type: multipart/signed; boundary=B", body)
+    assert page(signed).endswith("the text")
+    assert list(attachments(signed)) == []
+
+
+def test_utf_16() -> None:
+    """A mail saved as UTF-16 by a text editor is one all the same."""
+    data = "From: a@x.example\nSubject: Rota\n\n年假".encode("utf-16")
+    assert read_mail(data)[0] == "Rota"
+    assert page(data).endswith("年假")
 
 
 def test_no_body() -> None:
@@ -101,7 +146,7 @@ def test_no_body() -> None:
 def test_not_a_mail(data: bytes) -> None:
     """A file with neither sender nor subject is refused as no e-mail."""
     with pytest.raises(ReadError, match="not an e-mail: it has neither sender nor subject"):
-        read_mail(data, convert)
+        read_mail(data)
 
 
 def test_transfer_encodings() -> None:

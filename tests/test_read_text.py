@@ -8,7 +8,7 @@ import random
 import pytest
 
 from ingest.errors import ReadError
-from ingest.read_text import decode
+from ingest.formats.read_text import decode
 
 ENGLISH = "Staff may carry over five days.\nAsk your manager.\n"
 CHINESE = "员工的年假为二十五天，未休的部分可以结转到次年三月。\n请在系统里提交申请。\n"
@@ -45,6 +45,17 @@ RUSSIAN = "Сотрудники имеют право на двадцать пя
 def test_encodings(text: str, encoding: str) -> None:
     """The text comes back as it was written, without its byte order mark."""
     assert decode(text.encode(encoding)) == text
+
+
+def test_declared() -> None:
+    """The encoding a sender names decides where the bytes do not; a wrong or unknown name does no harm."""
+    japanese = "名前と住所"
+    assert decode(japanese.encode("cp932"), "Shift_JIS") == japanese
+    assert decode(japanese.encode("iso-2022-jp"), "iso-2022-jp") == japanese
+    assert decode(CHINESE.encode("gb18030"), "gb2312") == CHINESE
+    assert decode(CHINESE.encode(), "iso-8859-1") == CHINESE
+    assert decode(FRENCH.encode("latin-1"), "no-such-set") == FRENCH
+    assert decode(b"150 \x80", "iso-8859-1") == "150 €"
 
 
 def test_utf_16_big_endian_with_mark() -> None:

@@ -30,21 +30,30 @@ _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüßœ
 _WESTERN_SHARE = 0.3
 
 
-def decode(data: bytes) -> str:
-    """The text of a file: a byte order mark decides, then UTF-8, then GB18030 if it reads as Chinese, then
-    Windows-1252 if it reads as Western, then a guess.
+# What senders declare and what they mean by it: the larger set that programs really write.
+_MEANT = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "us-ascii": "", "shift_jis": "cp932"}
+
+
+def decode(data: bytes, declared: str = "") -> str:
+    """The text of a file: a byte order mark decides, then UTF-8, then the declared encoding, then GB18030 if it reads
+    as Chinese, then Windows-1252 if it reads as Western, then a guess.
 
     Raises ReadError when the bytes are not text in any known encoding.
     """
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return data.decode(encoding, errors="replace")
+    declared = _MEANT.get(declared.lower(), declared)
+    # Encodings in seven bits look like ASCII, and so like UTF-8.
+    if declared and (declared.lower().startswith(("iso-2022", "hz", "utf-16", "utf-7")) or not _is_utf8(data)):
+        try:
+            return data.decode(declared)
+        except (LookupError, ValueError):  # no such encoding, or the text is in another: its bytes decide
+            pass
     if b"\x00" in data:
         return _decode_wide(data)
-    try:
+    if _is_utf8(data):
         return data.decode("utf-8")
-    except UnicodeDecodeError:
-        pass  # not UTF-8; the next candidates are tried below
     try:
         text = data.decode("gb18030")
     except UnicodeDecodeError:
@@ -61,6 +70,14 @@ def decode(data: bytes) -> str:
     if guess is None:
         raise ReadError("the text's encoding is not known: save it as UTF-8")
     return str(guess)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _reads_as_chinese(text: str) -> bool:

@@ -1,0 +1,113 @@
+"""Pieces of text with their places on a page, and the lines they form. A leaf: knows nothing of PDF or OCR.
+
+Coordinates are in any unit, y upward as in PDF; every threshold is a share of the height of the letters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# White space as wide as the letters are high parts two cells or columns; justified words stand closer together.
+CELL_GAP = 1.0
+# Two boxes are on one line when they share half the height of the smaller one.
+_SAME_LINE = 0.5
+# A space between two words is about a quarter of the letters' height; kerning is far less.
+_SPACE = 0.12
+# Chinese and Japanese characters and their punctuation: as wide as two letters, and no space between two of them.
+_WIDE = "\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff60"
+_WIDE_RUN = re.compile(f"[{_WIDE}]+")
+_WIDE_EDGES = re.compile(f"[{_WIDE}]\n[{_WIDE}]")
+# Ends a box whose last word goes on in the next line; whether its hyphen stays is known when all text is.
+BROKEN_WORD = "\x02"
+# A list's mark or a section's number, which stands apart from the words it belongs to.
+_ITEM_MARK = re.compile(r"[-*+•·◦▪●■–—\uf0a7\uf0b7]|[(（]?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)）]|\d{0,2}(?:\.\d{1,2})+")
+_SECTION_NUMBER = re.compile(r"\d{1,2}|[A-Z]|[IVX]{1,4}")
+_MARK_GAP = 5.0
+
+
+@dataclass(slots=True)
+class Box:
+    """A piece of a line: words with no wide gap between them.
+
+    `order` is where it came in the file, from 0; `bold` says that it begins and ends in bold letters.
+    """
+
+    text: str
+    left: float
+    right: float
+    bottom: float
+    top: float
+    order: int = 0
+    bold: bool = False
+
+    @property
+    def height(self) -> float:
+        return self.top - self.bottom
+
+    @property
+    def middle(self) -> float:
+        return (self.top + self.bottom) / 2
+
+
+def text_width(text: str) -> int:
+    """How wide the text is in letters; a Chinese character is as wide as two."""
+    return len(text) + sum(len(run) for run in _WIDE_RUN.findall(text))
+
+
+def joined(first: str, second: str) -> str:
+    """Two pieces of running text with a space between, except between two Chinese characters."""
+    return first + ("" if _WIDE_EDGES.fullmatch(f"{first[-1:]}\n{second[:1]}") else " ") + second
+
+
+def on_one_line(first: Box, second: Box) -> bool:
+    shared = min(first.top, second.top) - max(first.bottom, second.bottom)
+    return shared >= _SAME_LINE * min(first.height, second.height)
+
+
+def rows(boxes: Iterable[Box]) -> list[list[Box]]:
+    """The boxes as lines from top to bottom, each from left to right; pieces of one text are put together."""
+    found: list[list[Box]] = []
+    for box in sorted(boxes, key=lambda box: -box.middle):
+        # A tall box may begin a line that smaller ones, sorted after it, belong to: look at the last two lines.
+        for row in found[:-3:-1]:
+            if on_one_line(max(row, key=lambda one: one.height), box):
+                row.append(box)
+                break
+        else:
+            found.append([box])
+    return [_merged(row) for row in found]
+
+
+def _merged(row: list[Box]) -> list[Box]:
+    if len(row) == 1:
+        return row
+    row.sort(key=lambda box: box.left)
+    merged = [row[0]]
+    for box in row[1:]:
+        last = merged[-1]
+        gap, height = box.left - last.right, max(last.height, box.height)
+        if gap >= (_MARK_GAP if _is_mark(last, box, row) else CELL_GAP) * height:
+            merged.append(box)
+        elif box.right <= last.right and box.text in last.text:
+            continue  # printed twice, a little beside itself, to look bold
+        else:
+            # The longer piece tells how high the letters are: the other may be a note's number or a large initial.
+            longer = max(last, box, key=lambda one: len(one.text))
+            merged[-1] = Box(
+                joined(last.text, box.text) if gap > _SPACE * height else last.text + box.text,
+                last.left,
+                max(last.right, box.right),
+                longer.bottom,
+                longer.top,
+                min(last.order, box.order),
+                last.bold and box.bold,
+            )
+    return merged
+
+
+def _is_mark(first: Box, second: Box, row: list[Box]) -> bool:
+    if not second.text[:1].isalpha():
+        return False
+    return bool(_ITEM_MARK.fullmatch(first.text) or (len(row) == 2 and _SECTION_NUMBER.fullmatch(first.text)))

@@ -1,0 +1,115 @@
+"""Rows whose cells stand in columns as a Markdown table. Knows nothing of PDF or OCR.
+
+Only positions are known, not ruling lines, so a table is called one only when every cell of every row falls into
+exactly one column; anything else stays text, with the cells of a row on one line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from ingest.formats.layout_boxes import Box, joined
+
+# The least white space between two columns, in heights of a line.
+_COLUMN_GAP = 0.25
+# At least this share of a table's cells is filled: less is scattered text.
+_FILLED = 0.5
+# A row this close below, in heights of a line, can be the second line of a cell.
+_TIGHT = 0.45
+# On average a row has at most this many lines: more is running text beside other text.
+_CELL_LINES = 4
+_NUMBER = re.compile(r"[-+−(]?[^\w\s]{0,2}\d[\d.,:/ %)–-]*(?:[^\W\d]|[/%°²³]){0,8}\)?|[-–—]|n/?a", re.IGNORECASE)
+_YEAR = re.compile(r"(?:19|20)\d\d")
+
+Rows = Sequence[list[Box]]
+
+
+def table(rows: Rows) -> str:
+    """The rows as a Markdown table, '' when they are none. Its first row is the header where it reads like one."""
+    columns = _columns(rows)
+    width = len(columns)
+    if width < 2 or len(rows) < (3 if width == 2 else 2):
+        return ""
+    cells = [_placed(row, columns) for row in rows]
+    cells = _without_broken_cells(cells, rows)
+    if len(rows) > _CELL_LINES * len(cells):
+        return ""
+    filled = sum(bool(cell) for row in cells for cell in row)
+    if len(cells) < 2 or filled < _FILLED * width * len(cells):
+        return ""
+    header = _header(cells, rows)
+    if width == 2 and not header:
+        return ""
+    body = cells[1:] if header else cells
+    lines = [header or [""] * width, ["---"] * width, *body]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def fits_a_column(box: Box, rows: Rows) -> bool:
+    """Whether a box alone on its line may be a cell of the table that the rows form."""
+    return sum(column[0] < box.right and box.left < column[1] for column in _columns(rows)) == 1
+
+
+def _columns(rows: Rows) -> list[tuple[float, float]]:
+    """(left, right) of each column; none when a cell reaches over two columns that other rows keep apart."""
+    spans: list[list[float]] = []
+    for box in sorted((box for row in rows for box in row), key=lambda box: box.left):
+        if spans and box.left < spans[-1][1] + _COLUMN_GAP * box.height:
+            spans[-1][1] = max(spans[-1][1], box.right)
+        else:
+            spans.append([box.left, box.right])
+    usual = Counter(len(row) for row in rows).most_common(1)[0][0]
+    return [(left, right) for left, right in spans] if len(spans) >= usual else []
+
+
+def _placed(row: list[Box], columns: list[tuple[float, float]]) -> list[str]:
+    cells = [""] * len(columns)
+    for box in row:
+        place = next(number for number, (_, right) in enumerate(columns) if box.left <= right)
+        cells[place] = joined(cells[place], box.text) if cells[place] else box.text
+    return cells
+
+
+def _without_broken_cells(cells: list[list[str]], rows: Rows) -> list[list[str]]:
+    """Lines that only continue cells of the row above, put into it: close below it, with some cells empty."""
+    gaps = [min(box.bottom for box in above) - max(box.top for box in below) for above, below in pairwise(rows)]
+    heights = [max(box.height for box in row) for row in rows]
+    widest = max(gaps, default=0.0)
+    whole = [cells[0]]
+    bold = [all(box.bold for box in row) for row in rows]
+    for number, (line, gap, height) in enumerate(zip(cells[1:], gaps, heights[1:], strict=True), 1):
+        filled = sum(map(bool, line))
+        of_header = len(whole) == 1 and (filled < len(line) or all(bold[: number + 1]))
+        # Rows proper stand further apart than the lines of one cell; where they do not, a first cell begins a row.
+        apart = widest - gap > 0.3 * height and (filled <= len(line) / 2 or of_header)
+        few = not line[0] and filled < len(line) / 2
+        begun = all(
+            (one and not (is_number(one) and is_number(more))) or not more
+            for one, more in zip(whole[-1], line, strict=True)
+        )
+        if gap < _TIGHT * height and begun and (apart or few):
+            whole[-1] = [joined(one, more) if one and more else one for one, more in zip(whole[-1], line, strict=True)]
+        else:
+            whole.append(line)
+    return whole
+
+
+def _header(cells: list[list[str]], rows: Rows) -> list[str]:
+    """The first row when it is a header: in bold, or words over every column; in two columns, words over numbers."""
+    first, body = cells[0], cells[1:]
+    if all(box.bold for box in rows[0]) and all(first) and not all(box.bold for row in rows for box in row):
+        return first
+    years = not any(_YEAR.fullmatch(cell) for row in body for cell in row)
+    words = [bool(cell) and (not is_number(cell) or (years and bool(_YEAR.fullmatch(cell)))) for cell in first]
+    if len(first) == 2:
+        numbers = sum(is_number(row[1]) for row in body)
+        return first if all(words) and numbers > len(body) / 2 else []
+    return first if sum(words) >= len(first) - 1 else []
+
+
+def is_number(cell: str) -> bool:
+    """True for figures, amounts, dates in digits, and the dashes that stand for none."""
+    return _NUMBER.fullmatch(cell.strip()) is not None

@@ -1,0 +1,174 @@
+"""PowerPoint 97-2003 presentations (ppt): each slide's text and notes. Knows nothing of files.
+
+The layout is that of Microsoft's [MS-PPT] "PowerPoint (.ppt) Binary File Format": records of eight bytes of header
+(2.3.1) and their data. Slides are found as PowerPoint finds them (2.1.2): from the last edit through the persist
+directories to the document, its list of slides, and each slide's drawing.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ingest.errors import ReadError
+from ingest.formats.markdown import flat, heading, join, paragraph
+from ingest.types import Page
+
+# Record types (2.13.24).
+_DOCUMENT_LIST, _SLIDE_ENTRY = 0x0FF0, 0x03F3
+_SLIDE_ATOM = 0x03EF
+_TEXT_HEADER, _TEXT_UTF16, _TEXT_BYTES, _TEXT_REFERENCE = 0x0F9F, 0x0FA0, 0x0FA8, 0x0F9E
+_TEXT_BOX = 0xF00D
+_USER_EDIT, _PERSIST_DIRECTORY = 0x0FF5, 0x1772
+_SLIDES, _NOTES = 0, 2  # instances of the document's lists
+_TITLES, _BODIES = {0, 6}, {1, 5, 7, 8}  # kinds of text (2.13.33)
+_ENCRYPTED = 0xF3D1C4DF
+_DEEPEST = 40
+_MOST_EDITS = 10_000
+
+
+@dataclass(frozen=True)
+class _Record:
+    kind: int
+    instance: int
+    is_container: bool
+    data: bytes
+
+
+@dataclass(frozen=True)
+class _Text:
+    kind: int
+    text: str
+
+
+def read_ppt(data: bytes) -> list[Page]:
+    """One page a slide, labelled 'slide 1', … Raises ReadError for a protected file; other errors for a damaged one."""
+    import olefile
+
+    with olefile.OleFileIO(io.BytesIO(data)) as container:
+        user = container.openstream("Current User").read()
+        stream = container.openstream("PowerPoint Document").read()
+    token, offset = struct.unpack_from("<II", user, 12)
+    if token == _ENCRYPTED:
+        raise ReadError("the file is protected by a password: save a copy without one")
+    return _Presentation(stream, offset).pages()
+
+
+class _Presentation:
+    def __init__(self, stream: bytes, last_edit: int) -> None:
+        self._stream = stream
+        self._places, document = self._directory(last_edit)
+        self._document = self._record_at(self._places[document])
+
+    def _record_at(self, offset: int) -> _Record:
+        return next(_records(self._stream[offset:]))
+
+    def _directory(self, offset: int) -> tuple[dict[int, int], int]:
+        """({object: where it lies}, the document's object); what a later edit wrote goes before."""
+        places: dict[int, int] = {}
+        document = 0
+        for _ in range(_MOST_EDITS):
+            edit = self._record_at(offset)
+            if edit.kind != _USER_EDIT:
+                raise ValueError("no edit record")
+            previous, directory, object_id = struct.unpack_from("<III", edit.data, 8)
+            document = document or object_id
+            entries = self._record_at(directory).data
+            position = 0
+            while position + 4 <= len(entries):
+                (first,) = struct.unpack_from("<I", entries, position)
+                count = first >> 20
+                offsets = struct.unpack_from(f"<{count}I", entries, position + 4)
+                for number, place in enumerate(offsets, start=first & 0xF_FFFF):
+                    places.setdefault(number, place)
+                position += 4 + 4 * count
+            if not previous or previous >= offset:
+                break
+            offset = previous
+        return places, document
+
+    def pages(self) -> list[Page]:
+        notes = {slide_id: self._record_at(self._places[place]) for place, slide_id, _ in self._listed(_NOTES)}
+        pages = []
+        for number, (place, _, outline) in enumerate(self._listed(_SLIDES), start=1):
+            slide = self._record_at(self._places[place])
+            atom = next((record for record in _records(slide.data) if record.kind == _SLIDE_ATOM), None)
+            note = notes.get(struct.unpack_from("<I", atom.data, 16)[0]) if atom else None
+            blocks = list(_blocks(list(_texts(slide, outline))))
+            # On its notes page a slide's picture and number have texts of their own; the notes are of kind 2.
+            said = [text.text for text in _texts(note, []) if text.kind == 2] if note else []
+            if "".join(said).strip():
+                blocks += [heading(3, "Notes"), *(paragraph(line) for text in said for line in _lines(text))]
+            pages.append(Page(f"slide {number}", join(blocks)))
+        return pages
+
+    def _listed(self, instance: int) -> Iterator[tuple[int, int, list[_Text]]]:
+        """(object, slide id, texts of its outline) of each slide or notes page, in the order they are shown."""
+        for group in _records(self._document.data):
+            if group.kind != _DOCUMENT_LIST or group.instance != instance:
+                continue
+            entries: list[tuple[int, int, list[_Record]]] = []
+            for record in _records(group.data):
+                if record.kind == _SLIDE_ENTRY:
+                    place, _, _, slide_id = struct.unpack_from("<IIiI", record.data)
+                    entries.append((place, slide_id, []))
+                elif entries:
+                    entries[-1][2].append(record)
+            for place, slide_id, records in entries:
+                yield place, slide_id, _atoms(records)
+
+
+def _records(data: bytes) -> Iterator[_Record]:
+    position = 0
+    while position + 8 <= len(data):
+        version, kind, length = struct.unpack_from("<HHI", data, position)
+        position += 8
+        yield _Record(kind, version >> 4, version & 0xF == 0xF, data[position : position + length])
+        position += length
+
+
+def _atoms(records: list[_Record]) -> list[_Text]:
+    """The texts in a row of records, each after the header that says what kind it is."""
+    texts: list[_Text] = []
+    kind = 4
+    for record in records:
+        if record.kind == _TEXT_HEADER:
+            kind = int(struct.unpack_from("<I", record.data)[0])
+        elif record.kind == _TEXT_UTF16:
+            texts.append(_Text(kind, record.data.decode("utf-16-le", "replace")))
+        elif record.kind == _TEXT_BYTES:  # the lower halves of UTF-16, which is Latin-1
+            texts.append(_Text(kind, record.data.decode("latin-1")))
+    return texts
+
+
+def _texts(container: _Record, outline: list[_Text], depth: int = 0) -> Iterator[_Text]:
+    """The texts of all shapes below a container; a placeholder may only point at its slide's outline."""
+    for record in _records(container.data):
+        if record.kind == _TEXT_BOX:
+            inner = list(_records(record.data))
+            yield from _atoms(inner)
+            for atom in inner:
+                if atom.kind == _TEXT_REFERENCE:
+                    (number,) = struct.unpack_from("<I", atom.data)
+                    yield from outline[number : number + 1]
+        elif record.is_container and depth < _DEEPEST:
+            yield from _texts(record, outline, depth + 1)
+
+
+def _blocks(texts: list[_Text]) -> Iterator[str]:
+    for text in sorted(texts, key=lambda text: text.kind not in _TITLES):
+        lines = _lines(text.text)
+        if text.kind in _TITLES and lines:
+            yield heading(1, " ".join(lines))
+        elif text.kind in _BODIES and len(lines) > 1:
+            yield from (f"- {line}" for line in lines)
+        else:
+            yield from map(paragraph, lines)
+
+
+def _lines(text: str) -> list[str]:
+    """The paragraphs, without the lone '*' that stands for a slide's number or date."""
+    lines = [flat(line.replace("\v", " ")) for line in text.replace("\n", "\r").split("\r")]
+    return [line for line in lines if line not in {"", "*"}]

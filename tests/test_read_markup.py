@@ -1,0 +1,57 @@
+"""Markdown, reStructuredText and Org."""
+
+from __future__ import annotations
+
+from ingest.formats.read_markup import from_markdown, from_org, from_rst
+
+
+def test_markdown() -> None:
+    """Markdown stays, without settings in front, comments and addresses of pictures."""
+    assert from_markdown("---\ntitle: T\n---\n# A\n<!-- x\ny -->![p](p.png)") == ("T", "# A\np")
+
+
+def test_rst_headings() -> None:
+    """Levels follow the order in which marks appear, over- and underlined ones apart from underlined."""
+    text = "=====\nGuide\n=====\n\nLeave\n-----\nA text.\n\n请假\n~~~~\n\nTravel\n------\nend"
+    assert [line for line in from_rst(text).split("\n") if line] == [
+        "# Guide", "## Leave", "A text.", "### 请假", "## Travel", "end",
+    ]  # fmt: skip
+
+
+def test_rst_directives() -> None:
+    """Notes keep their text, code its lines; pictures, included files, settings and comments are left out."""
+    text = (
+        ".. include:: other.rst\n\n.. note:: Mind\n   the gap.\n\n.. code-block:: bash\n   :caption: x\n\n   ls -l\n\n"
+        ".. image:: a.png\n   :width: 3\n\n.. a comment\n   of two lines\n\n.. _target:\n\n.. [1] A source.\n\nend"
+    )
+    lines = [line for line in from_rst(text).split("\n") if line]
+    assert lines == ["Note: Mind", "the gap.", "```", "ls -l", "```", "[1] A source.", "end"]
+
+
+def test_rst_inline() -> None:
+    """Roles and references are their text; literals and links become Markdown's."""
+    text = "See :ref:`the rules <rules>`, ``ls``, `HR <https://hr.example>`_ and `Leave`_. Like this::"
+    assert from_rst(text) == "See the rules, `ls`, [HR](https://hr.example) and Leave. Like this:"
+
+
+def test_rst_tables() -> None:
+    """Both kinds of tables become Markdown tables."""
+    grid = "+------+-----+\n| City | Sum |\n+======+=====+\n| Cork | 120 |\n| city |     |\n+------+-----+\n"
+    assert from_rst(grid).strip() == "| City | Sum |\n| --- | --- |\n| Cork city | 120 |"
+    simple = "====  ====\nCity  Sum\n====  ====\nCork  120\n      more\n====  ====\nafter"
+    assert from_rst(simple).strip() == "| City | Sum |\n| --- | --- |\n| Cork | 120 more |\n\nafter"
+
+
+def test_org() -> None:
+    """Stars are headings, without states and tags; drawers, plans, settings and comments are left out."""
+    text = (
+        "#+TITLE: Guide\n#+OPTIONS: x\n* TODO [#A] Leave :hr:\n:PROPERTIES:\n:ID: 3\n:END:\nSCHEDULED: <2026-01-01>\n"
+        "Ask [[https://hr.example][HR]] with =form= ~a~.\n# a comment\n** Steps\n| City | Sum |\n|------+-----|\n"
+        "| Cork | 120 |\n#+BEGIN_SRC sh\n* not a heading\n#+END_SRC\n- an item"
+    )
+    title, body = from_org(text)
+    assert title == "Guide"
+    assert [line for line in body.split("\n") if line] == [
+        "# Leave", "Ask [HR](https://hr.example) with `form` `a`.", "## Steps", "| City | Sum |", "| --- | --- |",
+        "| Cork | 120 |", "```", "* not a heading", "```", "- an item",
+    ]  # fmt: skip

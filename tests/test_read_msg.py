@@ -1,0 +1,73 @@
+"""Outlook messages and what is attached to them."""
+
+from __future__ import annotations
+
+import struct
+from datetime import UTC, datetime
+
+import pytest
+
+from ingest.errors import ReadError
+from ingest.formats.read_msg import msg_attachments, read_msg
+from tests.ole_file import ole_file
+
+
+def message(texts: dict[str, str], at: str = "", **more: bytes) -> dict[str, bytes]:
+    """The streams of a message below `at`, sent on 1 May 2026 at 09:30."""
+    ticks = int((datetime(2026, 5, 1, 9, 30, tzinfo=UTC) - datetime(1601, 1, 1, tzinfo=UTC)).total_seconds()) * 10**7
+    properties = bytes(24 if at else 32) + struct.pack("<HHIQ", 0x0040, 0x0039, 0, ticks)
+    streams = {f"{at}__substg1.0_{number}001F": text.encode("utf-16-le") for number, text in texts.items()}
+    return {f"{at}__properties_version1.0": properties, **streams, **{at + name: data for name, data in more.items()}}
+
+
+HEADERS = {"0037": "Parking 停车", "0C1A": "Ann", "5D01": "ann@x.example", "0E04": "all@x.example"}
+
+
+def test_message() -> None:
+    """The subject is title and heading; who wrote to whom and when stands before the text."""
+    subject, (page,) = read_msg(ole_file(message({**HEADERS, "1000": "Park\r\nbehind."})))
+    assert subject == "Parking 停车"
+    assert page.text == (
+        "# Parking 停车\n\nFrom: Ann <ann@x.example>\nTo: all@x.example\nDate: 2026-05-01 09:30 UTC\n\nPark\r\nbehind."
+    )
+
+
+def test_html_and_code_pages() -> None:
+    """A message that has only HTML is read from that; old texts are in the sender's code page."""
+    html = "<meta charset=gb2312><h2>年假</h2><p>Take it.".encode("gb18030")
+    streams = message({}, __substg1=b"") | {
+        "__substg1.0_10130102": html,
+        "__substg1.0_0037001E": "休假规定".encode("gb18030"),
+    }
+    subject, (page,) = read_msg(ole_file(streams))
+    assert subject == "休假规定"
+    assert page.text.endswith("## 年假\n\nTake it.")
+
+
+def test_attachments() -> None:
+    """Attachments come with their long names and bytes, a forwarded message already read; a picture of the text not."""
+    streams = message({**HEADERS, "1000": "see below"})
+    streams |= {
+        "__attach_version1.0_#00000000/__substg1.0_3707001F": "a plan.txt".encode("utf-16-le"),
+        "__attach_version1.0_#00000000/__substg1.0_37010102": b"the plan" * 700,
+        "__attach_version1.0_#00000001/__substg1.0_3707001F": "image001.png".encode("utf-16-le"),
+        "__attach_version1.0_#00000001/__substg1.0_3712001F": "image001@x".encode("utf-16-le"),
+        "__attach_version1.0_#00000001/__substg1.0_37010102": b"png",
+        "__attach_version1.0_#00000002/__substg1.0_3001001F": "Old news".encode("utf-16-le"),
+        **message({"0037": "Old news", "1000": "as said"}, "__attach_version1.0_#00000002/__substg1.0_3701000D/"),
+    }
+    data = ole_file(streams)
+    (plan_name, plan), (inner_name, inner) = msg_attachments(data)
+    assert (plan_name, plan) == ("a plan.txt", b"the plan" * 700)
+    assert inner_name == "Old news.msg"
+    assert isinstance(inner, tuple)
+    assert inner[1][0].text == "# Old news\n\nDate: 2026-05-01 09:30 UTC\n\nas said"
+    assert "Attachments: a plan.txt, Old news.msg" in read_msg(data)[1][0].text
+
+
+def test_refused() -> None:
+    """Encrypted messages and files of other kinds are named as such."""
+    with pytest.raises(ReadError, match="encrypted"):
+        read_msg(ole_file(message({"001A": "IPM.Note.SMIME"})))
+    with pytest.raises(ReadError, match="not an Outlook message"):
+        read_msg(ole_file({"WordDocument": b"x"}))
