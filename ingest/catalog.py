@@ -1,251 +1,276 @@
-"""The record of the library: documents, passages and vectors in one SQLite file. Knows nothing of searching.
+"""The record of the library: files, documents, passages and vectors in one SQLite file. Knows nothing of searching.
 
 Everything else (FAISS, Tantivy) is a cache of this file. Passage ids are issued once and never again, and the
-same number names a passage everywhere. `revision` grows with every committed change, so a reader can tell at
-any moment whether what it holds is still level.
+same number names a passage everywhere. `revision` grows with every committed change to what is answered from, so a
+reader can tell at any moment whether what it holds is still level. What the tables mean stands in `ingest.schema`.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ingest.database import Database
 from ingest.embed import Vectors
 from ingest.errors import DocentError
+from ingest.records import ANSWERING, FileRecord, ListedDocument, NewDocument, NewFile, NewPath, format_of
 from ingest.types import DocumentRecord, Page, Passage, ReadDocument
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE documents (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    path TEXT NOT NULL UNIQUE,
-    root TEXT NOT NULL,
-    title TEXT NOT NULL,
-    format TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    modified_ns INTEGER NOT NULL,
-    pages INTEGER NOT NULL,
-    ingested_at TEXT NOT NULL,
-    content TEXT NOT NULL
-);
-CREATE TABLE passages (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
-    ordinal INTEGER NOT NULL,
-    text TEXT NOT NULL,
-    heading TEXT NOT NULL,
-    page TEXT NOT NULL,
-    start_offset INTEGER NOT NULL,
-    end_offset INTEGER NOT NULL,
-    vector BLOB NOT NULL
-);
-CREATE INDEX passages_by_document ON passages(document_id, ordinal);
-INSERT INTO state VALUES ('revision', '0');
-"""
-_DOCUMENT_COLUMNS = """documents.id, path, root, title, format, sha256, size, modified_ns, pages,
-    (SELECT count(*) FROM passages WHERE document_id = documents.id) AS passages, ingested_at"""
+# The first path that led to a file is the one its documents are known by.
+_FROM_DOCUMENTS = """FROM documents JOIN files ON files.id = documents.file_id
+    JOIN paths ON paths.id = (SELECT min(id) FROM paths AS other WHERE other.file_id = documents.file_id)"""
+_SHOWN_PATH = "paths.path || CASE member WHEN '' THEN '' ELSE '/' || member END AS path, paths.root"
+_RECORD = f"""documents.id, {_SHOWN_PATH}, title, documents.format, sha256, size, modified_ns, pages, ingested_at,
+    (SELECT count(*) FROM passages WHERE document_id = documents.id AND generation = :generation) AS passages"""
+_LISTED = f"""{_RECORD}, member, language, score, state, reason, (SELECT json_group_array(path) FROM
+    (SELECT path FROM paths AS other WHERE other.file_id = documents.file_id ORDER BY id)) AS paths"""
 # SQLite allows 32,766 variables in a statement; rows are asked for in chunks well below it.
 _CHUNK = 10_000
 
 
-class Catalog:
-    """One connection to `catalog.db`. A connection belongs to the thread that uses it: see `Library`."""
+class Catalog(Database):
+    """The tables of documents. With a `generation`, a connection speaks of its passages, else of the current one's."""
 
-    def __init__(self, path: Path, create: bool = False) -> None:
+    def __init__(self, path: Path, create: bool = False, generation: int | None = None) -> None:
         """Open the catalog. Raises DocentError when there is none (and `create` is false) or it is not ours."""
-        self.path = path
-        if not create and not path.is_file():
-            raise DocentError(f"There is no library in {path.parent}: run `docent ingest FOLDER` to make one.")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-            try:
-                version = self._set_up(create)
-            except sqlite3.DatabaseError:
-                self.close()
-                raise
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise DocentError(
-                f"The catalog {path} cannot be opened ({error}): check the disk and its permissions, "
-                "or set it aside and run `docent ingest` again."
-            ) from error
-        if version != SCHEMA_VERSION:
-            self.close()
-            raise DocentError(
-                f"The library in {path.parent} has schema {version}, this Docent reads schema {SCHEMA_VERSION}: "
-                "set that folder aside and run `docent ingest` again, or install the Docent that made it."
-            )
-
-    def _set_up(self, create: bool) -> int:
-        """The schema's version, after making it in a new file."""
-        self._connection.row_factory = sqlite3.Row
-        self._connection.executescript(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-        )
-        version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-        if version == 0 and create and not self._tables():
-            with self.transaction():
-                for statement in _SCHEMA.split(";"):
-                    self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            version = SCHEMA_VERSION
-        return version
-
-    def close(self) -> None:
-        self._connection.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing; what is written inside becomes visible to others at once, at the end."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            # On a full disk SQLite has already rolled back by itself; saying it again would hide the reason.
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
+        super().__init__(path, create)
+        self._pinned = generation
 
     # What the library knows of itself
 
     @property
-    def revision(self) -> int:
-        """Grows by at least one with every committed change to documents or passages."""
-        return int(self._state("revision") or 0)
+    def generation(self) -> int:
+        """Number of the generation whose passages this connection speaks of."""
+        return self._pinned or int(self.state("generation") or 1)
 
     def embedder(self) -> dict[str, Any] | None:
         """The card of the embedder all vectors were made with; None for a library nothing was ever put into."""
-        value = self._state("embedder")
-        return json.loads(value) if value else None
+        rows = self.rows("SELECT embedder FROM generations WHERE id = ?", (self.generation,))
+        return json.loads(rows[0][0]) if rows and rows[0][0] else None
 
     def set_embedder(self, card: dict[str, Any]) -> None:
-        self._set_state("embedder", json.dumps(card, ensure_ascii=False))
-
-    def set_note(self, key: str, value: Any) -> None:
-        """Remember a small fact, such as how fast passages were embedded here."""
-        self._set_state(f"note.{key}", json.dumps(value))
-
-    def note(self, key: str) -> Any:
-        value = self._state(f"note.{key}")
-        return json.loads(value) if value else None
+        values = (json.dumps(card, ensure_ascii=False), self.generation)
+        self.write("UPDATE generations SET embedder = ? WHERE id = ?", values)
 
     # Writing
 
     def put_document(
         self, path: Path, root: Path, document: ReadDocument, sha256: str, size: int, modified_ns: int,
-        passages: Sequence[Passage], vectors: Vectors,
+        passages: Sequence[Passage], vectors: Vectors, views: Sequence[bytes] = (),
     ) -> int:  # fmt: skip
-        """Add a document, or replace the one at the same path, with new passage ids; one transaction.
+        """Add a file of one document, or replace what its path and its content held; gives the document's id."""
+        new = NewDocument(document, passages, vectors, views=views)
+        self.put([NewFile(path, root, size, modified_ns, 0, sha256, (new,))])
+        rows = self.rows(
+            "SELECT documents.id FROM documents JOIN paths USING (file_id) WHERE path = ? AND member = ?",
+            (str(path), document.member),
+        )
+        return int(rows[0][0])
 
-        A document keeps the root, and so the name, it was first taken in under.
+    def put(self, entries: Iterable[NewFile | NewPath]) -> None:
+        """Add files, replacing what their paths and their content held, and paths to known ones; one transaction.
+
+        A path keeps the root, and so its documents their names, it was first taken in under.
         """
         with self.transaction():
-            earlier = self._connection.execute("SELECT root FROM documents WHERE path = ?", (str(path),)).fetchone()
-            kept_root = earlier[0] if earlier else str(root)
-            self._connection.execute("DELETE FROM documents WHERE path = ?", (str(path),))
-            cursor = self._connection.execute(
-                "INSERT INTO documents"
-                " (path, root, title, format, sha256, size, modified_ns, pages, ingested_at, content)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            changed = False
+            for entry in entries:
+                if isinstance(entry, NewFile):
+                    self._put_file(entry)
+                    changed = True
+                    continue
+                changed |= self._lead(entry)
+                if entry.moved_from is not None:
+                    self._forget_paths([entry.moved_from])
+            if changed:
+                self.bump()
+
+    def _put_file(self, file: NewFile) -> None:
+        failures = json.dumps(file.failures, ensure_ascii=False)
+        (row,) = self.write(
+            "INSERT INTO files (sha256, format, failures) VALUES (?, ?, ?)"
+            " ON CONFLICT (sha256, format) DO UPDATE SET failures = excluded.failures RETURNING id",
+            (file.sha256, file.format, failures),
+        )
+        file_id = int(row["id"])
+        self._lead(file)
+        self.write("DELETE FROM documents WHERE file_id = ?", (file_id,))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        for new in file.documents:
+            document = new.document
+            (row,) = self.write(
+                "INSERT INTO documents (file_id, member, title, format, pages, language, score, state, reason,"
+                " ingested_at, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
                 (
-                    str(path), kept_root, document.title, path.suffix.lower().lstrip("."), sha256, size, modified_ns,
-                    len(document.pages), datetime.now(UTC).isoformat(timespec="seconds"),
+                    file_id, document.member, document.title, format_of(document.member or file.path),
+                    len(document.pages), new.language, new.score, new.state, new.reason, now,
                     json.dumps([[page.label, page.text] for page in document.pages], ensure_ascii=False),
                 ),
             )  # fmt: skip
-            document_id = int(cursor.lastrowid or 0)
-            self._insert_passages(document_id, passages, vectors)
-            self._bump()
-        return document_id
+            self.insert_passages(int(row["id"]), new.passages, new.vectors, new.views, self.generation)
 
-    def replace_passages(
-        self, card: dict[str, Any], documents: Iterable[tuple[int, Sequence[Passage], Vectors]]
-    ) -> None:
-        """Swap every passage for new ones made with another embedder, in one transaction: readers see old or new.
+    def _lead(self, entry: NewFile | NewPath) -> bool:
+        """Let a path lead to its content, which is there; False when it did already.
 
-        `documents` gives (document id, passages, vectors); documents removed meanwhile are left out.
+        What it led to before goes when nothing else leads there.
         """
-        with self.transaction():
-            self._connection.execute("DELETE FROM passages")
-            living = {row[0] for row in self._connection.execute("SELECT id FROM documents")}
-            for document_id, passages, vectors in documents:
-                if document_id in living:
-                    self._insert_passages(document_id, passages, vectors)
-            self.set_embedder(card)
-            self._bump()
+        earlier = self.write("SELECT file_id FROM paths WHERE path = ?", (str(entry.path),))
+        (now,) = self.write(
+            "INSERT INTO paths (path, root, size, modified_ns, checked_ns, file_id) VALUES (?, ?, ?, ?, ?,"
+            " (SELECT id FROM files WHERE sha256 = ? AND format = ?))"
+            " ON CONFLICT (path) DO UPDATE SET size = excluded.size, modified_ns = excluded.modified_ns,"
+            " checked_ns = excluded.checked_ns, file_id = excluded.file_id RETURNING file_id",
+            (
+                str(entry.path), str(entry.root), entry.size, entry.modified_ns, entry.checked_ns, entry.sha256,
+                entry.format,
+            ),
+        )  # fmt: skip
+        self._drop_unreachable(row[0] for row in earlier)
+        return not earlier or bool(earlier[0][0] != now[0])
 
-    def _insert_passages(self, document_id: int, passages: Sequence[Passage], vectors: Vectors) -> None:
+    def insert_passages(
+        self, document_id: int, passages: Sequence[Passage], vectors: Vectors, views: Sequence[bytes], generation: int
+    ) -> None:
+        """A step of a transaction of the caller's. No `views` at all stands for empty ones."""
         self._connection.executemany(
-            "INSERT INTO passages (document_id, ordinal, text, heading, page, start_offset, end_offset, vector)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO passages"
+            " (document_id, ordinal, text, heading, page, start_offset, end_offset, vector, generation, views)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (document_id, p.ordinal, p.text, p.heading, p.page, p.start, p.end, vector.astype("<f4").tobytes())
-                for p, vector in zip(passages, vectors, strict=True)
+                (
+                    document_id, passage.ordinal, passage.text, passage.heading, passage.page, passage.start,
+                    passage.end, vector.astype("<f4").tobytes(), generation, view,
+                )
+                for passage, vector, view in zip(passages, vectors, views or [b""] * len(passages), strict=True)
             ],
-        )
+        )  # fmt: skip
 
-    def touch_document(self, document_id: int, size: int, modified_ns: int) -> None:
-        """The file was written again with the same content."""
+    def accept(
+        self, document_id: int, passages: Sequence[Passage], vectors: Vectors, views: Sequence[bytes] = ()
+    ) -> None:
+        """Release a document from quarantine with its passages, and remember it for this content; one transaction."""
         with self.transaction():
-            self._connection.execute(
-                "UPDATE documents SET size = ?, modified_ns = ? WHERE id = ?", (size, modified_ns, document_id)
+            self.write(
+                "INSERT OR IGNORE INTO accepted SELECT sha256, member FROM documents JOIN files"
+                " ON files.id = file_id WHERE documents.id = ?",
+                (document_id,),
             )
+            self.write("UPDATE documents SET state = ?, reason = '' WHERE id = ?", (ANSWERING, document_id))
+            self.insert_passages(document_id, passages, vectors, views, self.generation)
+            self.bump()
+
+    def remove_paths(self, paths: Iterable[Path]) -> int:
+        """Forget paths, and the documents that nothing leads to any more: how many; one transaction."""
+        with self.transaction():
+            before = self.counts()[0]
+            self._forget_paths(paths)
+            self.bump()
+            return before - self.counts()[0]
 
     def remove_documents(self, document_ids: Iterable[int]) -> None:
-        """Forget documents with their passages; one transaction."""
+        """Forget documents with their passages and every path to them; one transaction.
+
+        When others came from the same file, that file counts as changed, so that it is read again.
+        """
         with self.transaction():
-            self._connection.executemany("DELETE FROM documents WHERE id = ?", [(i,) for i in document_ids])
-            self._bump()
+            for document_id in document_ids:
+                for (file_id,) in self.write("DELETE FROM documents WHERE id = ? RETURNING file_id", (document_id,)):
+                    if self.rows("SELECT 1 FROM documents WHERE file_id = ?", (file_id,)):
+                        self.write("UPDATE files SET sha256 = ? WHERE id = ?", (f"part of {file_id}", file_id))
+                        self.write("UPDATE paths SET checked_ns = 0 WHERE file_id = ?", (file_id,))
+                    else:
+                        self.write("DELETE FROM paths WHERE file_id = ?", (file_id,))
+                        self._drop_unreachable([file_id])
+            self.bump()
+
+    def _forget_paths(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            gone = self.write("DELETE FROM paths WHERE path = ? RETURNING file_id", (str(path),))
+            self._drop_unreachable(row[0] for row in gone)
+
+    def _drop_unreachable(self, file_ids: Iterable[int]) -> None:
+        for file_id in file_ids:
+            self.write(
+                "DELETE FROM files WHERE id = :id AND NOT EXISTS (SELECT 1 FROM paths WHERE file_id = :id)",
+                {"id": file_id},
+            )
 
     # Reading
 
     def documents(self) -> list[DocumentRecord]:
-        return [_record(row) for row in self._rows(f"SELECT {_DOCUMENT_COLUMNS} FROM documents ORDER BY path")]
+        rows = self.rows(f"SELECT {_RECORD} {_FROM_DOCUMENTS} ORDER BY 2", {"generation": self.generation})
+        return [DocumentRecord(**_record(row)) for row in rows]
 
-    def document(self, document_id: int) -> DocumentRecord:
+    def listed(self, state: str | None = None) -> list[ListedDocument]:
+        """Every document (in that state) with language, score and all its paths, ordered by the first of these."""
+        rows = self.rows(
+            f"SELECT {_LISTED} {_FROM_DOCUMENTS} WHERE :state IS NULL OR state = :state ORDER BY 2",
+            {"generation": self.generation, "state": state},
+        )
+        return [_listed(row) for row in rows]
+
+    def document(self, document_id: int) -> ListedDocument:
         """Raises DocentError when the library no longer has it."""
-        rows = self._rows(f"SELECT {_DOCUMENT_COLUMNS} FROM documents WHERE id = ?", (document_id,))
+        rows = self.rows(
+            f"SELECT {_LISTED} {_FROM_DOCUMENTS} WHERE documents.id = :id",
+            {"generation": self.generation, "id": document_id},
+        )
         if not rows:
             raise _gone(document_id)
-        return _record(rows[0])
+        return _listed(rows[0])
 
     def content(self, document_id: int) -> ReadDocument:
         """The document as it was read, pages and all. Raises DocentError when the library no longer has it."""
-        rows = self._rows("SELECT title, content FROM documents WHERE id = ?", (document_id,))
+        rows = self.rows("SELECT title, content, member FROM documents WHERE id = ?", (document_id,))
         if not rows:
             raise _gone(document_id)
-        pages = json.loads(rows[0]["content"])
-        return ReadDocument(rows[0]["title"], tuple(Page(label, text) for label, text in pages))
+        pages = tuple(Page(label, text) for label, text in json.loads(rows[0]["content"]))
+        return ReadDocument(rows[0]["title"], pages, rows[0]["member"])
+
+    def files(self) -> dict[Path, FileRecord]:
+        """Every path the library knows, in the order they came."""
+        rows = self.rows(
+            "SELECT path, root, size, modified_ns, checked_ns, sha256, format, failures,"
+            " (SELECT count(*) FROM documents WHERE documents.file_id = files.id) AS documents"
+            " FROM paths JOIN files ON files.id = file_id ORDER BY paths.id"
+        )
+        return {record.path: record for record in map(_file, rows)}
+
+    def accepted(self) -> set[tuple[str, str]]:
+        """(SHA-256, member) of what was released from quarantine."""
+        return {(row[0], row[1]) for row in self.rows("SELECT sha256, member FROM accepted")}
 
     def counts(self) -> tuple[int, int]:
         """(documents, passages)."""
-        row = self._rows("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages)")[0]
+        row = self.rows(
+            "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages WHERE generation = ?)",
+            (self.generation,),
+        )[0]
         return int(row[0]), int(row[1])
 
     def passage_ids(self) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Every passage id, ascending."""
-        rows = self._rows("SELECT id FROM passages ORDER BY id")
+        """Every passage id of the generation, ascending."""
+        rows = self.rows("SELECT id FROM passages WHERE generation = ? ORDER BY id", (self.generation,))
         return np.array([row[0] for row in rows], np.int64)
 
     def passages(self, ids: Sequence[int]) -> dict[int, sqlite3.Row]:
-        """Passages with their document, by id; ids that are gone are left out."""
+        """Passages with their document, by id; ids that are gone are left out.
+
+        One of the generation before is still found, so that whoever searches with that goes on until it has changed.
+        """
         found: dict[int, sqlite3.Row] = {}
         for start in range(0, len(ids), _CHUNK):
             chunk = [int(i) for i in ids[start : start + _CHUNK]]
-            rows = self._rows(
+            rows = self.rows(
                 "SELECT passages.id, document_id, ordinal, passages.text, heading, page, start_offset, end_offset,"
-                " path, root, title, vector FROM passages JOIN documents ON documents.id = document_id"
-                f" WHERE passages.id IN ({','.join('?' * len(chunk))})",
+                f" {_SHOWN_PATH}, title, vector {_FROM_DOCUMENTS} JOIN passages ON document_id = documents.id"
+                f" WHERE passages.id IN ({','.join('?' * len(chunk))}) ORDER BY passages.id",
                 chunk,
             )
             found.update((int(row["id"]), row) for row in rows)
@@ -253,42 +278,12 @@ class Catalog:
 
     def headings(self) -> list[tuple[str, str]]:
         """(title, heading path) of every section, in the order of documents and reading."""
-        rows = self._rows(
-            "SELECT title, heading FROM passages JOIN documents ON documents.id = document_id"
-            " GROUP BY document_id, heading ORDER BY document_id, min(ordinal)"
+        rows = self.rows(
+            "SELECT title, heading FROM passages JOIN documents ON documents.id = document_id WHERE generation = ?"
+            " GROUP BY document_id, heading ORDER BY document_id, min(ordinal)",
+            (self.generation,),
         )
         return [(str(row[0]), str(row[1])) for row in rows]
-
-    def integrity_problems(self) -> list[str]:
-        """What SQLite itself finds wrong with the file; empty when all is well."""
-        try:
-            lines = [str(row[0]) for row in self._connection.execute("PRAGMA integrity_check(5)")]
-        except sqlite3.DatabaseError as error:
-            lines = [str(error)]
-        return [] if lines == ["ok"] else [f"catalog: {line}" for line in lines]
-
-    def _tables(self) -> bool:
-        return self._connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
-
-    def _state(self, key: str) -> str | None:
-        rows = self._rows("SELECT value FROM state WHERE key = ?", (key,))
-        return str(rows[0][0]) if rows else None
-
-    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """Raises DocentError when the file is damaged or cannot be read."""
-        try:
-            return self._connection.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise DocentError(
-                f"The catalog {self.path} cannot be read ({error}): run `docent check`; if it is damaged, set it "
-                "aside and run `docent ingest` again."
-            ) from error
-
-    def _set_state(self, key: str, value: str) -> None:
-        self._connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
-
-    def _bump(self) -> None:
-        self._connection.execute("UPDATE state SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'")
 
 
 def _gone(document_id: int) -> DocentError:
@@ -306,9 +301,17 @@ def name_of(path: str, root: str) -> str:
     return document.relative_to(folder).as_posix() if document.is_relative_to(folder) else document.name
 
 
-def _record(row: sqlite3.Row) -> DocumentRecord:
-    return DocumentRecord(
-        id=row["id"], path=row["path"], name=name_of(row["path"], row["root"]), title=row["title"],
-        format=row["format"], sha256=row["sha256"], size=row["size"], modified_ns=row["modified_ns"],
-        pages=row["pages"], passages=row["passages"], ingested_at=row["ingested_at"],
-    )  # fmt: skip
+def _record(row: sqlite3.Row) -> dict[str, Any]:
+    values = dict(row)
+    values["name"] = name_of(values["path"], values.pop("root"))
+    return values
+
+
+def _listed(row: sqlite3.Row) -> ListedDocument:
+    values = _record(row)
+    return ListedDocument(**{**values, "paths": tuple(json.loads(values["paths"]))})
+
+
+def _file(row: sqlite3.Row) -> FileRecord:
+    failures = tuple((str(member), str(reason)) for member, reason in json.loads(row["failures"]))
+    return FileRecord(**{**dict(row), "path": Path(row["path"]), "root": Path(row["root"]), "failures": failures})

@@ -17,7 +17,11 @@ class Failure:
 
 @dataclass
 class IngestReport:
-    """What one run did; the counts are documents, `passages` is how many the library now has in all."""
+    """What one run did; the counts are documents, `passages` is how many the library now has in all.
+
+    `moved` documents kept their number under a new path; `duplicates` are copies of what the library has already.
+    `quarantined` are those below the given paths that are kept but not answered from, each with the reason.
+    """
 
     added: int = 0
     updated: int = 0
@@ -26,6 +30,13 @@ class IngestReport:
     failed: list[Failure] = field(default_factory=list)
     passages: int = 0
     seconds: float = 0.0
+    moved: int = 0
+    duplicates: int = 0
+    quarantined: list[Failure] = field(default_factory=list)
+
+    def count(self, what: str, documents: int) -> None:
+        """So many documents more were `added`, `updated` …"""
+        setattr(self, what, getattr(self, what) + documents)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -33,15 +44,23 @@ class IngestReport:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: `done` of `total` files, and the passages embedded so far.
+    """Where a run stands: `done` of `total` files, the pages and passages of this run so far, seconds since its start.
 
-    `total` is 0 while the embedding model is being made ready, which takes seconds the first time.
+    `total` is 0 while the embedding model is being made ready, which takes seconds the first time. `left` is how many
+    seconds the rest will take, judged by the bytes so far; None while that cannot be said.
     """
 
     done: int
     total: int
     passages: int
     path: str
+    pages: int = 0
+    seconds: float = 0.0
+    left: float | None = None
+
+    @property
+    def passages_per_second(self) -> float:
+        return self.passages / self.seconds if self.seconds > 0 else 0.0
 
 
 ProgressCallback = Callable[[Progress], None]

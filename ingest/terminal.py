@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as ProgressBar
 
 from ingest.errors import DocentError
@@ -22,6 +22,8 @@ from ingest.settings import Settings, load_settings
 
 # Without a terminal a line this often is enough to see that a run is alive.
 PLAIN_LINE_SECONDS = 5.0
+# Programs get one this often, and one at the end.
+JSON_LINE_SECONDS = 0.5
 PREPARING = "Preparing the embedding model"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -103,54 +105,82 @@ def print_json(value: Any) -> None:
 
 
 @contextmanager
-def progress_shown(doing: str, quiet: bool = False) -> Iterator[ProgressCallback]:
-    """A callback for `ingest`: a bar with counts, rate and time left on a terminal, now and then a line elsewhere.
+def progress_shown(doing: str, quiet: bool = False, json_lines: bool = False) -> Iterator[ProgressCallback]:
+    """A callback for `ingest`: a bar on a terminal, now and then a line elsewhere, or JSON lines for programs.
 
     Goes to standard error, so that standard output is only the result.
     """
-    if quiet:
+    if json_lines:
+        yield _json_lines()
+    elif quiet:
         yield lambda _progress: None
     elif sys.stderr.isatty():
         with _bar() as bar:
-            task = bar.add_task(doing, total=None, rate="", file="")
+            task = bar.add_task(doing, total=None, rate="", left="", file="")
 
             def show(progress: Progress) -> None:
-                elapsed = bar.tasks[0].elapsed or 0.0
-                rate = f"{progress.passages / elapsed:.0f} passages/s" if elapsed > 0.5 and progress.passages else ""
                 name = os.path.basename(progress.path)  # noqa: PTH119 - a name to show, not a path to use
                 stage = doing if progress.total else PREPARING
-                total = progress.total or None
-                bar.update(task, description=stage, completed=progress.done, total=total, rate=rate, file=name[:40])
+                rate = f"{progress.passages_per_second:.0f} passages/s" if progress.passages else ""
+                left = f"{duration(progress.left)} left" if progress.left else ""
+                bar.update(
+                    task, description=stage, completed=progress.done, total=progress.total or None,
+                    rate=rate, left=left, file=name[:40],
+                )  # fmt: skip
 
             yield show
     else:
         yield _plain_lines(doing)
 
 
+def duration(seconds: float) -> str:
+    """'40 s', '4 min' or '2 h 10 min'."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def _bar() -> ProgressBar:
     return ProgressBar(
         TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"), TextColumn("left"), TimeRemainingColumn(),
+        TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[left]}"),
         TextColumn("{task.fields[file]}", style="dim", markup=False), console=Console(stderr=True), transient=True,
     )  # fmt: skip
 
 
 def _plain_lines(doing: str) -> ProgressCallback:
-    started = said = time.monotonic()
+    said = time.monotonic()
 
     def say(progress: Progress) -> None:
-        nonlocal said, started
-        now = time.monotonic()
-        if progress.total == 0 or progress.done == 0:
-            started = now  # rate and time left count from the first file
-        if now - said < PLAIN_LINE_SECONDS or progress.done == 0:
+        nonlocal said
+        if time.monotonic() - said < PLAIN_LINE_SECONDS or progress.done == 0:
             return
-        said = now
-        left = (now - started) / progress.done * (progress.total - progress.done)
-        rate = progress.passages / max(now - started, 0.001)
+        said = time.monotonic()
+        left = "" if progress.left is None else f", about {duration(progress.left)} left"
         click.echo(
-            f"{doing}: {progress.done} of {progress.total} files, {rate:.0f} passages/s, about {left:.0f} s left",
+            f"{doing}: {progress.done} of {progress.total} files, {progress.pages} pages, {progress.passages} passages,"
+            f" {progress.passages_per_second:.0f} passages/s{left}",
             err=True,
         )
+
+    return say
+
+
+def _json_lines() -> ProgressCallback:
+    said = -JSON_LINE_SECONDS
+
+    def say(progress: Progress) -> None:
+        nonlocal said
+        whole = progress.done == progress.total > 0
+        if time.monotonic() - said < JSON_LINE_SECONDS and not whole:
+            return
+        said = time.monotonic()
+        line = {
+            "done": progress.done, "total": progress.total, "pages": progress.pages, "passages": progress.passages,
+            "passages_per_second": round(progress.passages_per_second, 1), "seconds": round(progress.seconds, 1),
+            "left": None if progress.left is None else round(progress.left, 1), "path": progress.path,
+        }  # fmt: skip
+        click.echo(json.dumps(line, ensure_ascii=False), err=True)
 
     return say

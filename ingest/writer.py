@@ -1,35 +1,64 @@
-"""One writer at a time: a lock file, and a note beside it that says who holds it. Knows nothing of what is written."""
+"""One writer at a time: a lock file, and a note beside it that says who holds it and how far it is.
+
+Knows nothing of what is written.
+"""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from ingest.errors import DocentError
+from ingest.logs import get_logger
+from ingest.report import Progress
 
 _LOCK = "writer.lock"
 _NOTE = "writer.json"
+# Who watches from another process sees nothing newer than this.
+_NOTE_SECONDS = 1.0
+log = get_logger(__name__)
+
+
+class AnotherWriter(DocentError):
+    """Somebody else is changing the library: waiting helps."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the one writer is doing: a command, the process and when it began; `done` of `total` files, 0 of 0 before
+    that is known; `left` is how many seconds the rest will take, None while that cannot be said.
+    """
+
+    doing: str
+    process: int
+    since: str
+    done: int = 0
+    total: int = 0
+    left: float | None = None
 
 
 @contextmanager
-def the_one_writer(home: Path, doing: str) -> Iterator[None]:
-    """Hold the right to change the library. Raises DocentError naming the other writer when there is one.
+def the_one_writer(home: Path, doing: str) -> Iterator[Callable[[Progress], None]]:
+    """Hold the right to change the library; gives what tells others how far one is, as often as one likes.
 
-    The operating system gives the lock back when its holder dies, however it dies.
+    Raises AnotherWriter, which names who it is, when there is one. The operating system gives the lock back when its
+    holder dies, however it dies.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
         lock = FileLock(home / _LOCK)
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise DocentError(
+        raise AnotherWriter(
             f"The library in {home} is being changed by {_holder(home)}: wait for it, then try again."
         ) from error
     except OSError as error:
@@ -37,9 +66,9 @@ def the_one_writer(home: Path, doing: str) -> Iterator[None]:
             f"The folder {home} cannot be written ({error.strerror}): set DOCENT_HOME to one that can."
         ) from error
     try:
-        note = {"doing": doing, "process": os.getpid(), "since": datetime.now().isoformat(timespec="seconds")}
-        (home / _NOTE).write_text(json.dumps(note), "utf-8")
-        yield
+        work = Work(doing, os.getpid(), datetime.now().isoformat(timespec="seconds"))
+        _write(home, work)
+        yield _teller(home, work)
     except OSError as error:
         if error.errno in (None, errno.EPIPE):  # not of the disk: whoever watched the run has gone
             raise
@@ -50,6 +79,34 @@ def the_one_writer(home: Path, doing: str) -> Iterator[None]:
     finally:
         (home / _NOTE).unlink(missing_ok=True)
         lock.release()
+
+
+def _teller(home: Path, work: Work) -> Callable[[Progress], None]:
+    said = time.monotonic()
+
+    def tell(progress: Progress) -> None:
+        nonlocal said
+        if time.monotonic() - said >= _NOTE_SECONDS:
+            said = time.monotonic()
+            left = None if progress.left is None else round(progress.left)
+            try:
+                _write(home, Work(work.doing, work.process, work.since, progress.done, progress.total, left))
+            except OSError:  # the work itself will say what is wrong with the disk
+                log.warning("writer.not_noted", exc_info=True)
+
+    return tell
+
+
+def _write(home: Path, work: Work) -> None:
+    """Whole or not at all, for those who read it meanwhile."""
+    fresh = home / f"{_NOTE}.new"
+    fresh.write_text(json.dumps(asdict(work)), "utf-8")
+    fresh.replace(home / _NOTE)
+
+
+def work_at(home: Path) -> Work | None:
+    """What the library's one writer is doing now; None while there is none."""
+    return _noted(home) if is_being_written(home) else None
 
 
 def is_being_written(home: Path) -> bool:
@@ -70,8 +127,13 @@ def is_being_written(home: Path) -> bool:
 
 
 def _holder(home: Path) -> str:
+    work = _noted(home)
+    return f"`{work.doing}` (process {work.process}, since {work.since})" if work else "another process"
+
+
+def _noted(home: Path) -> Work | None:
+    """None when there is no note: its writer may just be finishing."""
     try:
-        note = json.loads((home / _NOTE).read_text("utf-8"))
-        return f"`{note['doing']}` (process {note['process']}, since {note['since']})"
-    except (OSError, ValueError, KeyError):  # it may just be finishing
-        return "another process"
+        return Work(**json.loads((home / _NOTE).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
-from ingest.catalog import SCHEMA_VERSION, Catalog, name_of, vector_of
+from ingest.catalog import Catalog, name_of, vector_of
 from ingest.errors import DocentError
+from ingest.passages import NO_VECTORS
+from ingest.records import NewDocument, NewFile, NewPath
 from ingest.types import Page, Passage, ReadDocument
 from tests.conftest import PutDocument, toy_vectors
 
@@ -32,6 +35,13 @@ def passages_of(catalog: Catalog) -> list[tuple[int, str]]:
     ]
 
 
+def path_to(catalog: Catalog, known: str, name: str, **changes: Any) -> NewPath:
+    """A path called `name` that leads to the same content as the one called `known`, which may be itself."""
+    (file,) = [file for path, file in catalog.files().items() if path.name == known]
+    given = NewPath(file.root / name, file.root, file.size, file.modified_ns, 0, file.sha256)
+    return replace(given, **changes)
+
+
 def test_what_is_put_comes_back(catalog: Catalog, tmp_path: Path) -> None:
     """Every field of a document, its pages, passages and vectors, to the last bit."""
     document = ReadDocument("Leave 休假", (Page("p. 1", "one — 一"), Page("p. 2", "two")))
@@ -40,7 +50,9 @@ def test_what_is_put_comes_back(catalog: Catalog, tmp_path: Path) -> None:
     path = tmp_path / "office" / "hr" / "Leave.MD"
     document_id = catalog.put_document(path, tmp_path / "office", document, "abc", 12, 34, passages, vectors)
     (record,) = catalog.documents()
-    assert catalog.document(document_id) == record
+    (listed,) = catalog.listed()
+    assert catalog.document(document_id) == listed
+    assert [getattr(listed, field.name) for field in fields(record)] == list(vars(record).values())
     assert (record.id, record.path, record.name) == (document_id, str(path), "hr/Leave.MD")
     assert (record.title, record.format, record.sha256, record.size) == ("Leave 休假", "md", "abc", 12)
     assert (record.modified_ns, record.pages, record.passages) == (34, 2, 2)
@@ -69,8 +81,6 @@ def test_ids_are_issued_once(catalog: Catalog, put: PutDocument) -> None:
     fourth = put(again, "a.md", ["one", "two"])
     assert fourth not in {first, second, third}
     assert again.passage_ids().tolist() == [4, 5, 6]
-    again.replace_passages(CARD, [(fourth, [Passage(0, "new", "", "", 0, 3)], toy_vectors(["new"]))])
-    assert passages_of(again) == [(7, "new")]
     again.close()
 
 
@@ -81,7 +91,10 @@ def test_revision_grows_with_every_change_and_only_then(catalog: Catalog, put: P
     revisions.append(catalog.revision)
     put(catalog, "a.md", ["other"])
     revisions.append(catalog.revision)
-    catalog.replace_passages(CARD, [])
+    put(catalog, "b.md", ["more"])
+    catalog.put([path_to(catalog, "b.md", "copy.md")])
+    revisions.append(catalog.revision)
+    catalog.remove_paths([next(iter(catalog.files()))])
     revisions.append(catalog.revision)
     catalog.remove_documents([document])
     revisions.append(catalog.revision)
@@ -89,7 +102,7 @@ def test_revision_grows_with_every_change_and_only_then(catalog: Catalog, put: P
     before = catalog.revision
     catalog.set_embedder(CARD)
     catalog.set_note("x", 1)
-    catalog.touch_document(1, 5, 6)
+    catalog.put([path_to(catalog, "copy.md", "copy.md", size=99)])
     catalog.documents()
     with pytest.raises(ValueError, match="zip"):
         put(catalog, "b.md", ["one", "two"], toy_vectors(["one"]))
@@ -125,41 +138,111 @@ def test_full_disk(catalog: Catalog, put: PutDocument) -> None:
     assert [record.name for record in catalog.documents()] == ["a.md", "c.md"]
 
 
-def test_replacing_passages_is_one_step(catalog: Catalog, put: PutDocument) -> None:
-    """Another reader sees all old passages and the old embedder, or all new and the new; removed ones stay out."""
-    first, second = put(catalog, "a.md", ["one"]), put(catalog, "b.md", ["two"])
-    catalog.set_embedder(CARD)
-    reader = Catalog(catalog.path)
-
-    def new() -> Iterator[tuple[int, list[Passage], np.ndarray]]:
-        for document, text in ((first, "eins"), (second, "zwei"), (99, "gone")):
-            assert [text for _, text in passages_of(reader)] == ["one", "two"]
-            assert reader.embedder() == CARD
-            yield document, [Passage(0, text, "", "", 0, len(text))], toy_vectors([text])
-
-    catalog.replace_passages({**CARD, "fingerprint": "f2"}, new())
-    assert [text for _, text in passages_of(reader)] == ["eins", "zwei"]
-    assert reader.embedder() == {**CARD, "fingerprint": "f2"}
-    assert reader.revision == catalog.revision
-    reader.close()
+def document(text: str, member: str = "", reason: str = "", score: float | None = None) -> NewDocument:
+    """A document of one page and, unless there is a reason against it, one passage."""
+    read = ReadDocument(member or "Title", (Page("", text),), member)
+    if reason:
+        return NewDocument(read, (), NO_VECTORS, "en", score, reason)
+    return NewDocument(read, [Passage(0, text, "", "", 0, len(text))], toy_vectors([text]), "en", score)
 
 
-def test_replacing_that_fails_changes_nothing(catalog: Catalog, put: PutDocument) -> None:
-    """An embedder that breaks in the middle costs nothing."""
+def mail(path: Path, sha256: str = "m1", *members: str) -> NewFile:
+    """An e-mail with attachments."""
+    parts = [document("Dear all", "", ""), *(document(f"text of {member}", member) for member in members)]
+    return NewFile(path, path.parent, 5, 6, 7, sha256, parts, [("film.mp4", "nothing reads it")])
+
+
+def test_same_content_twice(catalog: Catalog, put: PutDocument) -> None:
+    """Two paths, one document: it goes by the first, and stays while either is left."""
     first = put(catalog, "a.md", ["one"])
-    catalog.set_embedder(CARD)
-    with pytest.raises(ValueError, match="zip"):
-        catalog.replace_passages({"name": "new"}, [(first, [], toy_vectors(["x"]))])
+    catalog.put([path_to(catalog, "a.md", "b.md", size=9)])
+    (record,) = catalog.listed()
+    assert (record.id, record.name, [Path(path).name for path in record.paths]) == (first, "a.md", ["a.md", "b.md"])
+    assert catalog.counts() == (1, 1)
+    assert catalog.remove_paths([path for path in catalog.files() if path.name == "a.md"]) == 0
+    assert [(one.id, one.name, one.size) for one in catalog.documents()] == [(first, "b.md", 9)]
     assert passages_of(catalog) == [(1, "one")]
-    assert catalog.embedder() == CARD
+    assert catalog.remove_paths(list(catalog.files())) == 1
+    assert (catalog.counts(), catalog.files()) == ((0, 0), {})
 
 
-def test_touch(catalog: Catalog, put: PutDocument) -> None:
-    """A file written again with the same content keeps everything but its size and time."""
-    document = put(catalog, "a.md", ["one"])
-    catalog.touch_document(document, 77, 88)
-    record = catalog.document(document)
-    assert (record.size, record.modified_ns, record.passages) == (77, 88, 1)
+def test_moved(catalog: Catalog, put: PutDocument) -> None:
+    """A file under a new name is the same document with the same passages; what was at that name is gone."""
+    first = put(catalog, "a.md", ["one"])
+    put(catalog, "b.md", ["two"])
+    moved = path_to(catalog, "a.md", "b.md")
+    catalog.put([replace(moved, moved_from=moved.root / "a.md")])
+    assert [(one.id, one.name) for one in catalog.documents()] == [(first, "b.md")]
+    assert passages_of(catalog) == [(1, "one")]
+
+
+def test_two_files_change_places(catalog: Catalog, put: PutDocument) -> None:
+    """In one commit, each path leads to the other's content, and neither is lost on the way."""
+    put(catalog, "a.md", ["one"])
+    put(catalog, "b.md", ["two"])
+    catalog.put([path_to(catalog, "b.md", "a.md"), mail(next(iter(catalog.files())).parent / "b.md", "new")])
+    assert {one.name: catalog.content(one.id).text for one in catalog.documents()} == {
+        "a.md": "two", "b.md": "Dear all",
+    }  # fmt: skip
+
+
+def test_path_to_nothing(catalog: Catalog) -> None:
+    """A path is never left leading to content that is not there."""
+    with pytest.raises(sqlite3.IntegrityError):
+        catalog.put([NewPath(Path("/a.md"), Path("/"), 1, 1, 1, "unknown")])
+    assert catalog.files() == {}
+
+
+def test_parts_of_a_file(catalog: Catalog, tmp_path: Path) -> None:
+    """A mail and its attachments are documents of one file, named after it, with formats of their own."""
+    catalog.put([mail(tmp_path / "in" / "m.eml", "m1", "plan.docx", "sub/note.txt")])
+    assert [(one.name, one.format, one.member) for one in catalog.listed()] == [
+        ("m.eml", "eml", ""), ("m.eml/plan.docx", "docx", "plan.docx"), ("m.eml/sub/note.txt", "txt", "sub/note.txt"),
+    ]  # fmt: skip
+    (file,) = catalog.files().values()
+    assert (file.documents, file.failures) == (3, (("film.mp4", "nothing reads it"),))
+    rows = catalog.passages(catalog.passage_ids().tolist())
+    assert [Path(row["path"]).name for row in rows.values()] == ["m.eml", "plan.docx", "note.txt"]
+    assert catalog.content(catalog.listed()[1].id).member == "plan.docx"
+    assert catalog.remove_paths([file.path]) == 3
+
+
+def test_part_that_was_removed(catalog: Catalog, tmp_path: Path) -> None:
+    """Removing one attachment leaves the others, and the file is then no longer what it was: it will be read again."""
+    catalog.put([mail(tmp_path / "m.eml", "m1", "a.txt")])
+    _, part = catalog.listed()
+    catalog.remove_documents([part.id])
+    (file,) = catalog.files().values()
+    assert (file.documents, file.checked_ns) == (1, 0)
+    assert file.sha256 != "m1"
+    assert [one.name for one in catalog.documents()] == ["m.eml"]
+
+
+def test_new_content_of_a_path(catalog: Catalog, tmp_path: Path) -> None:
+    """Documents of the old content go with it, attachments too; the same content put again replaces its documents."""
+    path = tmp_path / "m.eml"
+    catalog.put([mail(path, "m1", "a.txt", "b.txt")])
+    catalog.put([mail(path, "m2", "b.txt")])
+    assert [one.name for one in catalog.documents()] == ["m.eml", "m.eml/b.txt"]
+    catalog.put([mail(path, "m2", "c.txt")])
+    assert [one.name for one in catalog.documents()] == ["m.eml", "m.eml/c.txt"]
+    assert catalog.counts() == (2, 2)
+
+
+def test_quarantine(catalog: Catalog, tmp_path: Path) -> None:
+    """Kept with its text, score and reason, without passages; accepted, it is answered from, and that is remembered."""
+    file = NewFile(tmp_path / "scan.pdf", tmp_path, 1, 2, 3, "s1", [document("§§§ ¤¤¤", "", "garbage", 0.2)])
+    catalog.put([file, mail(tmp_path / "m.eml")])
+    (scan,) = catalog.listed("quarantined")
+    assert (scan.name, scan.score, scan.reason, scan.passages, scan.language) == ("scan.pdf", 0.2, "garbage", 0, "en")
+    assert catalog.content(scan.id).text == "§§§ ¤¤¤"
+    assert [one.name for one in catalog.listed("answering")] == ["m.eml"]
+    assert (catalog.counts(), catalog.accepted()) == ((2, 1), set())
+    catalog.accept(scan.id, [Passage(0, "§§§", "", "", 0, 3)], toy_vectors(["§§§"]))
+    accepted = catalog.document(scan.id)
+    assert (accepted.state, accepted.reason, accepted.score, accepted.passages) == ("answering", "", 0.2, 1)
+    catalog.remove_documents([scan.id])
+    assert catalog.accepted() == {("s1", "")}
 
 
 def test_many_passages_at_once(catalog: Catalog, put: PutDocument) -> None:
@@ -176,39 +259,6 @@ def test_what_is_gone_is_said(catalog: Catalog) -> None:
     for ask in (catalog.document, catalog.content):
         with pytest.raises(DocentError, match=r"Document 7 is not in the library \(any more\): ask again"):
             ask(7)
-
-
-def test_missing(tmp_path: Path) -> None:
-    """Opening where there is no library says how to make one, and makes nothing."""
-    with pytest.raises(DocentError, match=r"There is no library in .*: run `docent ingest FOLDER`"):
-        Catalog(tmp_path / "none" / "catalog.db")
-    assert not (tmp_path / "none").exists()
-
-
-def test_not_a_database(tmp_path: Path) -> None:
-    """A file that is something else is named, with SQLite's reason, and left as it is."""
-    path = tmp_path / "catalog.db"
-    path.write_text("this is a shopping list, not a database " * 50)
-    before = path.read_bytes()
-    for create in (False, True):
-        with pytest.raises(DocentError, match=r"catalog\.db cannot be opened \(file is not a database\)"):
-            Catalog(path, create=create)
-    assert path.read_bytes() == before
-
-
-@pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1])
-def test_another_schema(tmp_path: Path, version: int) -> None:
-    """A database of another program or another Docent is refused with both version numbers, and left as it is."""
-    path = tmp_path / "catalog.db"
-    other = sqlite3.connect(path)
-    other.execute("CREATE TABLE things (x)")
-    other.execute(f"PRAGMA user_version = {version}")
-    other.commit()
-    other.close()
-    with pytest.raises(DocentError, match=f"has schema {version}, this Docent reads schema {SCHEMA_VERSION}"):
-        Catalog(path, create=True)
-    tables = sqlite3.connect(path).execute("SELECT name FROM sqlite_master").fetchall()
-    assert tables == [("things",)]
 
 
 def test_damaged(catalog: Catalog, put: PutDocument) -> None:

@@ -12,14 +12,18 @@ from typing import Any
 import pytest
 
 from ingest import command
-from ingest.command import ingest_command, show
+from ingest.command import ingest_command, show, show_forecast
+from ingest.forecast import Forecast
 from ingest.library import Library
 from ingest.report import Failure, IngestReport
 from ingest.terminal import run
+from tests.conftest import OFFICE
 from ui.cli import docent
 
 PROJECT = Path(__file__).parent.parent
-FIELDS = ["added", "updated", "unchanged", "removed", "failed", "passages", "seconds"]
+FIELDS = [
+    "added", "updated", "unchanged", "removed", "failed", "passages", "seconds", "moved", "duplicates", "quarantined",
+]  # fmt: skip
 
 
 def test_same_command() -> None:
@@ -65,15 +69,18 @@ def test_for_people(office: Path, home: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_wrong_path(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A path that is not there is a failure of the run, said by the name it was given."""
+    """A path that is not there is a failure of the run, said by its whole name."""
     assert run(ingest_command, ["nowhere", "--home", str(home)]) == 1
-    assert "Not taken in: nowhere: there is no such file or folder: check the spelling." in capsys.readouterr().err
+    said = f"Not taken in: {Path('nowhere').absolute()}: there is no such file or folder: check the spelling."
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ([], "Missing argument 'PATHS...'"),
+        (["x", "--watch", "--dry-run"], "--watch, --dry-run and --accept each want a command of their own"),
+        (["x", "--dry-run", "--accept", "y"], "--watch, --dry-run and --accept each want a command of their own"),
         (["x", "--log-level", "loud"], "setting 'log_level' is 'loud'"),
         (["x", "--embedder", "no such model"], "setting 'embedder' is 'no such model'"),
         (["x", "--nosuch"], "No such option"),
@@ -109,7 +116,7 @@ def test_watching(
 ) -> None:
     """Every run is told; the code is the last one's."""
 
-    def runs(*_arguments: Any) -> Iterator[IngestReport]:
+    def runs(*_arguments: Any, **_options: Any) -> Iterator[IngestReport]:
         yield IngestReport(added=2, failed=[Failure("a.md", "the file is empty: fill it or remove it")])
         yield IngestReport(updated=1, unchanged=2)
 
@@ -121,6 +128,60 @@ def test_watching(
         "0 added, 1 updated, 2 unchanged, 0 removed, 0 failed",
     ]
     assert "Following the folders; Ctrl-C ends." in shown.err
+
+
+def test_dry_run(office: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What would be done, path by path and in numbers, with the exit code of the run; no library is made, no log."""
+    (office / "empty.md").write_text("")
+    (office / ".secret").write_text("x")
+    home = tmp_path / "none"
+    assert run(ingest_command, [str(office), "--home", str(home), "--dry-run"]) == 1
+    shown = capsys.readouterr()
+    assert f"Would add: {office / 'it' / 'vpn.txt'}" in shown.out
+    assert f"Would ignore: {office / '.secret'}" in shown.out
+    assert shown.out.splitlines()[-1] == (
+        "It would be 4 added, 0 updated, 0 unchanged, 0 removed, 1 failed, 1 ignored. Failed by kind: 1 .md. "
+        "Nothing was written."
+    )
+    assert f"Not taken in: {office / 'empty.md'}: " in shown.err
+    assert run(ingest_command, [str(office), "--home", str(home), "--dry-run", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert list(told) == [*FIELDS, "files", "failed_kinds"]
+    assert sorted(Path(path).name for path in told["files"]["added"]) == sorted(Path(name).name for name in OFFICE)
+    assert told["failed_kinds"] == {".md": 1}
+    assert not home.exists()
+
+
+def test_long_forecast(capsys: pytest.CaptureFixture[str]) -> None:
+    """A person is shown some of many paths, and how to see all."""
+    told = Forecast(IngestReport(moved=1), added=[f"{number}.md" for number in range(12)], moved=[("a.md", "b.md")])
+    assert show_forecast(told, as_json=False) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[9:12] == ["Would add: 9.md", "Would add: 2 more; --json names all", "Would move: a.md → b.md"]
+
+
+def test_progress_for_programs(office: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --progress, JSON lines on standard error up to the last file, and only the result on standard output."""
+    assert run(ingest_command, [str(office), "--home", str(home), "--json", "--progress"]) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["added"] == 4
+    last = [json.loads(line) for line in shown.err.splitlines()][-1]
+    assert list(last) == ["done", "total", "pages", "passages", "passages_per_second", "seconds", "left", "path"]
+    assert (last["done"], last["total"], last["passages"], last["left"]) == (4, 4, 4, 0.0)
+
+
+def test_quarantine_and_acceptance(office: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is not answered from is said with its reason and the way to release it, which needs no folder."""
+    garbage = "Zebra crossing " + "".join(
+        chr(0xE000 + number % 600) + " " * (number % 7 == 0) for number in range(3000)
+    )
+    (office / "scan.txt").write_text(garbage, "utf-8")
+    assert run(ingest_command, [str(office), "--home", str(home)]) == 0
+    shown = capsys.readouterr()
+    assert f"In quarantine: {office / 'scan.txt'}: " in shown.err
+    assert "5 added, 0 updated, 0 unchanged, 0 removed, 0 failed, 1 in quarantine; the library" in shown.out
+    assert run(ingest_command, ["--accept", str(office / "scan.txt"), "--home", str(home)]) == 0
+    assert capsys.readouterr().out.startswith("0 added, 1 updated, ")
 
 
 def test_show(capsys: pytest.CaptureFixture[str]) -> None:

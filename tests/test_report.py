@@ -11,6 +11,7 @@ def test_the_json_is_the_contracts() -> None:
     assert list(report.as_json().items()) == [
         ("added", 1), ("updated", 0), ("unchanged", 0), ("removed", 0),
         ("failed", [{"path": "a.xyz", "reason": "no"}]), ("passages", 3), ("seconds", 0.5),
+        ("moved", 0), ("duplicates", 0), ("quarantined", []),
     ]  # fmt: skip
 
 
@@ -19,6 +20,20 @@ def test_two_reports_do_not_share_their_failures() -> None:
     one, other = IngestReport(), IngestReport()
     one.failed.append(Failure("a", "b"))
     assert other.failed == []
+
+
+def test_counting() -> None:
+    """Documents are added to the count that is named, and to no other."""
+    report = IngestReport()
+    report.count("moved", 2)
+    report.count("moved", 1)
+    assert report == IngestReport(moved=3)
+
+
+def test_rate() -> None:
+    """Passages a second, 0 before any time has passed."""
+    assert Progress(1, 2, 30, "a.md", seconds=10.0).passages_per_second == 3.0
+    assert Progress(0, 2, 0, "a.md").passages_per_second == 0.0
 
 
 def test_nobody_needs_to_watch() -> None:

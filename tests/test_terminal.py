@@ -17,7 +17,7 @@ from ingest import terminal
 from ingest.errors import DocentError, SettingsError
 from ingest.report import Progress
 from ingest.settings import Settings
-from ingest.terminal import print_json, progress_shown, run, settings_from, settings_options
+from ingest.terminal import duration, print_json, progress_shown, run, settings_from, settings_options
 
 PROJECT = Path(__file__).parent.parent
 
@@ -142,23 +142,63 @@ def at(monkeypatch: pytest.MonkeyPatch, *seconds: float) -> None:
 
 
 def test_plain_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a terminal a line now and then, on standard error, with rate and time left from the first file on."""
-    at(monkeypatch, 0.0, 1.0, 20.0, 22.0, 30.0, 32.0, 40.0)
+    """Without a terminal a line now and then, on standard error, with files, pages, passages, rate and time left."""
+    at(monkeypatch, 0.0, 1.0, 3.0, 4.0, 9.0, 9.0, 20.0, 20.0)
     with progress_shown("Ingesting") as show:
         show(Progress(0, 0, 0, ""))
         show(Progress(0, 10, 0, "a.md"))
-        show(Progress(1, 10, 5, "b.md"))
-        show(Progress(5, 10, 40, "c.md"))
-        show(Progress(6, 10, 44, "d.md"))
-        show(Progress(10, 10, 100, ""))
+        show(Progress(5, 10, 40, "c.md", 7, 10.0, 90.0))
+        show(Progress(6, 10, 44, "d.md", 8, 11.0, 8.0))
+        show(Progress(10, 10, 100, "", 12, 20.0, 0.0))
     shown = capsys.readouterr()
     assert shown.out == ""
-    lines = shown.err.splitlines()
-    assert lines[-2:] == [
-        "Ingesting: 5 of 10 files, 4 passages/s, about 10 s left",
-        "Ingesting: 10 of 10 files, 5 passages/s, about 0 s left",
+    assert shown.err.splitlines() == [
+        "Ingesting: 6 of 10 files, 8 pages, 44 passages, 4 passages/s, about 8 s left",
+        "Ingesting: 10 of 10 files, 12 pages, 100 passages, 5 passages/s, about 0 s left",
     ]
-    assert not any("d.md" in line or "6 of 10" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.4, "0 s"), (59, "59 s"), (61, "1 min"), (3540, "59 min"), (3600, "1 h 0 min"), (7900, "2 h 12 min")],
+)
+def test_duration(seconds: float, said: str) -> None:
+    """Time left in the words people use."""
+    assert duration(seconds) == said
+
+
+def test_json_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """For programs: one object a line, twice a second at most, and always the last."""
+    at(monkeypatch, 0.0, 0.0, 0.1, 0.2, 0.2)
+    with progress_shown("Ingesting", quiet=True, json_lines=True) as show:
+        show(Progress(1, 3, 4, "差旅.md", 2, 2.0, 5.04))
+        show(Progress(2, 3, 5, "b.md", 3, 3.0, 2.0))
+        show(Progress(3, 3, 6, "", 4, 4.0, 0.0))
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert [json.loads(line) for line in shown.err.splitlines()] == [
+        {
+            "done": 1,
+            "total": 3,
+            "pages": 2,
+            "passages": 4,
+            "passages_per_second": 2.0,
+            "seconds": 2.0,
+            "left": 5.0,
+            "path": "差旅.md",
+        },
+        {
+            "done": 3,
+            "total": 3,
+            "pages": 4,
+            "passages": 6,
+            "passages_per_second": 1.5,
+            "seconds": 4.0,
+            "left": 0.0,
+            "path": "",
+        },
+    ]
+    assert "差旅.md" in shown.err
 
 
 def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,14 +209,16 @@ def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """On a terminal a bar with counts and the file's name as it is, brackets included."""
+    """On a terminal a bar with counts, rate, time left and the file's name as it is, brackets included."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "160")
     with progress_shown("Ingesting") as show:
         show(Progress(0, 0, 0, ""))
-        show(Progress(1, 2, 3, "/srv/[red]plan.md"))
+        show(Progress(1, 2, 3, "/srv/[red]plan.md", 4, 1.0, 130.0))
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "1/2" in shown.err
+    assert "3 passages/s" in shown.err
+    assert "2 min left" in shown.err
     assert "[red]plan.md" in shown.err

@@ -1,0 +1,107 @@
+"""What goes into the catalog and what comes out of it, as values. A leaf: knows nothing of SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from ingest.embed import Vectors
+from ingest.types import DocumentRecord, Passage, ReadDocument
+
+ANSWERING = "answering"
+QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True)
+class NewDocument:
+    """A document ready to be written: read, judged, split and embedded.
+
+    `score` is 0 to 1, None when nobody judged it. One that is quarantined has its `reason` and no passages. `views` are
+    those of `ingest.views`, one for each passage; without any, each passage is only known whole.
+    """
+
+    document: ReadDocument
+    passages: Sequence[Passage]
+    vectors: Vectors
+    language: str = ""
+    score: float | None = None
+    reason: str = ""
+    views: Sequence[bytes] = ()
+
+    @property
+    def state(self) -> str:
+        return QUARANTINED if self.reason else ANSWERING
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A file ready to be written. `modified_ns` is its time, `checked_ns` the clock when its content was looked at.
+
+    `failures` are (member, reason) of the parts that could not be read.
+    """
+
+    path: Path
+    root: Path
+    size: int
+    modified_ns: int
+    checked_ns: int
+    sha256: str
+    documents: Sequence[NewDocument] = ()
+    failures: Sequence[tuple[str, str]] = ()
+
+    @property
+    def format(self) -> str:
+        return format_of(self.path)
+
+
+@dataclass(frozen=True)
+class NewPath:
+    """A path that leads to content the library already has. `moved_from` is the path it took the place of."""
+
+    path: Path
+    root: Path
+    size: int
+    modified_ns: int
+    checked_ns: int
+    sha256: str
+    moved_from: Path | None = None
+
+    @property
+    def format(self) -> str:
+        return format_of(self.path)
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A path the library knows, with what its file was when its content was last looked at."""
+
+    path: Path
+    root: Path
+    size: int
+    modified_ns: int
+    checked_ns: int
+    sha256: str
+    format: str
+    documents: int
+    failures: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ListedDocument(DocumentRecord):
+    """A document with what an administrator wants to know of it.
+
+    `state` is 'answering' or 'quarantined', `reason` why it is the latter; `paths` are all files that hold it.
+    """
+
+    member: str
+    language: str
+    score: float | None
+    state: str
+    reason: str
+    paths: tuple[str, ...]
+
+
+def format_of(name: str | PurePath) -> str:
+    """'pdf' for 'Report.PDF'; '' for a name without a suffix."""
+    return PurePath(name).suffix.lower().lstrip(".")
