@@ -9,7 +9,7 @@ import itertools
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -18,23 +18,22 @@ from llama_index.core.llms import ChatMessage
 
 from assistant.admission import Admission, Place, Refused
 from assistant.answer_cache import AnswerCache, CachedAnswer, answer_key
-from assistant.confidence import THRESHOLD, confidence
-from assistant.conversations import Conversations
+from assistant.conversations import Conversations, Turn
 from assistant.draft import Draft
 from assistant.engines import EXTRACTIVE, Engine, choose_engine
 from assistant.engines.extractive import attach_evidence
-from assistant.events import Delta, Done, Event, Evidence, Failed, Source
-from assistant.evidence import pick_evidence, worth_quoting
+from assistant.events import Delta, Done, Event, Evidence, Failed
+from assistant.evidence import worth_quoting
 from assistant.examples import example_questions
+from assistant.finding import Picked, find, pick
 from assistant.prompt import PastTurn, build_prompt
 from assistant.support import CheckedText
 from ingest.errors import DocentError
 from ingest.language import is_chinese, terms
 from ingest.library import Library
 from ingest.logs import get_logger
+from ingest.rerank import reranker_of
 from ingest.settings import Settings
-from ingest.types import Hit
-from ingest.versions import names_version
 
 NOT_SAID = {
     "en": "The documents do not say. The nearest ones are listed as sources.",
@@ -58,7 +57,7 @@ class Assistant:
 
     def __init__(self, settings: Settings, load_engine: Callable[[Settings], Engine] = choose_engine) -> None:
         self.settings = settings
-        self.library = Library(settings.home)
+        self.library = Library(settings.home, reranker_of(settings))
         self.conversations = Conversations(settings.home)
         self.admission = Admission(settings.queue_size, settings.queue_seconds)
         self._load_engine = load_engine
@@ -121,18 +120,17 @@ class Assistant:
             self._examples = {**current, key: list(itertools.islice(answerable, 4))}
         return self._examples[key]
 
-    def find(self, question: str) -> Evidence:
+    def find(self, question: str, earlier: Sequence[str] = ()) -> Evidence:
         """What the library has on a question: sources, the sentences that answer, and whether they can.
 
+        `earlier` are the questions of the conversation before it, oldest first: what it lacks is taken from them.
         Raises DocentError while there is no library.
         """
-        hits = self.library.search_scored(question, self.settings.passages + 3)
-        kept = _without_superseded(question, [scored.hit for scored in hits])[: self.settings.passages]
-        sources = tuple(_source(number, hit) for number, hit in enumerate(kept, 1))
-        best_cosine = max((scored.parts.dense for scored in hits), default=0.0)
-        sentences, strength = pick_evidence(question, sources, self.library.index, self.library.embedder, best_cosine)
-        sure = confidence(strength)
-        return Evidence(sources, sentences, round(sure, 4), abstained=sure < THRESHOLD)
+        return find(self.library, question, earlier, self.settings.passages)
+
+    def pick(self, question: str) -> Picked:
+        """What `find` weighs the question by. Raises DocentError while there is no library."""
+        return pick(self.library, question, self.settings.passages)
 
     def ask(self, question: str, conversation_id: str | None = None) -> EventStream:
         """The events of one answer. Close the stream to stop the work.
@@ -169,7 +167,10 @@ class Assistant:
         done: Done | None = None
         try:
             log.debug("question.asked", request_id=request_id, question=question)
-            draft.found = self.find(question)
+            turns = self.conversations.turns(conversation_id) if conversation_id else []
+            draft.found = self.find(question, [turn.question for turn in turns])
+            if draft.found.searched:
+                log.debug("question.completed", request_id=request_id, searched=draft.found.searched)
             draft.mark("search")
             yield draft.found
             if draft.found.abstained:
@@ -177,7 +178,7 @@ class Assistant:
                 draft.written = NOT_SAID["zh" if is_chinese(question) else "en"]
                 done = draft.done("abstained")
             else:
-                finish_reason = yield from self._generate(engine, place, question, draft, conversation_id)
+                finish_reason = yield from self._generate(engine, place, question, draft, turns)
                 done = draft.done(finish_reason)
             self._keep(conversation_id, question, draft, done)
             log.info(
@@ -211,11 +212,11 @@ class Assistant:
             place.leave()
 
     def _generate(
-        self, engine: Engine, place: Place, question: str, draft: Draft, conversation_id: str | None
+        self, engine: Engine, place: Place, question: str, draft: Draft, turns: Sequence[Turn]
     ) -> Generator[Event, None, str]:
         """Yields what happens until the answer is written; returns why it ended."""
         assert draft.found is not None
-        messages = self._prompt(engine, question, draft, conversation_id)
+        messages = self._prompt(engine, question, draft, turns)
         key = answer_key(messages, f"{engine.name} {engine.version}", self._sampling)
         known = self._answers.get(key)
         if known is not None:
@@ -239,10 +240,9 @@ class Assistant:
             self._answers.put(key, CachedAnswer(draft.written, finish_reason))
         return finish_reason
 
-    def _prompt(self, engine: Engine, question: str, draft: Draft, conversation_id: str | None) -> list[ChatMessage]:
+    def _prompt(self, engine: Engine, question: str, draft: Draft, turns: Sequence[Turn]) -> list[ChatMessage]:
         """What the engine is sent; the draft learns how its answer is to be checked."""
         assert draft.found is not None
-        turns = self.conversations.turns(conversation_id) if conversation_id else []
         history = [PastTurn(turn.user_content, turn.model_answer) for turn in turns]
         most = self.settings.prompt_tokens
         fresh = engine.fresh_tokens or most
@@ -291,19 +291,3 @@ class EventStream(Iterator[Event]):
 
     def __del__(self) -> None:
         self._place.leave()
-
-
-def _source(number: int, hit: Hit) -> Source:
-    return Source(
-        n=number, passage_id=hit.passage_id, document_id=hit.document_id, path=hit.path, title=hit.title,
-        heading=hit.heading, page=hit.page, text=hit.text, score=hit.score,
-    )  # fmt: skip
-
-
-def _without_superseded(question: str, hits: list[Hit]) -> list[Hit]:
-    """A passage of an older version stays only when nothing of the newer one was found, or it was asked for."""
-    found = {hit.path for hit in hits}
-    best = hits[0].document_id if hits else None
-    return [
-        hit for hit in hits if hit.document_id == best or hit.newer not in found or names_version(question, hit.path)
-    ]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from assistant.events import Citation, Done, EvidenceSentence, Source
+from assistant.events import Citation, Done, EvidenceSentence, Part, Source
 from ingest.errors import DocentError
 
 CONVERSATIONS_FILE = "conversations.db"
@@ -36,6 +37,7 @@ class Turn:
     asked_at: str
     user_content: str = ""
     model_answer: str = ""
+    searched: str = ""
 
 
 class Conversations:
@@ -59,7 +61,7 @@ class Conversations:
             evidence=done.evidence, abstained=done.abstained, confidence=done.confidence, engine=done.engine,
             finish_reason=done.finish_reason, unsupported=done.unsupported,
             asked_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            user_content=user_content, model_answer=model_answer,
+            user_content=user_content, model_answer=model_answer, searched=done.searched,
         )  # fmt: skip
         with self._connected() as connection:
             connection.execute(
@@ -88,9 +90,17 @@ class Conversations:
 
 
 def _turn(data: dict[str, object]) -> Turn:
-    lists = {"citations": Citation, "sources": Source, "evidence": EvidenceSentence}
+    lists: dict[str, Callable[..., object]] = {
+        "citations": Citation, "sources": _source, "evidence": EvidenceSentence,
+    }  # fmt: skip
     made: dict[str, object] = dict(data)
     for name, kind in lists.items():
         made[name] = tuple(kind(**item) for item in data[name])  # type: ignore[attr-defined]
     made["unsupported"] = tuple(data["unsupported"])  # type: ignore[arg-type]
     return Turn(**made)  # type: ignore[arg-type]
+
+
+def _source(**data: Any) -> Source:
+    """Turns of an older Docent have neither parts nor versions."""
+    parts = tuple(Part(**part) for part in data.pop("parts", ()))
+    return Source(**data | {"parts": parts, "replaces": tuple(data.get("replaces", ()))})

@@ -56,4 +56,5 @@ class Draft:
             finish_reason=finish_reason,
             unsupported=tuple(checked.unsupported) if checked is not None else (),
             timings={**self._seconds, "total": round(time.monotonic() - self._started, 4)},
+            searched=found.searched,
         )

@@ -1,32 +1,31 @@
-"""`docent eval`: a BEIR folder through the real library, scored. Knows nothing of how the library works inside.
+"""`docent eval`: BEIR folders through the real library, question by question. Knows nothing of how the library works.
 
-One corpus line is one document. Every metric the files allow is computed; those they do not allow are left out.
+One corpus line is one document. What a question scores is as much as its set's files allow.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from assistant.assistant import Assistant
+from assistant.evaluate_followups import FollowUp, evaluate_followups, read_followups
+from assistant.metrics import DEPTH, contains, ndcg, recall, reciprocal_rank
 from ingest.catalog import Catalog
+from ingest.embed import prepare_embedder
 from ingest.errors import SettingsError
-from ingest.library import CATALOG_FILE, documents_of
+from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER, documents_of
 from ingest.settings import Settings
 from ingest.sync import ingest_documents
 from ingest.types import Page, ReadDocument
 
-DEPTH = 10
 # Passages asked for so that at least ten documents are among them: a document is cut into several.
 PASSAGES = 60
 
@@ -54,33 +53,84 @@ class Asked:
     search_seconds: float
 
 
-def evaluate(
-    folder: Path, settings: Settings, limit: int | None = None, progress: Callable[[int, int], None] | None = None
-) -> dict[str, Any]:
-    """Metrics by name, for at most `limit` questions. Raises SettingsError when the folder is not in BEIR layout.
+@dataclass(frozen=True)
+class Evaluation:
+    """A set put through a library of its own. `questions` has what each scored: see `assistant.metrics.Scores`.
 
-    The set gets a library of its own under a temporary folder; the site's library is not touched.
+    `followups` are the figures of its follow-up questions by name, none when it has no such questions.
     """
-    corpus = _read_corpus(folder)
-    ids = {_name(document_id): document_id for document_id, _, _ in corpus}
-    queries = _read_queries(folder)[:limit]
-    with tempfile.TemporaryDirectory(prefix="docent-eval-") as home:
-        own = settings.model_copy(update={"home": Path(home), "engine": "extractive"})
-        started = time.monotonic()
-        ingest_documents([(_name(document_id), document, digest) for document_id, document, digest in corpus], own)
-        ingest_seconds = time.monotonic() - started
-        assistant = Assistant(own)
-        try:
-            asked = []
-            for number, query in enumerate(queries, 1):
-                asked.append(_ask(assistant, query, ids))
+
+    set: str
+    documents: int
+    passages: int
+    ingest_seconds: float
+    questions: list[dict[str, Any]]
+    followups: dict[str, Any] = field(default_factory=dict)
+
+
+def evaluate(
+    folders: Sequence[Path], settings: Settings, limit: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Iterator[Evaluation]:  # fmt: skip
+    """Each folder's evaluation once it is done, with at most `limit` questions of each.
+
+    All folders are read before the first is searched: SettingsError is raised when one is not in BEIR layout. Each
+    gets a library of its own under a temporary folder; they share the embedder, and the site's library is not touched.
+    `progress` gets a set's name, the questions asked and their total.
+    """
+    sets = [
+        (name, _read_corpus(folder), _read_queries(folder)[:limit], read_followups(folder)[:limit])
+        for name, folder in _named(folders)
+    ]
+    with tempfile.TemporaryDirectory(prefix="docent-eval-") as temporary:
+        embedders = Path(temporary) / EMBEDDERS_FOLDER
+        prepare_embedder(settings, embedders)
+        for number, (name, corpus, queries, followups) in enumerate(sets):
+            home = Path(temporary) / f"{number}"
+            home.mkdir()
+            (home / EMBEDDERS_FOLDER).symlink_to(embedders)
+            own = settings.model_copy(update={"home": home, "engine": "extractive"})
+
+            def told(done: int, name: str = name, total: int = len(queries)) -> None:
                 if progress is not None:
-                    progress(number, len(queries))
-        finally:
-            assistant.close()
-        passages = Catalog(Path(home) / CATALOG_FILE).counts()[1]
-    result = {"set": folder.name, "documents": len(corpus), "passages": passages, "queries": len(queries)}
-    return {**result, "ingest_seconds": round(ingest_seconds, 2), **metrics(asked)}
+                    progress(name, done, total)
+
+            yield _evaluate(name, corpus, queries, followups, own, told)
+
+
+def _named(folders: Sequence[Path]) -> list[tuple[str, Path]]:
+    """Each folder with what its set is called: the folder's name, or all of its path where two have the same name."""
+    names = Counter(folder.resolve().name for folder in folders)
+    return [
+        (folder.resolve().name if names[folder.resolve().name] == 1 else folder.as_posix(), folder)
+        for folder in folders
+    ]
+
+
+def _evaluate(
+    name: str, corpus: list[tuple[str, ReadDocument, str]], queries: list[EvaluationQuery],
+    followups: list[FollowUp], own: Settings, told: Callable[[int], None],
+) -> Evaluation:  # fmt: skip
+    told(0)
+    started = time.monotonic()
+    ingest_documents([(_name(document_id), document, digest) for document_id, document, digest in corpus], own)
+    ingest_seconds = time.monotonic() - started
+    ids = {_name(document_id): document_id for document_id, _, _ in corpus}
+    assistant = Assistant(own)
+    try:
+        questions = []
+        for done, query in enumerate(queries, 1):
+            questions.append(scores(_ask(assistant, query, ids)))
+            told(done)
+        followed = evaluate_followups(assistant.library, followups)
+    finally:
+        assistant.close()
+    catalog = Catalog(own.home / CATALOG_FILE)
+    try:
+        passages = catalog.counts()[1]
+    finally:
+        catalog.close()
+    return Evaluation(name, len(corpus), passages, round(ingest_seconds, 2), questions, followed)
 
 
 def _name(document_id: str) -> str:
@@ -103,66 +153,20 @@ def _ask(assistant: Assistant, query: EvaluationQuery, ids: dict[str, str]) -> A
     )
 
 
-def metrics(asked: Sequence[Asked]) -> dict[str, float]:
-    """Every metric the questions allow, rounded to four places; times in milliseconds."""
-    found: dict[str, float] = {}
-    judged = [one for one in asked if one.query.relevant]
-    if judged:
-        found["ndcg@10"] = _mean(_ndcg(one.ranked, one.query.relevant) for one in judged)
-        found["hit@5"] = _mean(any(name in one.query.relevant for name in one.ranked[:5]) for one in judged)
-        found["mrr@10"] = _mean(_reciprocal_rank(one.ranked, one.query.relevant) for one in judged)
-        found["recall@10"] = _mean(
-            len(set(one.ranked) & set(one.query.relevant)) / len(one.query.relevant) for one in judged
-        )
-    if asked:
-        times = [one.search_seconds * 1000 for one in asked]
-        found["p50_ms"], found["p95_ms"] = float(np.percentile(times, 50)), float(np.percentile(times, 95))
-    answered = [one for one in asked if one.query.answers and one.query.answerable is not False]
-    if answered:
-        found["evidence@1"] = _mean(_contains(one, 1) for one in answered)
-        found["evidence@3"] = _mean(_contains(one, 3) for one in answered)
-    labelled = [one for one in asked if one.query.answerable is not None]
-    if len({one.query.answerable for one in labelled}) == 2:
-        found.update(_refusal(labelled))
-    return {name: round(value, 4) for name, value in found.items()}
-
-
-def _refusal(labelled: Sequence[Asked]) -> dict[str, float]:
-    """Refusing is right when the question cannot be answered."""
-    from sklearn.metrics import precision_score, recall_score, roc_auc_score
-
-    unanswerable = [not one.query.answerable for one in labelled]
-    refused = [one.abstained for one in labelled]
-    return {
-        "refusal_auroc": float(roc_auc_score(unanswerable, [-one.confidence for one in labelled])),
-        "refusal_precision": float(precision_score(unanswerable, refused, zero_division=0.0)),
-        "refusal_recall": float(recall_score(unanswerable, refused)),
-    }
-
-
-def _ndcg(ranked: Sequence[str], relevant: dict[str, int]) -> float:
-    """Normalised discounted cumulative gain at 10 (Järvelin and Kekäläinen, ACM TOIS 2002), gains as given."""
-    gain = sum(relevant.get(name, 0) / math.log2(rank + 1) for rank, name in enumerate(ranked[:DEPTH], 1))
-    ideal = sorted(relevant.values(), reverse=True)[:DEPTH]
-    return gain / sum(value / math.log2(rank + 1) for rank, value in enumerate(ideal, 1))
-
-
-def _reciprocal_rank(ranked: Sequence[str], relevant: dict[str, int]) -> float:
-    return next((1 / rank for rank, name in enumerate(ranked[:DEPTH], 1) if name in relevant), 0.0)
-
-
-def _contains(one: Asked, count: int) -> bool:
-    """Whether one of the first `count` sentences shown contains a gold answer, spaces and case aside."""
-    shown = [_squeezed(text) for text in one.evidence[:count]]
-    return any(_squeezed(answer) in text for answer in one.query.answers or () for text in shown)
-
-
-def _squeezed(text: str) -> str:
-    return "".join(text.lower().split())
-
-
-def _mean(values: Any) -> float:
-    return float(np.mean([float(value) for value in values]))
+def scores(one: Asked) -> dict[str, Any]:
+    """What a question scored, as far as its set has judgements, answers and says whether it can be answered."""
+    query = one.query
+    found: dict[str, Any] = {"_id": query.id}
+    if query.relevant:
+        found["ndcg@10"] = round(ndcg(one.ranked, query.relevant), 6)
+        found["hit@5"] = int(any(name in query.relevant for name in one.ranked[:5]))
+        found["mrr@10"] = round(reciprocal_rank(one.ranked, query.relevant), 6)
+        found["recall@10"] = round(recall(one.ranked, query.relevant), 6)
+    if query.answers and query.answerable is not False:
+        found["evidence@1"] = int(contains(one.evidence[:1], query.answers))
+        found["evidence@3"] = int(contains(one.evidence[:3], query.answers))
+    found |= {"ms": round(one.search_seconds * 1000, 3), "confidence": one.confidence, "refused": one.abstained}
+    return found if query.answerable is None else {**found, "answerable": query.answerable}
 
 
 def _read_corpus(folder: Path) -> list[tuple[str, ReadDocument, str]]:

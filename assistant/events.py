@@ -10,8 +10,28 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class Part:
+    """A passage within a source: `source.text[start:end]`, with `lead` in front when it stands first.
+
+    `found` is false for one that only stands around those the search found. A `lead` is a table's header row.
+    """
+
+    passage_id: int
+    page: str
+    start: int
+    end: int
+    found: bool = True
+    lead: str = ""
+
+
+@dataclass(frozen=True)
 class Source:
-    """A passage the answer may draw on. `n` is the number people see; it starts at 1 for each question."""
+    """A piece of a document the answer may draw on. `n` is the number people see; it starts at 1 for each question.
+
+    `parts` are the passages it was put together from, in the order of reading; a single passage needs none.
+    `passage_id`, `page` and `score` are those of the best of them. `newer` names a newer version of the document when
+    the library has one, `replaces` the older versions that were left out for it.
+    """
 
     n: int
     passage_id: int
@@ -22,6 +42,27 @@ class Source:
     page: str
     text: str
     score: float
+    parts: tuple[Part, ...] = ()
+    newer: str = ""
+    replaces: tuple[str, ...] = ()
+
+    @property
+    def passages(self) -> tuple[Part, ...]:
+        """Every passage in it, at least one."""
+        return self.parts or (Part(self.passage_id, self.page, 0, len(self.text)),)
+
+    def found(self) -> tuple[int, int]:
+        """The first and the last place in `passages` of what the search found."""
+        places = [place for place, part in enumerate(self.passages) if part.found]
+        return places[0], places[-1]
+
+    def excerpt(self, first: int, last: int) -> str:
+        """The text of these `passages`, both ends included, as it can be read without the others."""
+        return self.passages[first].lead + self.text[self.passages[first].start : self.passages[last].end]
+
+    def part_at(self, offset: int) -> Part:
+        """The passage that holds this character of the text, or stands last before it."""
+        return next((part for part in reversed(self.passages) if part.start <= offset), self.passages[0])
 
 
 @dataclass(frozen=True)
@@ -55,12 +96,16 @@ class Citation:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was found, before the model has said a word. `confidence` is 0 to 1: can the library answer this?"""
+    """What was found, before the model has said a word. `confidence` is 0 to 1: can the library answer this?
+
+    `searched` is what was searched for in place of a question that leans on the ones before it, else ''.
+    """
 
     sources: tuple[Source, ...]
     sentences: tuple[EvidenceSentence, ...]
     confidence: float
     abstained: bool
+    searched: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +129,8 @@ class Delta:
 class Done:
     """The whole answer; `answer` is the deltas joined. `finish_reason`: stop, length, abstained or timeout.
 
-    `unsupported` holds the answer's sentences that no source bears out. `timings` are seconds by step.
+    `unsupported` holds the answer's sentences that no source bears out. `timings` are seconds by step; `searched` is
+    that of `Evidence`.
     """
 
     answer: str
@@ -97,6 +143,7 @@ class Done:
     finish_reason: str
     unsupported: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
+    searched: str = ""
 
 
 @dataclass(frozen=True)

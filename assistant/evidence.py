@@ -1,46 +1,53 @@
 """The sentences that answer a question, picked from the passages found. Knows nothing of models or prompts.
 
-A sentence is worth what it shares with the question's rare words (its heading's words counting half), how near
-its meaning is, and how good its passage was.
+What a sentence is worth is a weighted sum of what can be seen of it: how much of the question it, its headings and
+the sentence before it have, whether it has what tells the candidates apart, its meaning, its passage, and whether it
+has the kind of answer that was asked for.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 
 from assistant.events import EvidenceSentence, Source
-from ingest.embed import Embedder
-from ingest.fuse import dense_trust
+from ingest.answer_kinds import counts_what_is_asked, has_kind, kinds_asked, new_numbers
 from ingest.index import SearchIndex
-from ingest.language import sentence_spans, terms
+from ingest.language import terms
 from ingest.split import context_line
+from ingest.statements import is_question, readable, statements
 
-# Weights of a sentence's cosine and of its passage's fused score against a full lexical match of 1.
-COSINE_WEIGHT = 0.5
-PASSAGE_WEIGHT = 0.5
-# A word that stands in the heading tells what the sentence is about, but every sentence below has it.
-HEADING_SHARE = 0.5
-# Only the best by words and passage are embedded: 24 sentences take about 50 ms on two cores.
-EMBEDDED = 24
 SENTENCES = 3
-# A sentence worth less than this share of the best one is about something else.
-WORTH_QUOTING = 0.7
-# A question for a quantity or a date is answered by a sentence with a number; how much that counts.
-NUMBER_WEIGHT = 0.15
-_ASKS_FOR_NUMBER = re.compile(
-    r"\bhow (?:many|much|long|often|old|far|high|soon|quickly|late|early)\b|\bwhen\b|\bwhich year\b|"
-    r"\bwhat (?:is the )?(?:year|date|time|percentage|share|price|cost|amount|limit|number)\b|"
-    r"多少|几[天个年月次小号点岁名人]|多[久长大高远快]|什么时候|何时|哪一?[年天日月]|价格|金额|比例|标准是",
-    re.IGNORECASE,
-)
-_NUMBER = re.compile(
-    r"\d|[一二三四五六七八九十百千万两]+[年月日天个次周岁名人小]|"
-    r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|half|twice|once)\b",
-    re.IGNORECASE,
-)
-_TABLE_RULE = re.compile(r"[\s|:\-]+")
+# A sentence with less than this share of the best one's worth is about something else.
+WORTH_QUOTING = 0.35
+_NUMERIC = {"moment", "duration", "money", "number"}
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is seen of a sentence; shares are 0 to 1, of the question's terms weighted by how rare they are."""
+
+    context: float  # share that its headings have and it has not
+    before: float  # share that the sentence before adds
+    terms: float  # share of the terms, all weighing the same
+    telling: float  # share of words and single characters, weighted by how few of the candidates have them
+    rarest: float  # weight of its most telling term against the most telling one of the question
+    cosine: float  # 0 where the embedder cannot read the question
+    best_passage: float  # 1 when its passage is the best one
+    lacks_kind: float  # 1 when it has none of the kinds of answer asked for
+    new_number: float  # 1 when a number is asked for and it has one that the question has not
+    counted: float  # 1 when a number stands before what 'how many …' counts
+
+
+# Fitted as a conditional logit (the right sentences of a question against its other candidates) on 1,980 questions of
+# XQuAD English and Chinese, CMRC 2018 and data/eval, each set weighing the same. Fitted on one half of the articles and
+# tried on the other, the right sentence comes first (is among three) for .85 (.95), .83 (.95), .72 (.83), .66 (.83) of
+# the questions. `context` is held at 6, so that a heading does not outweigh a sentence.
+WEIGHTS = Features(
+    context=6.0, before=5.2, terms=5.04, telling=2.76, rarest=1.86, cosine=4.04, best_passage=1.33, lacks_kind=-1.23,
+    new_number=2.11, counted=1.03,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,59 +63,50 @@ class Strength:
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class Candidate:
+    """A statement of a source. `text` is its exact range; a question written before it belongs to it."""
+
     source: Source
     start: int
     end: int
-    header: str
-    cover: float
-    score: float
+    shown: str
+    terms: frozenset[str]
+    before: frozenset[str]
+    context: frozenset[str]
+    cosine: float
 
     @property
     def text(self) -> str:
         return self.source.text[self.start : self.end]
 
-    @property
-    def shown(self) -> str:
-        return readable(self.text, self.header)
-
 
 def pick_evidence(
-    question: str, sources: Sequence[Source], index: SearchIndex, embedder: Embedder, passage_cosine: float
-) -> tuple[tuple[EvidenceSentence, ...], Strength]:
-    """The best sentences, best first, and how strong they are. `passage_cosine` is the best passage's."""
+    question: str, sources: Sequence[Source], index: SearchIndex, cosines: Mapping[int, Sequence[float]],
+    passage_cosine: float, trust: float,
+) -> tuple[tuple[EvidenceSentence, ...], Strength]:  # fmt: skip
+    """The best sentences, best first, and how strong they are.
+
+    `cosines` gives those of each statement by passage id, `passage_cosine` is the best passage's, and `trust` (0 to 1)
+    says how far they are to be believed.
+    """
     weights = index.inverse_frequencies(terms(question))
-    trust = dense_trust(embedder.unknown_share(question))
-    best_score = max((source.score for source in sources), default=0.0)
-    candidates = []
-    for source in sources:
-        passage_score = source.score / best_score if best_score > 0 else 0.0
-        candidates += _candidates(source, weights, PASSAGE_WEIGHT * passage_score)
-    candidates.sort(key=lambda candidate: -candidate.score)
-    candidates = candidates[:EMBEDDED]
-    cosines = [0.0] * len(candidates)
-    if trust > 0 and candidates:
-        vector = embedder.embed_query(question)
-        texts = [_with_heading(candidate) for candidate in candidates]
-        cosines = [float(cosine) for cosine in embedder.embed_passages(texts) @ vector]
-    number_weight = NUMBER_WEIGHT if _ASKS_FOR_NUMBER.search(question) else 0.0
-    scored = [
-        (
-            candidate.score + trust * COSINE_WEIGHT * cosine + number_weight * _has_number(candidate.text),
-            candidate,
-            cosine,
-        )
-        for candidate, cosine in zip(candidates, cosines, strict=True)
+    candidates = [
+        candidate for source in sources for candidate in find_candidates(source, cosines.get(source.passage_id, ()))
     ]
-    scored.sort(key=lambda item: -item[0])
+    worth = [
+        sum(weight * value for weight, value in zip(astuple(WEIGHTS), astuple(features), strict=True))
+        for features in describe(question, candidates, weights, trust)
+    ]
+    ranked = sorted(zip(worth, candidates, strict=True), key=lambda item: -item[0])
+    covers = [cover(candidate.terms | candidate.context, weights) for candidate in candidates]
     strength = Strength(
-        sentence_cover=max((candidate.cover for _, candidate, _ in scored), default=0.0),
-        passage_cover=max((_cover(_passage_terms(source), weights) for source in sources), default=0.0),
-        sentence_cosine=max(cosines, default=0.0),
+        sentence_cover=max(covers, default=0.0),
+        passage_cover=max((cover(_passage_terms(source), weights) for source in sources), default=0.0),
+        sentence_cosine=max((candidate.cosine for candidate in candidates), default=0.0) if trust > 0 else 0.0,
         passage_cosine=passage_cosine,
         trust=trust,
     )
-    return _distinct(scored), strength
+    return _distinct(ranked), strength
 
 
 def worth_quoting(sentences: Sequence[EvidenceSentence]) -> tuple[EvidenceSentence, ...]:
@@ -117,98 +115,85 @@ def worth_quoting(sentences: Sequence[EvidenceSentence]) -> tuple[EvidenceSenten
     return tuple(sentence for sentence in sentences if sentence.score >= least)
 
 
-def _candidates(source: Source, weights: Mapping[str, float], passage_worth: float) -> list[_Candidate]:
+def find_candidates(source: Source, cosines: Sequence[float]) -> list[Candidate]:
+    """The source's statements, but the questions among them: those are no answers, what follows them may be."""
     heading = set(terms(context_line(source.title, source.heading)))
-    found = []
-    asked = 0.0
-    for start, end, header in _statements(source.text):
+    found: list[Candidate] = []
+    before: set[str] = set()
+    asked: set[str] = set()
+    for number, (start, end, header) in enumerate(statements(source.text)):
         text = source.text[start:end]
-        own_terms = set(terms(text))
-        own = _cover(own_terms, weights)
-        if text.rstrip("*_ ").endswith(("?", "？")):
-            # A question written in the document is not an answer; what follows it may be.
+        own = set(terms(text))
+        if is_question(text):
             asked = own
             continue
-        about = _cover(own_terms | heading | set(terms(header)), weights)
-        cover = max(own, asked) + HEADING_SHARE * (about - own)
-        asked = 0.0
-        found.append(_Candidate(source, start, end, header, cover, cover + passage_worth))
+        found.append(
+            Candidate(
+                source, start, end, readable(text, header), frozenset(own | asked), frozenset(before),
+                frozenset(heading | set(terms(header))), cosines[number] if number < len(cosines) else 0.0,
+            )
+        )  # fmt: skip
+        before, asked = own, set()
     return found
 
 
-def _statements(text: str) -> Iterator[tuple[int, int, str]]:
-    """(start, end, column headings) of sentences and table rows; a table's headings and rule are not statements."""
-    header = ""
-    spans = list(_sentences_and_rows(text))
-    for place, (start, end) in enumerate(spans):
-        line = text[start:end]
-        if not line.startswith("|"):
-            header = ""
-        elif place + 1 < len(spans) and _TABLE_RULE.fullmatch(text[slice(*spans[place + 1])]):
-            header = line
-            continue
-        # Neither a rule nor the marks that close an emphasised sentence say anything.
-        if re.search(r"[^\W_]", line):
-            yield start, end, header
-
-
-def _sentences_and_rows(text: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of sentences; a table row is one, whatever ends in its cells."""
-    row_end = 0
-    for start, end in sentence_spans(text):
-        if start < row_end:
-            continue
-        if text[start] == "|":
-            newline = text.find("\n", start)
-            row_end = len(text) if newline < 0 else newline
-            end = start + len(text[start:row_end].rstrip())
-        yield start, end
-
-
-def readable(text: str, header: str = "") -> str:
-    """A sentence as people read it: on one line, without Markdown; a table row as 'column: cell' pairs."""
-    if text.startswith("|"):
-        columns = _cells(header)
-        cells = _cells(text)
-        columns += [""] * (len(cells) - len(columns))
-        return "; ".join(
-            f"{column}: {cell}" if column and column != cell else cell
-            for column, cell in zip(columns, cells, strict=False)
-            if cell
+def describe(
+    question: str, candidates: Sequence[Candidate], weights: Mapping[str, float], trust: float
+) -> list[Features]:
+    """The features of each candidate among these; `weights` gives the question's terms with how rare each is."""
+    kinds = kinds_asked(question)
+    numeric = not _NUMERIC.isdisjoint(kinds)
+    best = max((candidate.source.score for candidate in candidates), default=0.0)
+    telling = _telling(candidates, weights)
+    rarest = max(telling.values(), default=0.0)
+    words = {term: weight for term, weight in telling.items() if len(term) == 1 or term.isascii()}
+    described = []
+    for candidate in candidates:
+        own = cover(candidate.terms, weights)
+        described.append(
+            Features(
+                context=cover(candidate.terms | candidate.context, weights) - own,
+                before=cover(candidate.terms | candidate.before, weights) - own,
+                terms=len(candidate.terms & weights.keys()) / max(1, len(weights)),
+                telling=cover(candidate.terms, words),
+                rarest=max((telling[term] for term in candidate.terms & telling.keys()), default=0.0) / (rarest or 1.0),
+                cosine=trust * candidate.cosine,
+                best_passage=float(candidate.source.score == best),
+                lacks_kind=float(bool(kinds) and not any(has_kind(candidate.shown, kind) for kind in kinds)),
+                new_number=float(numeric and new_numbers(candidate.shown, question)),
+                counted=float(numeric and counts_what_is_asked(candidate.shown, question)),
+            )
         )
-    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
-    plain = re.sub(r"\*\*|__|`|^\s*(?:[-*+•]|#+|>)\s+", "", plain)
-    return " ".join(plain.split())
+    return described
 
 
-def _cells(row: str) -> list[str]:
-    cells = re.split(r"(?<!\\)\|", row.strip().removeprefix("|").removesuffix("|")) if row else []
-    return [cell.strip().replace("\\|", "|") for cell in cells]
+def _telling(candidates: Sequence[Candidate], weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights of the question's terms that any candidate has, times how rare they are among the candidates."""
+    total = len(candidates)
+    found = {term: sum(term in candidate.terms for candidate in candidates) for term in weights}
+    return {term: weights[term] * math.log(1 + (total - n + 0.5) / (n + 0.5)) for term, n in found.items() if n > 0}
 
 
-def _has_number(text: str) -> bool:
-    return _NUMBER.search(text) is not None
-
-
-def _with_heading(candidate: _Candidate) -> str:
-    return f"{context_line(candidate.source.title, candidate.source.heading)}\n{candidate.shown}"
+def cover(found: frozenset[str] | set[str], weights: Mapping[str, float]) -> float:
+    """The share of the question's weight that these terms have."""
+    total = sum(weights.values())
+    return sum(weight for term, weight in weights.items() if term in found) / total if total > 0 else 0.0
 
 
 def _passage_terms(source: Source) -> set[str]:
     return set(terms(f"{context_line(source.title, source.heading)}\n{source.text}"))
 
 
-def _cover(found: set[str], weights: Mapping[str, float]) -> float:
-    """The share of the question's weight that these terms have."""
-    total = sum(weights.values())
-    return sum(weight for term, weight in weights.items() if term in found) / total if total > 0 else 0.0
+def _distinct(ranked: Sequence[tuple[float, Candidate]]) -> tuple[EvidenceSentence, ...]:
+    """The first few that say different things: copies of a document repeat its sentences.
 
-
-def _distinct(scored: Sequence[tuple[float, _Candidate, float]]) -> tuple[EvidenceSentence, ...]:
-    """The first few that say different things: copies of a document repeat its sentences."""
+    The score is how likely each is to be the right one, if one of all the candidates is.
+    """
     chosen: list[EvidenceSentence] = []
     seen: set[str] = set()
-    for score, candidate, _ in scored:
+    most = ranked[0][0] if ranked else 0.0
+    total = sum(math.exp(worth - most) for worth, _ in ranked)
+    for worth, candidate in ranked:
         key = " ".join(terms(candidate.text))
         if key in seen or len(chosen) == SENTENCES:
             continue
@@ -219,7 +204,7 @@ def _distinct(scored: Sequence[tuple[float, _Candidate, float]]) -> tuple[Eviden
                 text=candidate.text,
                 start=candidate.start,
                 end=candidate.end,
-                score=round(score, 4),
+                score=round(math.exp(worth - most) / total, 4),
                 shown=candidate.shown,
             )
         )

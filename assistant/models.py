@@ -22,6 +22,7 @@ from ingest.hub import (
     is_hub_name,
     pick_gguf,
 )
+from ingest.reranker_files import check_reranker, find_reranker
 from ingest.settings import Settings
 
 __all__ = ["ModelState", "is_checkpoint", "list_models", "locate", "pull"]
@@ -31,8 +32,8 @@ __all__ = ["ModelState", "is_checkpoint", "list_models", "locate", "pull"]
 class ModelState:
     """One line of `docent models list`.
 
-    `role` is chat, embedding or other; `path` None when nothing is here; `size` in bytes of the folder's files;
-    `state` is ready, bundled, not here, not unpacked yet, or `broken: ` and the reason.
+    `role` is chat, embedding, reranking or other; `path` None when nothing is here; `size` in bytes of the folder's
+    files; `state` is ready, bundled, not here, not unpacked yet, or `broken: ` and the reason.
     """
 
     name: str
@@ -57,8 +58,10 @@ def locate(settings: Settings, unpacking: bool = True) -> Path | None:
 
 
 def list_models(settings: Settings) -> list[ModelState]:
-    """The chat model, the embedder, then every other complete download, each with where it is and how it is."""
+    """The chat model, the embedder, the reranker if there is to be one, then every other complete download."""
     states = [_chat_state(settings), _embedder_state(settings)]
+    if settings.reranker:
+        states.append(_reranker_state(settings.reranker, settings))
     known = {state.name for state in states}
     for name, path in downloaded_names(settings.models_cache).items():
         if name not in known:
@@ -67,13 +70,14 @@ def list_models(settings: Settings) -> list[ModelState]:
 
 
 def pull(settings: Settings, names: Sequence[str] = (), progress: ProgressCallback | None = None) -> list[Path]:
-    """Download models and return their folders; without names the chat model and, if it has a hub name, the embedder.
+    """Download models and return their folders; without names the chat model, and embedder and reranker by hub name.
 
     A name that is a folder on this machine is checked and returned as it is, a GGUF file is unpacked; a bundled
     embedder is passed over. While another process downloads, this one waits. Raises what `ingest.hub.download` raises,
-    and DocentError when a chat model that came is not one we can run.
+    and DocentError when a chat model or reranker that came is not one we can run.
     """
-    wanted = list(names) or [settings.model, *([settings.embedder] if is_hub_name(settings.embedder) else [])]
+    optional = [name for name in (settings.embedder, settings.reranker) if name and is_hub_name(name)]
+    wanted = list(names) or [settings.model, *optional]
     folders = []
     for name in dict.fromkeys(wanted):
         path = _local(name)
@@ -82,7 +86,9 @@ def pull(settings: Settings, names: Sequence[str] = (), progress: ProgressCallba
         path = _gguf_of(path)
         if path.is_file():
             path = _unpack_shown(path, settings.models_cache, progress)
-        if name == settings.model or writes_text(path):
+        if name == settings.reranker:
+            check_reranker(path)
+        elif name == settings.model or writes_text(path):
             check_checkpoint(path)
         folders.append(path)
     return folders
@@ -174,6 +180,14 @@ def _embedder_state(settings: Settings) -> ModelState:
         return ModelState(name, "embedding", None, 0, "bundled")
     here = find_downloaded(name, settings.models_cache)
     return ModelState(name, "embedding", here, _size(here), "not here" if here is None else "ready")
+
+
+def _reranker_state(name: str, settings: Settings) -> ModelState:
+    try:
+        path = find_reranker(name, settings.models_cache)
+    except DocentError as error:
+        return ModelState(name, "reranking", None, 0, f"broken: {error}")
+    return ModelState(name, "reranking", path, _size(path), "not here" if path is None else "ready")
 
 
 def _size(path: Path | None) -> int:

@@ -42,7 +42,7 @@ class Prompt:
     """Messages for the engine and what did not fit.
 
     `user_content` is the newest user turn, to be kept for the next `PastTurn`. `tokens` counts everything the model
-    will read, ChatML included. `shortened`: the best passage had to be cut. `dropped_turns` counts the oldest turns.
+    will read, ChatML included. `shortened`: the best source had to be cut. `dropped_turns` counts the oldest turns.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -66,9 +66,10 @@ def build_prompt(
 
     `fresh_budget` limits instruction and new turn together, for an engine that has kept what it read of earlier turns.
 
-    The question and the best passage always stay, the passage cut at a sentence or, if need be, at a character; then
-    further passages in order, each that still fits; then the newest of the history. A question that is longer than the
-    budget on its own is still asked whole: the setting for its length is the limit, `tokens` then exceeds the budget.
+    The question and what was found of the best source always stay, that cut at a sentence or, if need be, at a
+    character; then further sources in order, each that still fits; then the newest of the history; then what stands
+    around what was found, best sources first, as far as there is room. A question that is longer than the budget on
+    its own is still asked whole: the setting for its length is the limit, `tokens` then exceeds the budget.
     """
     from llama_index.core.llms import ChatMessage, MessageRole
 
@@ -83,25 +84,33 @@ def build_prompt(
     shortened = False
     if sources:
         best = sources[0]
-        text = _longest_fit(best.text, lambda part: tokens_of([(best, part)]) <= fresh)
-        shortened = text != best.text
+        whole = best.excerpt(*best.found())
+        text = _longest_fit(whole, lambda part: tokens_of([(best, part)]) <= fresh)
+        shortened = text != whole
         if text:
             chosen.append((best, text))
     for source in sources[1:]:
-        if tokens_of([*chosen, (source, source.text)]) <= fresh:
-            chosen.append((source, source.text))
-    content = user_content(question, chosen)
+        if tokens_of([*chosen, (source, source.excerpt(*source.found()))]) <= fresh:
+            chosen.append((source, source.excerpt(*source.found())))
     tokens = tokens_of(chosen)
+    history_tokens = 0
 
     kept: list[PastTurn] = []
     for turn in reversed(history):
         cost = message_tokens("user", turn.user_content, count_tokens)
         cost += message_tokens("assistant", turn.answer, count_tokens)
-        if tokens + cost > budget:
+        if tokens + history_tokens + cost > budget:
             break
         kept.insert(0, turn)
-        tokens += cost
+        history_tokens += cost
 
+    most = min(fresh, budget - history_tokens)
+    if not shortened and tokens < most:
+        wider = _widened([source for source, _ in chosen], count_tokens, most - tokens - len(chosen))
+        # Counted one by one, texts may come to a token or two less than in the turn.
+        if tokens_of(wider) <= most:
+            chosen, tokens = wider, tokens_of(wider)
+    content = user_content(question, chosen)
     messages = [ChatMessage(role=MessageRole.SYSTEM, content=SYSTEM)]
     for turn in kept:
         messages.append(ChatMessage(role=MessageRole.USER, content=turn.user_content))
@@ -115,8 +124,29 @@ def build_prompt(
         dropped_sources=tuple(source for source in sources if source not in used),
         dropped_turns=len(history) - len(kept),
         shortened=shortened,
-        tokens=tokens,
+        tokens=tokens + history_tokens,
     )
+
+
+def _widened(sources: Sequence[Source], count_tokens: Callable[[str], int], room: int) -> list[tuple[Source, str]]:
+    """Each source with as many of the passages around what was found as `room` tokens allow, the nearest first."""
+    chosen = []
+    for source in sources:
+        first, last = source.found()
+        text = source.excerpt(first, last)
+        tokens = count_tokens(text)
+        # After, before, after, … until both ends were tried as often as there are passages.
+        for step in range(2 * len(source.passages) if len(source.passages) > last - first + 1 else 0):
+            wider = (first, last + 1) if step % 2 == 0 else (first - 1, last)
+            if wider[0] < 0 or wider[1] >= len(source.passages):
+                continue
+            added = source.excerpt(*wider)
+            cost = count_tokens(added) - tokens
+            if cost <= room:
+                (first, last), text = wider, added
+                tokens, room = tokens + cost, room - cost
+        chosen.append((source, text))
+    return chosen
 
 
 def user_content(question: str, passages: Sequence[tuple[Source, str]]) -> str:
@@ -125,14 +155,20 @@ def user_content(question: str, passages: Sequence[tuple[Source, str]]) -> str:
     if not passages:
         nothing = "资料：没有找到。" if chinese else "Passages: none were found."
         return f"{nothing}\n\n{'问题：' if chinese else 'Question: '}{question}"
-    blocks = [f"[{source.n}] {_place(source)}\n{text}" for source, text in passages]
+    blocks = [f"[{source.n}] {_place(source, chinese)}\n{text}" for source, text in passages]
     label = "资料：" if chinese else "Passages:"
     return "\n\n".join([label, *blocks, f"{'问题：' if chinese else 'Question: '}{question}"])
 
 
-def _place(source: Source) -> str:
+def _place(source: Source, chinese: bool) -> str:
     where = " › ".join(part for part in (source.title, source.heading) if part)
-    return f"{where} ({source.page})" if source.page else where
+    notes = [source.page]
+    if source.replaces:
+        notes.append(f"{'取代' if chinese else 'replaces'} {', '.join(source.replaces)}")
+    if source.newer:
+        notes.append(f"{'已有新版本' if chinese else 'there is a newer version'}: {source.newer}")
+    said = "; ".join(note for note in notes if note)
+    return f"{where} ({said})" if said else where
 
 
 def _longest_fit(text: str, fits: Callable[[str], bool]) -> str:

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
-from assistant.events import Citation, EvidenceSentence, Source
+from assistant.events import Citation, EvidenceSentence, Part, Source
 from ingest.language import sentence_spans, terms
 from ingest.split import context_line
 
@@ -35,8 +35,17 @@ class CheckedText:
         self.unsupported: list[str] = []
         self.text = ""
         self._weights = weights or {}
+        # A passage at a time, also within a source of several: the more words, the less it says that one has many.
         self._passages = [
-            (source, set(terms(f"{context_line(source.title, source.heading)}\n{source.text}"))) for source in sources
+            (
+                source,
+                part,
+                set(terms(f"{context_line(source.title, source.heading)}\n{text}")),
+                _numbers(f"{source.title} {source.heading} {text}"),
+            )
+            for source in sources
+            for place, part in enumerate(source.passages)
+            for text in [source.excerpt(place, place)]
         ]
         self._raw = ""
         self._shown = 0
@@ -75,31 +84,32 @@ class CheckedText:
         wanted = terms(claim)
         if not wanted:
             return ""
-        best, share = self._best_source(claim, wanted)
+        best, share = self._best_part(claim, wanted)
         if best is None or share < SUPPORTED:
             self.unsupported.append(sentence)
             return ""
-        citation = cite(best, self._quote(best, wanted))
+        source, part = best
+        citation = cite(source, part, self._quote(source.text[part.start : part.end], wanted))
         if citation not in self.citations:
             self.citations.append(citation)
-        return f" [{best.n}]"
+        return f" [{source.n}]"
 
-    def _best_source(self, claim: str, wanted: Sequence[str]) -> tuple[Source | None, float]:
-        numbers = _numbers(claim)
+    def _best_part(self, claim: str, wanted: Sequence[str]) -> tuple[tuple[Source, Part] | None, float]:
+        claimed = _numbers(claim)
         best, best_share = None, 0.0
-        for source, found in self._passages:
+        for source, part, found, numbers in self._passages:
             # A number the passage does not have is the worst thing to get wrong.
-            if not numbers <= _numbers(f"{source.title} {source.heading} {source.text}"):
+            if not claimed <= numbers:
                 continue
             share = self._share(wanted, found)
             if share > best_share:
-                best, best_share = source, share
+                best, best_share = (source, part), share
         return best, best_share
 
-    def _quote(self, source: Source, wanted: Sequence[str]) -> str:
+    def _quote(self, passage: str, wanted: Sequence[str]) -> str:
         """The passage's own sentence that is nearest to the answer's."""
-        spans = [source.text[start:end] for start, end in sentence_spans(source.text)]
-        return max(spans, key=lambda text: self._share(wanted, set(terms(text))), default=source.text)
+        spans = [passage[start:end] for start, end in sentence_spans(passage)]
+        return max(spans, key=lambda text: self._share(wanted, set(terms(text))), default=passage)
 
     def _share(self, wanted: Sequence[str], found: set[str]) -> float:
         weights = {term: self._weights.get(term, 1.0) for term in wanted}
@@ -124,10 +134,10 @@ def _numbers(text: str) -> set[str]:
     return set(_NUMBER.findall(_THOUSANDS.sub("", unicodedata.normalize("NFKC", text))))
 
 
-def cite(source: Source, quote: str) -> Citation:
+def cite(source: Source, part: Part, quote: str) -> Citation:
     return Citation(
-        n=source.n, path=source.path, title=source.title, heading=source.heading, page=source.page,
-        passage_id=source.passage_id, document_id=source.document_id, quote=quote,
+        n=source.n, path=source.path, title=source.title, heading=source.heading, page=part.page,
+        passage_id=part.passage_id, document_id=source.document_id, quote=quote,
     )  # fmt: skip
 
 
@@ -135,4 +145,5 @@ def cite_evidence(sentences: Sequence[EvidenceSentence], sources: Sequence[Sourc
     """The citations of an answer that is nothing but quotations."""
     by_number = {source.n: source for source in sources}
     for sentence in sentences:
-        yield cite(by_number[sentence.n], sentence.text)
+        source = by_number[sentence.n]
+        yield cite(source, source.part_at(sentence.start), sentence.text)

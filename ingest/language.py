@@ -78,16 +78,21 @@ def is_chinese(text: str) -> bool:
 EMPHASIS = r"[*`]+|(?<![^\W_])_+|_+(?![^\W_])"
 # Full stops that do not end a sentence. Lower case, without the stop itself.
 _ABBREVIATIONS = frozenset("mr mrs ms dr prof st no vs etc e.g i.e fig inc ltd co jr sr dept approx tel ext".split())
-_SENTENCE_END = re.compile(r"[。！？；!?…]+[”’」』）)\"']*|\.+[”’\"')\]]*(?=\s|$)|\n+")
+_SENTENCE_END = re.compile(r"[。！？!?…]+[”’」』）)\"']*|\.+[”’\"')\]]*(?=\s|$)|\n+")
 # Lines that stand by themselves: headings, list items, table rows, quotations.
 _OWN_LINE = re.compile(r"\s*(?:[-*+•·◦▪●#|>]|\d{1,3}[.)、．]|[（(]?[一二三四五六七八九十]+[)）、])")
 # A line broken by the width of the page is long; a Chinese character is twice as wide as a letter.
 _WRAPPED_WIDTH = 50
 
 
+def begins_own_line(text: str) -> bool:
+    """True for what cannot stand behind other words on a line: a heading, list item, table row or quotation."""
+    return _OWN_LINE.match(text) is not None
+
+
 def is_wrapped(line: str, following: str) -> bool:
     """True when the line break between two lines only came from the width of the page."""
-    if not following.strip() or _OWN_LINE.match(following) or re.match(r"\s*[#|]", line):
+    if not following.strip() or begins_own_line(following) or re.match(r"\s*[#|]", line):
         return False
     width = len(line) + sum(len(run) for run in _CJK_RUN.findall(line))
     return width >= _WRAPPED_WIDTH and line.rstrip()[-1:] not in "。！？；：:"

@@ -11,20 +11,19 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-from llama_index.core.retrievers import BaseRetriever
-from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from ingest.catalog import Catalog, name_of
 from ingest.embed import Embedder, load_embedder
 from ingest.errors import DocentError
-from ingest.fuse import FusedScore, dense_trust, fuse
-from ingest.index import SearchIndex
-from ingest.language import terms
+from ingest.fuse import FusedScore
+from ingest.index import LINEAGE, SearchIndex
 from ingest.logs import get_logger
+from ingest.ranking import Preference, ScoredHit, propose
+from ingest.records import ListedDocument
+from ingest.rerank import RERANKED, Reranker
+from ingest.retriever import LibraryRetriever
 from ingest.types import DocumentRecord, Hit, ReadDocument
-from ingest.versions import names_version, superseded
+from ingest.versions import superseded
 from ingest.writer import is_being_written
 
 CATALOG_FILE = "catalog.db"
@@ -34,15 +33,17 @@ EMBEDDERS_FOLDER = "embedders"
 CANDIDATES = 100
 # How often a server looks whether another process has changed the library.
 FOLLOW_SECONDS = 0.5
-# What an older version's score is multiplied by when the question does not ask for that version: enough to order
-# two passages of nearly the same words, too little to hide the only passage that answers.
-OLDER_VERSION = 0.85
+# How often a search starts over because a writer has just exchanged what it found.
+_ATTEMPTS = 5
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class LibraryStatus:
-    """How the library is. `problem` is one line for the administrator, '' when all is well."""
+    """How the library is. `problem` is one line for the administrator, '' when all is well.
+
+    `note` is one, too, when it can be used but not as well as the settings ask, else ''.
+    """
 
     documents: int
     passages: int
@@ -50,21 +51,18 @@ class LibraryStatus:
     embedder: str
     building: bool
     problem: str = ""
-
-
-@dataclass(frozen=True)
-class ScoredHit:
-    """A hit with what its score is made of, for those who want to know why it was found."""
-
-    hit: Hit
-    parts: FusedScore
+    note: str = ""
 
 
 class Library:
-    """A read-only view that stays level; safe to share between threads. Close it when done."""
+    """A read-only view that stays level; safe to share between threads. Close it when done.
 
-    def __init__(self, home: Path) -> None:
+    With a `reranker` (`rerank.reranker_of`) that has the last word on the order of what a search finds.
+    """
+
+    def __init__(self, home: Path, reranker: Reranker | None = None) -> None:
         self.home = home
+        self.reranker = reranker
         self._connections = threading.local()
         self._refreshing = threading.Lock()
         # Exchanged together: an index can only be searched with vectors of its own embedder.
@@ -152,50 +150,79 @@ class Library:
 
     # Searching
 
-    def search(self, question: str, count: int = 10) -> list[Hit]:
-        """The `count` best passages, best first. Raises DocentError while there is no library."""
-        return [scored.hit for scored in self.search_scored(question, count)]
+    def search(self, question: str, count: int = 10, among: Sequence[int] | None = None) -> list[Hit]:
+        """The `count` best passages, of all or of those with the ids `among`, best first.
 
-    def search_scored(self, question: str, count: int = 10) -> list[ScoredHit]:
+        Raises DocentError while there is no library.
+        """
+        return [scored.hit for scored in self.search_scored(question, count, among)]
+
+    def search_scored(self, question: str, count: int = 10, among: Sequence[int] | None = None) -> list[ScoredHit]:
         """Like `search`, with what each score is made of."""
-        scored = self._scored(question, count)
-        if not scored:  # a rebuild may just have replaced all that the index knew
-            self.refresh()
-            scored = self._scored(question, count)
-        return scored
+        depth = count if self.reranker is None else max(count, RERANKED)
+        for _ in range(_ATTEMPTS):
+            scored, whole = self._scored(question, depth, among)
+            if whole:
+                break
+            try:
+                self.refresh()
+            except (OSError, RuntimeError, ValueError):  # a disk that is full; what is indexed can still be answered
+                log.error("library.refresh_failed", exc_info=True)
+                break
+        return scored if self.reranker is None else self.reranker.reorder(question, scored)[:count]
 
-    def _scored(self, question: str, count: int) -> list[ScoredHit]:
+    def _scored(self, question: str, count: int, among: Sequence[int] | None) -> tuple[list[ScoredHit], bool]:
+        """The best hits, and whether to rely on them: not when some were exchanged for what is not indexed yet."""
         embedder, index = self._open()
-        depth = max(CANDIDATES, count)
-        query_terms = terms(question)
-        bm25 = index.lexical(query_terms, depth)
-        trust = dense_trust(embedder.unknown_share(question))
-        cosines: dict[int, float] = {}
-        if trust > 0:
-            vector = embedder.embed_query(question)
-            cosines = index.dense(vector, depth)
-            cosines |= index.cosines(vector, [passage_id for passage_id in bm25 if passage_id not in cosines])
-            only_dense = [passage_id for passage_id in cosines if passage_id not in bm25]
-            bm25 |= index.lexical(query_terms, len(only_dense), among=only_dense)
-        ranked = fuse(cosines, bm25, index.lexical_bound(query_terms), trust)
-        # A passage may have left the catalog since the index was levelled; it is not answered from.
-        rows = self.catalog.passages([passage_id for passage_id, _ in ranked])
-        older = self._superseded()
-        scored = []
-        for passage_id, parts in ranked:
-            row = rows.get(passage_id)
-            if row is None:
-                continue
-            name = name_of(row["path"], row["root"])
-            newer = older.get(row["document_id"], "")
-            if newer and not names_version(question, name):
-                parts = replace(parts, score=parts.score * OLDER_VERSION)
-            scored.append((parts, _hit(row, name, newer)))
-        scored.sort(key=lambda item: -item[0].score)
-        return [
-            ScoredHit(replace(hit, rank=rank, score=round(parts.score, 6)), parts)
-            for rank, (parts, hit) in enumerate(scored[:count], 1)
+        catalog = self.catalog
+        # After a backup was restored, the same numbers mean other passages.
+        if (catalog.note(LINEAGE) or "") != index.standing.lineage:
+            self.refresh()
+            embedder, index = self._open()
+        standing = index.standing
+        proposed = propose(question, embedder, index, catalog, max(CANDIDATES, count), among)
+        best, gone = self._best(question, proposed.ranked, count)
+        hits = [
+            ScoredHit(
+                replace(hit, rank=rank, score=round(parts.score, 6)),
+                parts,
+                proposed.statements.get(hit.passage_id, ()),
+            )
+            for rank, (parts, hit) in enumerate(best, 1)
         ]
+        # Who has just been brought level lacks nothing any more, but was asked before.
+        exchanged = (gone or not hits) and (index.standing != standing or index.lacks_new(catalog))
+        return hits, not exchanged
+
+    def _best(
+        self, question: str, ranked: Sequence[tuple[int, FusedScore]], count: int
+    ) -> tuple[list[tuple[FusedScore, Hit]], bool]:
+        """The best `count` once `Preference` has moved them; asks the catalog for no more than can be among them.
+
+        A passage may have left the catalog since the index was levelled; it is not answered from, and that it happened
+        is the second value.
+        """
+        older = self._superseded()
+        preference = Preference(question)
+        gone = False
+        best: list[tuple[FusedScore, Hit]] = []
+        for start in range(0, len(ranked), 2 * count):
+            # What is still to come cannot rise above this, so it cannot pass what is ahead of it now.
+            if len(best) >= count and best[count - 1][0].score >= ranked[start][1].score * preference.most:
+                break
+            some = ranked[start : start + 2 * count]
+            rows = self.catalog.passages([passage_id for passage_id, _ in some])
+            for passage_id, parts in some:
+                row = rows.get(passage_id)
+                if row is None:
+                    gone = True
+                    continue
+                name = name_of(row["path"], row["root"])
+                newer = older.get(row["document_id"], "")
+                parts = replace(parts, score=parts.score * preference.factor(row, name, newer))
+                best.append((parts, _hit(row, name, newer)))
+            best.sort(key=lambda item: -item[0].score)
+        return best[:count], gone
 
     def _superseded(self) -> dict[int, str]:
         """Document id → name of its newer version; looked up again only when the library has changed."""
@@ -214,7 +241,7 @@ class Library:
     def documents(self) -> list[DocumentRecord]:
         return self.catalog.documents()
 
-    def document(self, document_id: int) -> DocumentRecord:
+    def document(self, document_id: int) -> ListedDocument:
         """Raises DocentError when the library does not have it (any more)."""
         return self.catalog.document(document_id)
 
@@ -232,7 +259,8 @@ class Library:
             card = self.catalog.embedder() or {}
             if card:
                 self.refresh()
-            return LibraryStatus(documents, passages, self.catalog.revision, card.get("name", ""), building)
+            note = self.reranker.problem if self.reranker is not None else ""
+            return LibraryStatus(documents, passages, self.catalog.revision, card.get("name", ""), building, note=note)
         except DocentError as error:
             return LibraryStatus(0, 0, 0, "", building, str(error))
         except Exception as error:
@@ -246,26 +274,6 @@ def _hit(row: sqlite3.Row, name: str, newer: str) -> Hit:
         rank=0, score=0.0, document_id=row["document_id"], path=name, title=row["title"], heading=row["heading"],
         page=row["page"], passage_id=row["id"], text=row["text"], newer=newer,
     )  # fmt: skip
-
-
-class LibraryRetriever(BaseRetriever):
-    """A LlamaIndex retriever over a library: nodes carry document, heading and page in their metadata."""
-
-    def __init__(self, library: Library, count: int, **kwargs: Any) -> None:
-        self._library = library
-        self._count = count
-        super().__init__(**kwargs)
-
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return [_node(hit) for hit in self._library.search(query_bundle.query_str, self._count)]
-
-
-def _node(hit: Hit) -> NodeWithScore:
-    metadata = {
-        "path": hit.path, "title": hit.title, "heading": hit.heading, "page": hit.page,
-        "document_id": hit.document_id, "passage_id": hit.passage_id,
-    }  # fmt: skip
-    return NodeWithScore(node=TextNode(id_=str(hit.passage_id), text=hit.text, metadata=metadata), score=hit.score)
 
 
 def documents_of(hits: Sequence[Hit]) -> list[Hit]:

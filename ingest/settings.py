@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     embedder_passage_prefix: str | None = Field(
         None, description="text put before every passage when it is embedded; unset: what the model itself names"
     )
+    reranker: str | None = Field(
+        None,
+        description="cross-encoder that reads the best 20 passages of a search with the question and orders them: a "
+        "ModelScope name (`BAAI/bge-reranker-v2-m3`) or a sentence-transformers folder; unset: none. Slow on a CPU: "
+        "every search takes seconds longer, and the first also loads torch and the model",
+    )
     model: str = Field(
         "qwen/Qwen1.5-0.5B-Chat",
         min_length=1,

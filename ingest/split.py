@@ -113,7 +113,8 @@ def _pieces(
     target = 0.0
     if units:
         total = sum(unit.tokens for unit in units)
-        target = total / math.ceil(total / room)
+        # Signs that the tokenizer knows nothing of take no room at all.
+        target = total / max(1, math.ceil(total / room))
     taken: list[_Unit] = []
     used = 0
     for unit in units:

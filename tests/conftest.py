@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest import library, sync
+from ingest import library, rebuild, sync
 from ingest.catalog import Catalog
 from ingest.embed import Embedder, Vectors, load_embedder, prepare_embedder
 from ingest.library import EMBEDDERS_FOLDER
@@ -80,6 +80,7 @@ def home(tmp_path: Path, embedders_folder: Path, monkeypatch: pytest.MonkeyPatch
     (home / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
     monkeypatch.setattr(sync, "load_embedder", _opened_once)
     monkeypatch.setattr(library, "load_embedder", _opened_once)
+    monkeypatch.setattr(rebuild, "load_embedder", _opened_once)
     return home
 
 

@@ -19,7 +19,7 @@ def corpus_lines() -> list[str]:
     """One JSON object a line, a line a document, in the order of their paths."""
     lines = []
     for path in sorted(path for path in DOCUMENTS.rglob("*") if path.is_file()):
-        document = read(path)
+        (document,) = read(path).documents
         entry = {"_id": path.relative_to(DOCUMENTS).as_posix(), "title": document.title, "text": document.text}
         lines.append(json.dumps(entry, ensure_ascii=False))
     return lines

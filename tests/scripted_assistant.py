@@ -15,8 +15,8 @@ from assistant.admission import Refused
 from assistant.conversations import Turn
 from assistant.events import Citation, Delta, Done, Event, Evidence, EvidenceSentence, Failed, Queued, Source
 from ingest.errors import DocentError
+from ingest.records import ListedDocument
 from ingest.settings import Settings
-from ingest.types import DocumentRecord
 
 LEAVE_TEXT = (
     "## Annual leave\n\nFull-time employees get 25 days of annual leave a year. Leave that is not taken by 31 March "
@@ -61,11 +61,15 @@ class ScriptedLibrary:
     def status(self) -> LibraryStatus:
         return self.state
 
-    def document(self, document_id: int) -> DocumentRecord:
+    def document(self, document_id: int) -> ListedDocument:
         if document_id not in self.files:
             raise DocentError(f"Document {document_id} is not in the library: search again.")
         path = self.files[document_id]
-        return DocumentRecord(document_id, str(path), path.name, path.stem, path.suffix, "0" * 64, 1, 1, 1, 1, "")
+        return ListedDocument(
+            id=document_id, path=str(path), name=path.name, title=path.stem, format=path.suffix, sha256="0" * 64,
+            size=1, modified_ns=1, pages=1, passages=1, ingested_at="", member="", language="en", score=1.0,
+            state="answering", reason="", paths=(str(path),),
+        )  # fmt: skip
 
 
 @dataclass
@@ -86,6 +90,7 @@ class ScriptedAssistant:
         self.sources, self.evidence, self.citations = SOURCES, EVIDENCE, CITATIONS
         self.abstained = False
         self.unsupported: tuple[str, ...] = ()
+        self.searched = ""
         self.queue: tuple[int, ...] = ()
         self.refused: Refused | None = None
         self.failed: Failed | None = None
@@ -117,7 +122,8 @@ class ScriptedAssistant:
 
     def _events(self, question: str, conversation_id: str | None) -> Iterator[Event]:
         try:
-            yield Evidence(self.sources, self.evidence, 0.1 if self.abstained else 0.9, self.abstained)
+            confidence = 0.1 if self.abstained else 0.9
+            yield Evidence(self.sources, self.evidence, confidence, self.abstained, self.searched)
             if self.raised is not None:
                 raise self.raised
             for position in self.queue:
@@ -144,13 +150,13 @@ class ScriptedAssistant:
             return Done(NOT_SAID, (), self.evidence, self.sources, True, 0.1, self.engine.name, "abstained")
         return Done(
             self.answer, self.citations, self.evidence, self.sources, False, 0.9, self.engine.name, "stop",
-            self.unsupported, {"search": 0.01, "total": 0.5},
+            self.unsupported, {"search": 0.01, "total": 0.5}, self.searched,
         )  # fmt: skip
 
     def _store(self, question: str, conversation_id: str | None, done: Done) -> None:
         if conversation_id is not None:
             turn = Turn(
                 question, done.answer, done.citations, done.sources, done.evidence, done.abstained, done.confidence,
-                done.engine, done.finish_reason, done.unsupported, "2026-01-01T00:00:00Z",
+                done.engine, done.finish_reason, done.unsupported, "2026-01-01T00:00:00Z", searched=done.searched,
             )  # fmt: skip
             self.conversations.stored.setdefault(conversation_id, []).append(turn)

@@ -663,9 +663,10 @@ def test_the_newest_version_answers_unless_another_is_asked_for(
     today = assistant.find("How many weeks does parental leave last?")
     assert today.sources[0].path == "parental-2026.md"
     assert "parental-2024.md" not in {source.path for source in today.sources}
+    assert (today.sources[0].replaces, today.sources[0].newer) == (("parental-2024.md",), "")
     assert today.sentences[0].text == "Parental leave lasts 19 weeks for every employee."
     then = assistant.find("How many weeks did parental leave last in 2024?")
-    assert then.sources[0].path == "parental-2024.md"
+    assert (then.sources[0].path, then.sources[0].newer) == ("parental-2024.md", "parental-2026.md")
     assert then.sentences[0].text == "Parental leave lasts 17 weeks for every employee."
     both = assistant.find("Into how many parts may a parent split parental leave, and how was that in 2024?")
     assert [source.path for source in both.sources][:2] == ["parental-2026.md", "parental-2024.md"]
@@ -722,3 +723,47 @@ def test_the_engine_is_chosen_by_the_settings(settings: Settings) -> None:
         assert choose_engine(assistant.settings).note == state.note
     finally:
         assistant.close()
+
+
+def test_a_follow_up_is_searched_with_what_it_lacks(assistant_with: Make) -> None:
+    """The search knows what the question leans on; the model and the record have the person's own words."""
+    llm = saying(LEAVE)
+    assistant = assistant_with(llm)
+    assistant.settings = assistant.settings.model_copy(update={"passages": 1})
+    first = list(assistant.ask("What may a hotel room cost a night?", "talk"))
+    follow_up = "And in euros?"
+    alone, after = list(assistant.ask(follow_up)), list(assistant.ask(follow_up, "talk"))
+    evidence = [next(event for event in events if isinstance(event, Evidence)) for events in (first, alone, after)]
+    assert [one.searched for one in evidence] == ["", "", "What may a hotel room cost a night in euros"]
+    assert evidence[2].sources[0].path == "travel.md"
+    assert done_of(after).searched == evidence[2].searched
+    assert str(llm.asked[-1][-1].content).endswith(f"Question: {follow_up}")
+    turns = assistant.conversations.turns("talk")
+    assert [(turn.question, turn.searched) for turn in turns][1] == (follow_up, evidence[2].searched)
+
+
+def test_the_section_comes_along_and_quotes_stay_exact(
+    assistant_with: Make, documents: Path, settings: Settings
+) -> None:
+    """What was found of a long section is one source with its neighbours; each sentence is where it is said to be and
+    each citation names the passage that holds it."""
+    rules = [
+        f"Rule {number} of the {word} says that the key is kept for {number} days by the porter."
+        for number, word in enumerate("gate lift yard roof attic cellar garden kitchen canteen lobby".split() * 9)
+    ]
+    (documents / "keys.md").write_text("# Keys\n\n## Keeping\n\n" + " ".join(rules) + "\n", "utf-8")
+    ingest([documents], settings)
+    assistant = assistant_with(saying(rules[57]))
+    done = done_of(list(assistant.ask("For how many days is the key of rule 57 of the kitchen kept by the porter?")))
+    keys = [source for source in done.sources if source.path == "keys.md"]
+    held = [part.passage_id for source in keys for part in source.passages]
+    assert len(held) == len(set(held)) > len(keys)
+    for source in done.sources:
+        for sentence in (one for one in done.evidence if one.n == source.n):
+            assert source.text[sentence.start : sentence.end] == sentence.text
+    rows = assistant.library.catalog.passages(held)
+    (citation,) = done.citations
+    assert citation.quote == rules[57]
+    assert rules[57] in rows[citation.passage_id]["text"]
+    for rule in rules:
+        assert sum(source.text.count(rule) for source in keys) <= 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -15,10 +17,12 @@ from ingest import embed
 from ingest.check import check
 from ingest.embed import EmbedderCard, load_embedder
 from ingest.errors import DocentError
-from ingest.index import CURRENT
+from ingest.index import SearchIndex
 from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER, INDEX_FOLDER
+from ingest.rebuild import rebuild
 from ingest.settings import Settings
-from ingest.sync import ingest, rebuild
+from ingest.snapshots import CURRENT
+from ingest.sync import ingest
 
 
 @pytest.fixture
@@ -58,6 +62,7 @@ def test_passage_deleted_behind_the_index(whole: Path, settings: Settings) -> No
     """Both indexes still have what the record has lost; a rebuild mends it."""
     change(whole, "DELETE FROM passages WHERE id = 1")
     assert check(whole) == [
+        "1 documents have text but no passages (1): run `docent rebuild`.",
         "FAISS still has 1 passages (1): run `docent rebuild`.",
         "Tantivy still has 1 passages (1): run `docent rebuild`.",
     ]
@@ -72,10 +77,13 @@ def test_tantivy_lacks_one(whole: Path) -> None:
     writer.delete_documents_by_query(tantivy.Query.term_set_query(words.schema, "id", [2]))
     stray = tantivy.Document()
     stray.add_unsigned("id", 77)
+    stray.add_unsigned("digest", 0)
     writer.add_document(stray)
     writer.commit()
     writer.wait_merging_threads()
-    assert check(whole) == [
+    changed, *problems = check(whole)
+    assert changed.startswith("index: files are not as they were written (words/")
+    assert problems == [
         "Tantivy lacks 1 passages (2): run `docent rebuild`.",
         "Tantivy still has 1 passages (77): run `docent rebuild`.",
     ]
@@ -90,9 +98,84 @@ def test_faiss_lacks_one_and_has_another_twice(whole: Path) -> None:
     vectors.add_with_ids(twice, np.array([1], np.int64))
     faiss.write_index(vectors, path)
     assert check(whole) == [
+        "index: files are not as they were written (vectors.faiss): run `docent rebuild`.",
         "FAISS lacks 1 passages (4): run `docent rebuild`.",
         "FAISS holds a passage more than once: run `docent rebuild`.",
     ]
+
+
+def test_tantivy_has_anothers_words(whole: Path, settings: Settings) -> None:
+    """The number is right and the words are another passage's; a rebuild mends it."""
+    index = SearchIndex(whole / INDEX_FOLDER, 384, card_of(whole)["fingerprint"])
+    index._begin_changes()
+    index.words.remove(np.array([2]))
+    index.words.add(2, ["something", "else"])
+    index.words.commit()
+    index.publish()
+    index.close()
+    assert check(whole) == ["Tantivy has other words than the catalog for 1 passages (2): run `docent rebuild`."]
+    rebuild(settings)
+    assert check(whole) == []
+
+
+def test_tantivy_has_one_twice(whole: Path) -> None:
+    """Right in number of ids, wrong in passages."""
+    index = SearchIndex(whole / INDEX_FOLDER, 384, card_of(whole)["fingerprint"])
+    index._begin_changes()
+    index.words.remove(np.array([4]))
+    index.words.add(2, ["something", "else"])
+    index.words.commit()
+    index.publish()
+    index.close()
+    assert check(whole) == [
+        "Tantivy lacks 1 passages (4): run `docent rebuild`.",
+        "Tantivy holds passages more than once (2): run `docent rebuild`.",
+    ]
+
+
+def test_a_byte_of_the_index_on_disk(whole: Path) -> None:
+    """One flipped byte in a file of the snapshot is found, whatever it stands for."""
+    path = next((snapshot(whole) / "words").glob("*.pos"), None) or next((snapshot(whole) / "words").glob("*.term"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 1
+    path.write_bytes(data)
+    problems = check(whole)
+    assert problems
+    assert all(problem.startswith("index: ") for problem in problems)
+
+
+def test_text_changed_in_the_catalog(whole: Path) -> None:
+    """A passage that is not what stands in its document at its place is named, and that its words are others."""
+    change(whole, "UPDATE passages SET text = 'something else' WHERE id = 1")
+    assert check(whole) == [
+        "1 passages are not the part of their document they name (1): run `docent rebuild`.",
+        "Tantivy has other words than the catalog for 1 passages (1): run `docent rebuild`.",
+    ]
+
+
+def test_offsets_out_of_place(whole: Path, settings: Settings) -> None:
+    """Offsets that point elsewhere, or outside, are named; a rebuild mends them."""
+    change(whole, "UPDATE passages SET start_offset = start_offset + 1, end_offset = end_offset - 1 WHERE id = 2")
+    change(whole, "UPDATE passages SET end_offset = 99999 WHERE id = 3")
+    assert check(whole) == [
+        "2 passages are not the part of their document they name (2, 3): run `docent rebuild`.",
+    ]
+    rebuild(settings)
+    assert check(whole) == []
+
+
+def test_document_without_passages(whole: Path, settings: Settings) -> None:
+    """A document that has text and cannot be found is named; a rebuild mends it."""
+    change(whole, "DELETE FROM passages WHERE document_id = 3")
+    assert check(whole)[0] == "1 documents have text but no passages (3): run `docent rebuild`."
+    rebuild(settings)
+    assert check(whole) == []
+
+
+def test_quarantined_document_with_passages(whole: Path) -> None:
+    """What should not be answered from has no passages."""
+    change(whole, "UPDATE documents SET state = 'quarantined' WHERE id = 3")
+    assert check(whole) == ["1 documents have passages but should not (3): run `docent rebuild`."]
 
 
 def test_snapshot_gone(whole: Path, office: Path, settings: Settings) -> None:
@@ -126,7 +209,9 @@ def test_damaged_embedder_is_mended_by_a_rebuild(
     (whole / EMBEDDERS_FOLDER).unlink()
     shutil.copytree(embedders_folder, whole / EMBEDDERS_FOLDER)
     (weights,) = {
-        path for path in (whole / EMBEDDERS_FOLDER).glob("*/model.bin") if path.parent.name in embedder_of(whole)
+        path
+        for path in (whole / EMBEDDERS_FOLDER).glob("*/model.bin")
+        if path.parent.name == card_of(whole)["fingerprint"]
     }
     weights.write_bytes(b"garbage")
     (problem,) = check(whole)
@@ -135,11 +220,13 @@ def test_damaged_embedder_is_mended_by_a_rebuild(
     assert check(whole) == []
 
 
-def embedder_of(home: Path) -> str:
+def card_of(home: Path) -> dict[str, Any]:
+    """The embedder that the library was made with."""
     connection = sqlite3.connect(home / CATALOG_FILE)
-    (card,) = connection.execute("SELECT value FROM state WHERE key = 'embedder'").fetchone()
+    (card,) = connection.execute("SELECT embedder FROM generations").fetchone()
     connection.close()
-    return str(card)
+    found: dict[str, Any] = json.loads(card)
+    return found
 
 
 def test_damaged_catalog(whole: Path) -> None:

@@ -5,25 +5,38 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from assistant.conversations import CONVERSATIONS_FILE, Conversations, Turn
-from assistant.events import Citation, Done, EvidenceSentence, Source
+from assistant.events import Citation, Done, EvidenceSentence, Part, Source
 from ingest.errors import DocentError
 
 SOURCES = (
     Source(1, 11, 7, "hr/leave.md", "Leave “policy”", "Time off › Annual leave", "p. 3", "25 days.\n年假25天。", 0.91),
-    Source(2, 12, 8, "差旅.md", "差旅制度", "", "", "请保留发票。", 0.5),
+    Source(
+        2,
+        12,
+        8,
+        "差旅.md",
+        "差旅制度",
+        "",
+        "",
+        "请保留发票。每张。",
+        0.5,
+        (Part(12, "", 0, 6), Part(13, "p. 2", 6, 9, found=False, lead="| a |\n")),
+        "差旅-2027.md",
+        ("差旅-2024.md",),
+    ),
 )
 EVIDENCE = (EvidenceSentence(1, "25 days.", 0, 8, 0.75, "25 days."),)
 CITATIONS = (Citation(1, "hr/leave.md", "Leave “policy”", "Time off › Annual leave", "p. 3", 11, 7, "25 days."),)
 DONE = Done(
     "25 days. [1]", CITATIONS, EVIDENCE, SOURCES, False, 0.83, "transformers", "stop", ("It is 30.", "别的。"),
-    {"search": 0.01},
+    {"search": 0.01}, "How many days of leave?",
 )  # fmt: skip
 ABSTAINED = Done("文件中没有说明。", (), (), (), True, 0.1, "extractive", "abstained")
 
@@ -37,6 +50,7 @@ def test_every_field_comes_back(tmp_path: Path) -> None:
     assert turn == Turn(
         "How many days?\n“多少天”？", "25 days. [1]", CITATIONS, SOURCES, EVIDENCE, False, 0.83, "transformers",
         "stop", ("It is 30.", "别的。"), turn.asked_at, "Passages: …", "25 days [4].",
+        "How many days of leave?",
     )  # fmt: skip
 
 
@@ -54,13 +68,15 @@ def test_turns_come_oldest_first_and_by_conversation(tmp_path: Path) -> None:
 
 
 def test_a_turn_of_an_older_docent_is_read(tmp_path: Path) -> None:
-    """The two fields that say what the model saw may be missing."""
+    """What says what the model saw and what was searched for may be missing, as may all but the text of a source."""
     conversations = Conversations(tmp_path)
-    conversations.add("a", "Leave?", ABSTAINED, "", "")
+    conversations.add("a", "Leave?", replace(ABSTAINED, sources=SOURCES[:1]), "", "")
     (kept,) = conversations.turns("a")
     with sqlite3.connect(tmp_path / CONVERSATIONS_FILE) as connection:
         turn = json.loads(connection.execute("SELECT turn FROM turns").fetchone()[0])
-        del turn["user_content"], turn["model_answer"]
+        del turn["user_content"], turn["model_answer"], turn["searched"]
+        for name in ("parts", "newer", "replaces"):
+            del turn["sources"][0][name]
         connection.execute("UPDATE turns SET turn = ?", (json.dumps(turn),))
     connection.close()
     assert conversations.turns("a") == [kept]

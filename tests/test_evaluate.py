@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,8 @@ from typing import Any
 import pytest
 
 from assistant import evaluate as module
-from assistant.evaluate import Asked, EvaluationQuery, evaluate, metrics
+from assistant.evaluate import Asked, Evaluation, EvaluationQuery, evaluate, scores
+from assistant.metrics import METRICS, measure
 from ingest.errors import SettingsError
 from ingest.settings import Settings
 from tests.sample_corpus import PROJECT
@@ -60,81 +60,38 @@ def prepared(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def asked(
-    ranked: str = "",
-    relevant: dict[str, int] | None = None,
-    evidence: tuple[str, ...] = (),
-    answers: tuple[str, ...] | None = None,
-    answerable: bool | None = None,
-    sure: float = 0.0,
-    abstained: bool = False,
-    seconds: float = 0.01,
-) -> Asked:
+    ranked: str = "", relevant: dict[str, int] | None = None, evidence: tuple[str, ...] = (),
+    answers: tuple[str, ...] | None = None, answerable: bool | None = None,
+) -> Asked:  # fmt: skip
     query = EvaluationQuery("q", "?", relevant or {}, answers, answerable)
-    return Asked(query, tuple(ranked), evidence, sure, abstained, seconds)
+    return Asked(query, tuple(ranked), evidence, confidence=0.4, abstained=True, search_seconds=0.0123)
 
 
-def test_ranking_metrics_are_as_computed_by_hand() -> None:
-    """Gains count, a document below rank five is no hit, and questions without judgements are left out."""
-    found = metrics(
-        [
-            asked("abc", {"a": 1}),
-            asked("bac", {"a": 2, "d": 1}),
-            asked("uvwxyza", {"z": 1}),
-            asked("abc"),
-        ]
-    )
-    second = (2 / math.log2(3)) / (2 / math.log2(2) + 1 / math.log2(3))
-    third = 1 / math.log2(7)
-    assert found["ndcg@10"] == round((1 + second + third) / 3, 4) == 0.6119
-    assert found["hit@5"] == round(2 / 3, 4)
-    assert found["mrr@10"] == round((1 + 1 / 2 + 1 / 6) / 3, 4)
-    assert found["recall@10"] == round((1 + 1 / 2 + 1) / 3, 4)
+def evaluated(folder: Path, settings: Settings, limit: int | None = None) -> tuple[Evaluation, dict[str, float]]:
+    """One folder's evaluation and the values of its metrics."""
+    (one,) = evaluate([folder], settings, limit)
+    return one, {name: measured.value for name, measured in measure(one.questions).items()}
 
 
-def test_an_ideal_ranking_has_no_more_than_ten_places() -> None:
-    """With twelve relevant documents ten of them at the top are perfect for nDCG, and 10 of 12 for recall."""
-    found = metrics([asked("abcdefghij", dict.fromkeys("abcdefghijkl", 1))])
-    assert (found["ndcg@10"], found["recall@10"]) == (1.0, round(10 / 12, 4))
+def test_a_question_scores_what_its_set_allows() -> None:
+    """Ranking with judgements, evidence with answers, refusing where it is known whether it can be answered."""
+    always = {"_id": "q", "ms": 12.3, "confidence": 0.4, "refused": True}
+    assert scores(asked("abc")) == always
+    assert scores(asked("abcdez", {"z": 1})) == {
+        "ndcg@10": 0.356207, "hit@5": 0, "mrr@10": 0.166667, "recall@10": 1.0, **always,
+    }  # fmt: skip
+    shown = ("one", "two", "three 3", "four")
+    assert scores(asked(evidence=shown, answers=("Three3",))) == {"evidence@1": 0, "evidence@3": 1, **always}
+    assert scores(asked(evidence=shown, answers=("four", "one"))) == {"evidence@1": 1, "evidence@3": 1, **always}
+    assert scores(asked(evidence=shown, answers=("four",), answerable=True)) == {
+        "evidence@1": 0, "evidence@3": 0, "answerable": True, **always,
+    }  # fmt: skip
 
 
-def test_times_are_percentiles_in_milliseconds() -> None:
-    """Between two measurements the percentile is interpolated."""
-    found = metrics([asked(seconds=seconds) for seconds in (0.04, 0.01, 0.03, 0.02)])
-    assert found == {"p50_ms": 25.0, "p95_ms": 38.5}
-
-
-def test_evidence_is_right_when_it_contains_a_gold_answer() -> None:
-    """Spaces and case aside, in the first sentence or the first three; only questions with answers count."""
-    found = metrics(
-        [
-            asked(evidence=("You have 25\nDays.", "b", "c"), answers=("25 days",)),
-            asked(evidence=("a", "b", "until 31 March", "d"), answers=("never", "31 March")),
-            asked(evidence=("a", "b", "c", "4th"), answers=("4th",), answerable=True),
-            asked(evidence=("x",), answers=("x",), answerable=False),
-            asked(evidence=("x",), answers=()),
-        ]
-    )
-    assert (found["evidence@1"], found["evidence@3"]) == (round(1 / 3, 4), round(2 / 3, 4))
-
-
-def test_refusing_is_scored_against_what_can_be_answered() -> None:
-    """Three of four pairs are in the right order; of two refusals one was right, of two to be refused one was."""
-    found = metrics(
-        [
-            asked(answerable=True, sure=0.9),
-            asked(answerable=True, sure=0.4, abstained=True),
-            asked(answerable=False, sure=0.5),
-            asked(answerable=False, sure=0.1, abstained=True),
-            asked(sure=0.0, abstained=True),
-        ]
-    )
-    assert [found[f"refusal_{name}"] for name in ("auroc", "precision", "recall")] == [0.75, 0.5, 0.5]
-
-
-def test_metrics_the_questions_do_not_allow_are_left_out() -> None:
-    """No judgements, no answers, only one kind of question: only times are left; without questions nothing."""
-    assert list(metrics([asked(answerable=True)])) == ["p50_ms", "p95_ms"]
-    assert metrics([]) == {}
+def test_answers_of_a_question_that_cannot_be_answered_count_for_nothing() -> None:
+    """Nor does an empty list of answers: there is no evidence to be found."""
+    assert "evidence@1" not in scores(asked(evidence=("x",), answers=("x",), answerable=False))
+    assert "evidence@1" not in scores(asked(evidence=("x",), answers=()))
 
 
 @pytest.mark.usefixtures("prepared")
@@ -142,26 +99,60 @@ def test_a_folder_is_measured_through_the_real_library(folder: Path, settings: S
     """Ids that are URLs or begin with a slash are matched, a line separator is part of its text, progress counts the
     questions, and the site's own library is not touched."""
     before = sorted(home.rglob("*"))
-    progress: list[tuple[int, int]] = []
-    found = evaluate(folder, settings, None, lambda done, total: progress.append((done, total)))
-    assert list(found) == [
-        "set", "documents", "passages", "queries", "ingest_seconds", "ndcg@10", "hit@5", "mrr@10", "recall@10",
-        "p50_ms", "p95_ms", "evidence@1", "evidence@3", "refusal_auroc", "refusal_precision", "refusal_recall",
-    ]  # fmt: skip
-    assert (found["set"], found["documents"], found["passages"], found["queries"]) == ("set", 5, 5, 4)
+    progress: list[tuple[str, int, int]] = []
+    (one,) = evaluate([folder], settings, None, lambda *told: progress.append(told))
+    assert (one.set, one.documents, one.passages, len(one.questions)) == ("set", 5, 5, 4)
+    found = {name: measured.value for name, measured in measure(one.questions).items()}
+    assert tuple(found) == METRICS
     assert [found[name] for name in ("ndcg@10", "hit@5", "mrr@10", "recall@10")] == [1.0] * 4
     assert (found["evidence@1"], found["evidence@3"]) == (round(2 / 3, 4), round(2 / 3, 4))
     assert [found[f"refusal_{name}"] for name in ("auroc", "precision", "recall")] == [1.0, 1.0, 1.0]
-    assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert progress == [("set", done, 4) for done in range(5)]
     assert sorted(home.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("prepared")
+def test_several_folders_are_measured_one_after_another(folder: Path, settings: Settings) -> None:
+    """Each in a library of its own, with one embedder; sets of the same name are told apart by their paths."""
+    other = folder.parent / "others" / "set"
+    other.mkdir(parents=True)
+    (other / "corpus.jsonl").write_text(json.dumps(CORPUS[0]), "utf-8")
+    (other / "queries.jsonl").write_text('{"_id": "1", "text": "How much annual leave?", "answers": ["25 days"]}')
+    first, second = evaluate([folder, other], settings, 2)
+    assert [(one.set, one.documents, len(one.questions)) for one in (first, second)] == [
+        (folder.as_posix(), 5, 2),
+        (other.as_posix(), 1, 1),
+    ]
+    assert list(measure(second.questions)) == ["p50_ms", "p95_ms", "evidence@1", "evidence@3"]
+    assert second.questions[0]["evidence@1"] == 1
+
+
+@pytest.mark.usefixtures("prepared")
+def test_follow_up_questions_are_measured_where_a_set_has_them(folder: Path, settings: Settings) -> None:
+    """Their figures stand beside the others; a set without such a file has none."""
+    line = {"turns": ["What may a hotel cost?"], "text": "How are passwords reset?", "follows": False}
+    line |= {"standalone": "How are passwords reset?", "relevant": ["it/passwords"]}
+    (folder / "followups.jsonl").write_text(json.dumps(line), "utf-8")
+    one, _ = evaluated(folder, settings, 1)
+    assert (one.followups["followups"], one.followups["new_topics_unchanged"]) == (1, 1.0)
+    (folder / "followups.jsonl").unlink()
+    assert evaluated(folder, settings, 1)[0].followups == {}
+
+
+def test_a_wrong_folder_among_several_is_named_before_any_work(folder: Path, settings: Settings) -> None:
+    """Not after the minutes that the ones before it take."""
+    told: list[tuple[str, int, int]] = []
+    with pytest.raises(SettingsError, match="not in BEIR layout"):
+        list(evaluate([folder, folder.parent], settings, None, lambda *progress: told.append(progress)))
+    assert told == []
 
 
 @pytest.mark.usefixtures("prepared")
 def test_a_limit_takes_the_first_questions(folder: Path, settings: Settings) -> None:
     """All documents are there, but only so many questions are asked."""
     (folder / "qrels.tsv").unlink()
-    found = evaluate(folder, settings, 1)
-    assert (found["documents"], found["queries"], found["evidence@1"]) == (5, 1, 1.0)
+    one, found = evaluated(folder, settings, 1)
+    assert (one.documents, len(one.questions), found["evidence@1"]) == (5, 1, 1.0)
     assert "ndcg@10" not in found
     assert "refusal_auroc" not in found
 
@@ -169,8 +160,8 @@ def test_a_limit_takes_the_first_questions(folder: Path, settings: Settings) -> 
 @pytest.mark.usefixtures("prepared")
 def test_the_set_in_the_repository_works(settings: Settings) -> None:
     """`data/eval` gives every kind of metric from its first five questions on."""
-    found = evaluate(PROJECT / "data" / "eval", settings, 5)
-    assert found["queries"] == 5
+    one, found = evaluated(PROJECT / "data" / "eval", settings, 5)
+    assert len(one.questions) == 5
     assert found["hit@5"] == 1.0
     assert found["evidence@3"] >= 0.8
 
@@ -199,7 +190,7 @@ def test_a_folder_that_is_no_set_is_named_in_one_line(
     else:
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(SettingsError) as wrong:
-        evaluate(folder, settings)
+        list(evaluate([folder], settings))
     assert said in str(wrong.value)
     assert str(folder) in str(wrong.value)
     assert "\n" not in str(wrong.value)
@@ -209,11 +200,11 @@ def test_a_file_is_no_folder(folder: Path, settings: Settings) -> None:
     """Naming one file of a set, or nothing at all, is told apart from a crash."""
     for place in (folder / "corpus.jsonl", folder / "nowhere"):
         with pytest.raises(SettingsError, match="not in BEIR layout"):
-            evaluate(place, settings)
+            list(evaluate([place], settings))
 
 
 @pytest.mark.usefixtures("prepared")
 def test_judgements_without_column_names_all_count(folder: Path, settings: Settings) -> None:
     """A first row that is a judgement is not taken for a heading."""
     (folder / "qrels.tsv").write_text("1\thttps://intranet//travel\t1\n", "utf-8")
-    assert evaluate(folder, settings, 1)["mrr@10"] == 1.0
+    assert evaluated(folder, settings, 1)[1]["mrr@10"] == 1.0

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import numpy as np
 import pytest
 
 from assistant.assistant import Assistant
 from assistant.events import EvidenceSentence, Source
-from assistant.evidence import Strength, pick_evidence, readable, worth_quoting
-from ingest.embed import Embedder
+from assistant.evidence import Strength, pick_evidence, worth_quoting
 from ingest.index import SearchIndex
 from ingest.settings import Settings
 from ingest.sync import ingest
@@ -26,41 +24,16 @@ class EveryWord:
         return {term: self.weights.get(term, 1.0) for term in terms}
 
 
-class NoEmbedder:
-    """An embedder that cannot read a word, so only the words count."""
-
-    def unknown_share(self, text: str) -> float:  # noqa: ARG002
-        return 1.0
-
-
-class Meaning:
-    """An embedder for which texts with this word in them mean what was asked, and others the opposite."""
-
-    def __init__(self, word: str) -> None:
-        self.word = word
-        self.embedded: list[str] = []
-
-    def unknown_share(self, text: str) -> float:  # noqa: ARG002
-        return 0.0
-
-    def embed_query(self, text: str) -> Any:  # noqa: ARG002
-        return np.array([1.0, 0.0], np.float32)
-
-    def embed_passages(self, texts: Sequence[str]) -> Any:
-        self.embedded += texts
-        return np.array([[1.0 if self.word in text else -1.0, 0.0] for text in texts], np.float32)
-
-
 def source(n: int, text: str, score: float = 1.0, title: str = "Guide", heading: str = "") -> Source:
     return Source(n, 10 + n, n, f"{n}.md", title, heading, "", text, score)
 
 
 def pick(
-    question: str, *sources: Source, embedder: object = None, index: object = None, cosine: float = 0.0
-) -> tuple[tuple[EvidenceSentence, ...], Strength]:
-    return pick_evidence(
-        question, sources, cast(SearchIndex, index or EveryWord()), cast(Embedder, embedder or NoEmbedder()), cosine
-    )
+    question: str, *sources: Source, cosines: Mapping[int, Sequence[float]] | None = None, trust: float = 0.0,
+    index: object = None, cosine: float = 0.0,
+) -> tuple[tuple[EvidenceSentence, ...], Strength]:  # fmt: skip
+    index = cast(SearchIndex, index or EveryWord())
+    return pick_evidence(question, sources, index, cosines or {}, cosine, trust)
 
 
 def test_the_sentence_that_has_the_words_comes_first() -> None:
@@ -80,52 +53,73 @@ def test_the_sentence_that_has_the_words_comes_first() -> None:
 
 def test_rare_words_decide() -> None:
     """A sentence with the one rare word beats one with two common ones."""
-    found = source(1, "Days of leave are counted. Sabbaticals are granted.")
+    found = source(1, "Sabbaticals are granted. Parking is free. Days of leave are counted.")
     by_count, _ = pick("days leave sabbaticals", found)
     by_weight, _ = pick("days leave sabbaticals", found, index=EveryWord(sabbat=5.0))
     assert by_count[0].text == "Days of leave are counted."
     assert by_weight[0].text == "Sabbaticals are granted."
 
 
-def test_words_of_the_heading_count_half() -> None:
-    """A heading tells what its sentences are about; a sentence that says the word itself is still better."""
+def test_words_of_the_heading_count() -> None:
+    """A heading tells what its sentences are about; a sentence that says the word itself is better."""
     under = source(1, "It is 25 days.", heading="Guide › Annual leave")
     says = source(2, "Annual leave is long.")
     off = source(3, "It is sunny.")
     sentences, strength = pick("annual leave", off, under, says)
     assert [sentence.n for sentence in sentences] == [2, 1, 3]
-    assert strength.sentence_cover == 1.0
-    _, strength = pick("annual leave", under)
-    assert (strength.sentence_cover, strength.passage_cover) == (0.5, 1.0)
+    assert (strength.sentence_cover, strength.passage_cover) == (1.0, 1.0)
 
 
-def test_a_better_passage_lends_its_score() -> None:
-    """Of equal sentences the one in the better passage comes first, whatever the order given."""
+def test_words_of_the_sentence_before_count() -> None:
+    """What a sentence is about often stands in the one before it."""
+    found = source(1, "Parking is free. Sabbaticals are granted. They last a quarter. Ask early.")
+    sentences, _ = pick("sabbaticals granted", found)
+    assert [sentence.text for sentence in sentences[:2]] == ["Sabbaticals are granted.", "They last a quarter."]
+
+
+def test_the_best_passage_lends_its_rank() -> None:
+    """Of equal sentences the one in the best passage comes first, whatever the order given."""
     sentences, _ = pick("leave", source(1, "Leave is granted."), source(2, "Leave is refused.", 2.0))
     assert [sentence.n for sentence in sentences] == [2, 1]
 
 
 def test_meaning_decides_where_words_do_not() -> None:
-    """Sentences without a shared word are ordered by their cosine, which sees the heading and the readable text."""
-    embedder = Meaning("holiday")
-    found = source(1, "Desks are free. A **holiday** lasts 25 days.", heading="Time off")
-    sentences, strength = pick("vacation", found, embedder=embedder, cosine=0.7)
+    """Sentences without a shared word are ordered by their cosines, given in the order of the passage's statements."""
+    found = source(1, "Desks are free. A **holiday** lasts 25 days.")
+    cosines = {11: (0.1, 0.9)}
+    sentences, strength = pick("vacation", found, cosines=cosines, trust=1.0, cosine=0.7)
     assert sentences[0].text == "A **holiday** lasts 25 days."
-    assert embedder.embedded[1] == "Guide › Time off\nA holiday lasts 25 days."
-    assert strength == Strength(0.0, 0.0, 1.0, 0.7, 1.0)
+    assert strength == Strength(0.0, 0.0, 0.9, 0.7, 1.0)
 
 
-def test_an_embedder_that_cannot_read_the_question_is_not_asked() -> None:
-    """Its strength has no cosine of a sentence and no trust."""
-    _, strength = pick("年假有多少天？", source(1, "员工每年有25天年假。"))
+def test_cosines_that_are_not_trusted_do_not_count() -> None:
+    """Where the embedder cannot read the question, order and strength are those of the words alone."""
+    found = source(1, "Desks are free. A holiday lasts 25 days.")
+    sentences, strength = pick("vacation", found, cosines={11: (0.1, 0.9)}, trust=0.0)
+    assert sentences[0].text == "Desks are free."
     assert (strength.sentence_cosine, strength.trust) == (0.0, 0.0)
+
+
+def test_the_kind_of_answer_decides_between_sentences_with_the_same_words() -> None:
+    """Asked for a number, a person or a moment, the sentence that has one comes first, in either language."""
+    for question, text, right in (
+        (
+            "How many desks has the office?",
+            "The office has desks. The office has 40 desks.",
+            "The office has 40 desks.",
+        ),
+        ("Who runs the office?", "The office runs well. The office runs under Fiona Reid.", "Fiona Reid"),
+        ("食堂什么时候开门？", "食堂每天开门迎客。食堂早上8点开门。", "8点"),
+    ):
+        sentences, _ = pick(question, source(1, text))
+        assert right in sentences[0].text
 
 
 def test_chinese_sentences_are_found_by_their_characters() -> None:
     """Chinese has no spaces; pairs of characters tell the right sentence, cut at its own full stop."""
-    text = "出差须提前申请。员工每年享有25天年假；未休年假可结转。年会在十二月。"
+    text = "出差须提前申请。员工每年享有25天年假。未休年假可结转。年会在十二月。"
     sentences, strength = pick("每年有多少天年假？", source(1, text))
-    assert sentences[0].text == "员工每年享有25天年假；"
+    assert sentences[0].text == "员工每年享有25天年假。"
     assert text[sentences[0].start : sentences[0].end] == sentences[0].text
     assert strength.sentence_cover > 0.5
 
@@ -137,7 +131,7 @@ def test_a_question_in_the_document_is_no_answer_but_what_follows_is(question: s
     sentences, strength = pick(question, found)
     assert [sentence.text for sentence in sentences] == ["Yes, into March.", "Something else."]
     assert strength.sentence_cover == 1.0
-    assert sentences[0].score == sentences[1].score + 1.0
+    assert sentences[0].score > sentences[1].score
 
 
 def test_table_rows_are_read_with_their_column_headings() -> None:
@@ -183,27 +177,6 @@ def test_only_sentences_nearly_as_good_as_the_best_are_quoted() -> None:
     sentences, _ = pick("annual leave", source(1, "Annual leave. Parking is free. Annual leave starts in May."))
     assert [sentence.text for sentence in worth_quoting(sentences)] == ["Annual leave.", "Annual leave starts in May."]
     assert worth_quoting(()) == ()
-
-
-@pytest.mark.parametrize(
-    ("text", "header", "shown"),
-    [
-        ("Two\n  lines", "", "Two lines"),
-        ("- **25** days of `leave`", "", "25 days of leave"),
-        ("## 2. Leave", "", "2. Leave"),
-        ("> see [the guide](guide.md) first", "", "see the guide first"),
-        ("a * b", "", "a * b"),
-        ("| a | b |", "", "a; b"),
-        ("| a | b | c |", "| A | B |", "A: a; B: b; c"),
-        ("|  | b |", "| A | B |", "B: b"),
-        ("||b|", "| A | B |", "B: b"),
-        ("| B | b |", "| B | C |", "B; C: b"),
-        (r"| a \| b | c |", "| A | B |", "A: a | b; B: c"),
-    ],
-)
-def test_readable(text: str, header: str, shown: str) -> None:
-    """One line without Markdown; a row as 'column: cell' pairs without its empty cells."""
-    assert readable(text, header) == shown
 
 
 LIBRARY = {

@@ -15,8 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ingest import index as index_module
+from ingest import vector_index
 from ingest.catalog import Catalog
-from ingest.index import CURRENT, SearchIndex
+from ingest.index import LINEAGE, SearchIndex
+from ingest.snapshots import CURRENT, forget_snapshots
+from ingest.word_index import WordIndex
 from tests.conftest import PutDocument, toy_vectors
 
 DIMENSION = 16
@@ -189,16 +193,16 @@ def test_level_adds_and_drops(catalog: Catalog, folder: Path, put: PutDocument) 
     catalog.remove_documents([first])
     put(catalog, "c.md", ["103 figs"])
     assert index.level(catalog) is True
-    assert index.ids.tolist() == index.word_ids().tolist() == catalog.passage_ids().tolist() == [3, 4]
+    assert index.ids.tolist() == index.words.ids.tolist() == catalog.passage_ids().tolist() == [3, 4]
     assert index.lexical(["100"], 10) == {}
     assert list(index.lexical(["103"], 10)) == [4]
     assert list(index.dense(toy_vectors(["102 plums"])[0], 1)) == [3]
     put(catalog, "b.md", ["104 grapes"])
     index.level(catalog)
-    assert index.ids.tolist() == index.word_ids().tolist() == [4, 5]
+    assert index.ids.tolist() == index.words.ids.tolist() == [4, 5]
     with pytest.raises(RuntimeError):
-        index.vector(3)
-    assert index.vector(5) == pytest.approx(toy_vectors(["104 grapes"])[0])
+        index.vectors.vector(3)
+    assert index.vectors.vector(5) == pytest.approx(toy_vectors(["104 grapes"])[0])
 
 
 def test_publish_and_open_again(catalog: Catalog, folder: Path, put: PutDocument) -> None:
@@ -208,9 +212,9 @@ def test_publish_and_open_again(catalog: Catalog, folder: Path, put: PutDocument
     index.publish()
     again = opened(folder)
     assert again.revision == index.revision == catalog.revision
-    assert again.ids.tolist() == again.word_ids().tolist() == [1, 2]
+    assert again.ids.tolist() == again.words.ids.tolist() == [1, 2]
     assert again.lexical(["101"], 5) == index.lexical(["101"], 5)
-    assert again.vector(2).tobytes() == toy_vectors(["101 pears"])[0].tobytes()
+    assert again.vectors.vector(2).tobytes() == toy_vectors(["101 pears"])[0].tobytes()
     snapshot = folder / (folder / CURRENT).read_text()
     manifest = json.loads((snapshot / "manifest.json").read_text())
     assert (manifest["fingerprint"], manifest["dimension"]) == ("toy", DIMENSION)
@@ -245,7 +249,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "words gone": lambda snapshot: shutil.rmtree(snapshot / "words"),
     "manifest gone": lambda snapshot: (snapshot / "manifest.json").unlink(),
     "manifest is null": lambda snapshot: (snapshot / "manifest.json").write_text("null"),
-    "manifest is half": lambda snapshot: (snapshot / "manifest.json").write_text('{"format": 2'),
+    "manifest is half": lambda snapshot: (snapshot / "manifest.json").write_text('{"format": 3'),
     "pointer is garbage": lambda snapshot: (snapshot.parent / CURRENT).write_bytes(b"\xff\xfe\x00"),
     "pointer is empty": lambda snapshot: (snapshot.parent / CURRENT).write_bytes(b""),
     "all gone": lambda snapshot: shutil.rmtree(snapshot.parent),
@@ -261,7 +265,7 @@ def test_damaged_snapshot_is_remade(catalog: Catalog, folder: Path, put: PutDocu
     index = opened(folder)
     assert index.revision == -1
     assert index.level(catalog) is True
-    assert index.ids.tolist() == index.word_ids().tolist() == [1, 2]
+    assert index.ids.tolist() == index.words.ids.tolist() == [1, 2]
     assert list(index.lexical(["101"], 5)) == [2]
     index.publish()
     assert opened(folder).ids.tolist() == [1, 2]
@@ -275,7 +279,7 @@ def test_folder_deleted_under_a_reader(catalog: Catalog, folder: Path, put: PutD
     shutil.rmtree(folder)
     put(catalog, "b.md", ["101 pears"])
     assert reader.level(catalog) is True
-    assert reader.ids.tolist() == reader.word_ids().tolist() == [1, 2]
+    assert reader.ids.tolist() == reader.words.ids.tolist() == [1, 2]
     assert list(reader.lexical(["101"], 5)) == [2]
     put(catalog, "c.md", ["102 plums"])
     reader.level(catalog)
@@ -297,11 +301,11 @@ def test_two_readers(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     assert (folder / CURRENT).read_text() != published
     assert second.level(catalog) is True
     assert first.level(catalog) is False
-    assert first.ids.tolist() == second.ids.tolist() == second.word_ids().tolist() == [1, 2]
+    assert first.ids.tolist() == second.ids.tolist() == second.words.ids.tolist() == [1, 2]
     put(catalog, "a.md", ["102 plums"])
     for reader in (first, second):
         reader.level(catalog)
-        assert reader.ids.tolist() == reader.word_ids().tolist() == [2, 3]
+        assert reader.ids.tolist() == reader.words.ids.tolist() == [2, 3]
         assert list(reader.lexical(["102"], 5)) == [3]
         reader.close()
     assert not list(folder.glob(".work-*"))
@@ -332,4 +336,132 @@ def test_empty_library(catalog: Catalog, folder: Path) -> None:
     assert again.revision == 0
     assert again.dense(toy_vectors(["x"])[0], 5) == {}
     assert again.lexical(["x"], 5) == {}
-    assert again.word_ids().tolist() == []
+    assert again.words.ids.tolist() == []
+
+
+def test_few_changes_of_a_large_index_are_left_to_readers(
+    catalog: Catalog, folder: Path, put: PutDocument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The big snapshot is not written for one document; who opens it catches up, and many changes are written."""
+    monkeypatch.setattr(index_module, "LARGE", 20)
+    monkeypatch.setattr(index_module, "LEFT_TO_READERS", 4)
+    put(catalog, "a.md", random_texts(30, 20))
+    levelled(folder, catalog).publish()
+    published = (folder / CURRENT).read_text()
+    gone = put(catalog, "b.md", ["777 888", "779 999"])
+    levelled(folder, catalog).publish()
+    assert (folder / CURRENT).read_text() == published
+    assert list(levelled(folder, catalog).lexical(["779"], 5)) == [32]
+    catalog.remove_documents([gone])
+    writer = levelled(folder, catalog)
+    writer.publish()
+    assert (folder / CURRENT).read_text() == published
+    assert levelled(folder, catalog).lexical(["779"], 5) == {}
+    for number in range(3):
+        put(catalog, f"c{number}.md", [f"90{number} 950", f"91{number} 950"])
+        writer.level(catalog)
+    writer.publish()
+    assert (folder / CURRENT).read_text() != published
+    assert len(opened(folder).lexical(["950"], 10)) == 6
+
+
+def test_a_large_index_finds_what_is_nearest(
+    catalog: Catalog, folder: Path, put: PutDocument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compressed, the index proposes, and the catalog's vectors put the proposals in exact order with exact cosines."""
+    monkeypatch.setattr(vector_index, "EXACT_UNTIL", 1_000)
+    monkeypatch.setattr(vector_index, "PROPOSED", 100)
+    chosen = np.random.default_rng(3)
+    vectors = chosen.normal(size=(3_000, DIMENSION)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    for number in range(3):
+        part = slice(number * 1_000, (number + 1) * 1_000)
+        put(catalog, f"{number}.md", [f"t{i}" for i in range(1_000)], vectors[part])
+    index, ids = levelled(folder, catalog), catalog.passage_ids()
+    assert not index.vectors.exact
+    index.publish()
+    for held in (index, opened(folder)):
+        found = 0
+        for query in vectors[::150]:
+            cosines = vectors @ query
+            best = np.argsort(-cosines)[:10]
+            nearest = held.dense(query, 10, catalog)
+            assert list(nearest.values()) == pytest.approx([float(cosines[i - 1]) for i in nearest], abs=1e-6)
+            assert list(nearest.values()) == sorted(nearest.values(), reverse=True)
+            found += len(set(nearest) & set(ids[best].tolist()))
+            some = [5, 2_500, 17]
+            assert held.cosines(query, [*some, 9_999], catalog) == pytest.approx(
+                {i: float(cosines[i - 1]) for i in some}, abs=1e-6
+            )
+        assert found >= 0.98 * 10 * len(vectors[::150])
+
+
+def test_a_restored_catalog_is_another_lineage(catalog: Catalog, folder: Path, put: PutDocument) -> None:
+    """The same numbers and the same revision mean other passages then: nothing of the old index stays."""
+    put(catalog, "a.md", ["100 apples", "101 pears"])
+    index = levelled(folder, catalog)
+    index.publish()
+    catalog.set_note(LINEAGE, "restored")
+    catalog.write(
+        "UPDATE passages SET text = '102 plums', vector = ? WHERE id = 1", (toy_vectors(["102 plums"])[0].tobytes(),)
+    )
+    assert index.level(catalog) is True
+    assert index.lexical(["100"], 5) == {}
+    assert list(index.lexical(["102"], 5)) == [1]
+    assert list(index.dense(toy_vectors(["102 plums"])[0], 1)) == [1]
+    assert index.level(catalog) is False
+    fresh = levelled(folder, catalog)
+    assert list(fresh.lexical(["102"], 5)) == [1]
+    index.publish()
+    assert opened(folder).standing == index.standing
+    assert opened(folder).level(catalog) is False
+
+
+def test_a_copy_costs_no_disk(catalog: Catalog, folder: Path, put: PutDocument) -> None:
+    """A reader's working copy shares the segments with the snapshot, and changing it leaves the snapshot as it is."""
+    put(catalog, "a.md", random_texts(50, 20))
+    levelled(folder, catalog).publish()
+    snapshot = folder / (folder / CURRENT).read_text()
+    reader = opened(folder)
+    put(catalog, "b.md", ["777"])
+    reader.level(catalog)
+    (work,) = folder.glob(".work-*")
+    shared = {file.stat().st_ino for file in (work / "words").iterdir()} & {
+        file.stat().st_ino for file in (snapshot / "words").iterdir()
+    }
+    assert shared
+    assert opened(folder).changed_files() == []
+    assert len(opened(folder).words) == 50
+    reader.close()
+
+
+def test_forgotten_snapshots(catalog: Catalog, folder: Path, put: PutDocument) -> None:
+    """After that the index is made from the catalog alone, whatever the snapshot had become."""
+    put(catalog, "a.md", ["100 apples"])
+    levelled(folder, catalog).publish()
+    forget_snapshots(folder)
+    assert opened(folder).revision == -1
+    levelled(folder, catalog).publish()
+    assert opened(folder).ids.tolist() == [1]
+    forget_snapshots(folder.parent / "nowhere")
+
+
+def test_a_disk_that_fails_half_way(
+    catalog: Catalog, folder: Path, put: PutDocument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the word index cannot be written after the vectors were added, the next attempt mends both."""
+    put(catalog, "a.md", ["100 apples"])
+    index = levelled(folder, catalog)
+    put(catalog, "b.md", ["101 pears"])
+
+    def fail(_words: WordIndex) -> None:
+        raise ValueError("no space left on device")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(WordIndex, "commit", fail)
+        with pytest.raises(ValueError, match="no space"):
+            index.level(catalog)
+    assert index.revision != catalog.revision
+    assert index.level(catalog) is True
+    assert index.ids.tolist() == index.words.ids.tolist() == [1, 2]
+    assert list(index.lexical(["101"], 5)) == [2]

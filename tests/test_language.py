@@ -95,7 +95,7 @@ def test_is_chinese(text: str, expected: bool) -> None:
         ("Wait... and see. Then go.", ["Wait... and see.", "Then go."]),
         ("年假二十五天。未休可结转！怎么申请？", ["年假二十五天。", "未休可结转！", "怎么申请？"]),
         ("他说：“可以。”然后走了。", ["他说：“可以。”", "然后走了。"]),
-        ("第一；第二；", ["第一；", "第二；"]),
+        ("第一；第二；", ["第一；第二；"]),
         ("- one item\n- another item", ["- one item", "- another item"]),
         ("A heading\n\nA paragraph", ["A heading", "A paragraph"]),
         ("See docent.toml or 10.0.0.1 for it", ["See docent.toml or 10.0.0.1 for it"]),

@@ -9,17 +9,20 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
-from llama_index.core.schema import QueryBundle
 
 from ingest import library as library_module
 from ingest.catalog import Catalog
 from ingest.errors import DocentError
 from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER, Library, documents_of
+from ingest.ranking import OLDER_VERSION
+from ingest.rebuild import rebuild
 from ingest.settings import Settings
-from ingest.sync import ingest, rebuild, remove
+from ingest.statements import statements
+from ingest.sync import ingest, remove
 from ingest.types import Hit
 from ingest.writer import the_one_writer
 
@@ -86,14 +89,14 @@ def test_older_versions_rank_behind(library: Library) -> None:
 
 
 def test_scores_have_parts(library: Library) -> None:
-    """A hit's score is made of a cosine and a share of the best possible BM25; the newest version's of nothing else."""
+    """A hit's score is made of three cosines and a share of the best possible BM25; the newest has nothing else."""
     for scored in library.search_scored("leave days"):
         parts = scored.parts
-        assert -1 <= parts.dense <= 1
+        assert all(-1 <= cosine <= 1.01 for cosine in astuple(parts.cosines))
         assert 0 <= parts.lexical <= 1
         assert scored.hit.score == pytest.approx(parts.score, abs=1e-6)
-        factor = library_module.OLDER_VERSION if scored.hit.newer else 1
-        assert parts.score == pytest.approx(factor * (parts.dense + 0.4 * parts.lexical))
+        factor = OLDER_VERSION if scored.hit.newer else 1
+        assert parts.score == pytest.approx(factor * (parts.cosines.mean + 0.25 * parts.lexical))
 
 
 def test_question_of_nothing(library: Library) -> None:
@@ -155,9 +158,11 @@ def test_follow_from_before_there_is_anything(
 
 
 def test_rebuild_under_a_reader(library: Library, settings: Settings) -> None:
-    """A rebuild gives every passage a new id; a reader that has not heard of it still answers, from the new ones."""
+    """A reader that has not heard of a rebuild answers as before; one that has, from the new passages."""
     before = library.search("What does E-07 mean?")[0]
     rebuild(settings)
+    assert library.search("What does E-07 mean?")[0] == before
+    assert library.refresh() is True
     after = library.search("What does E-07 mean?")[0]
     assert (after.path, after.text) == (before.path, before.text)
     assert after.passage_id != before.passage_id
@@ -190,18 +195,6 @@ def test_threads(library: Library) -> None:
     for thread in threads:
         thread.join()
     assert results == [alone] * 6
-
-
-def test_retriever(library: Library) -> None:
-    """Through LlamaIndex the same passages come in the same order, with their scores and where they are from."""
-    question = "What does E-07 mean?"
-    hits = library.search(question, 3)
-    for nodes in (library.as_retriever(3).retrieve(question), library.as_retriever(3).retrieve(QueryBundle(question))):
-        assert [node.node.node_id for node in nodes] == [str(hit.passage_id) for hit in hits]
-        assert [node.score for node in nodes] == [hit.score for hit in hits]
-        assert [node.node.get_content() for node in nodes] == [hit.text for hit in hits]
-        assert nodes[0].node.metadata["path"] == "it/vpn.txt"
-        assert nodes[0].node.metadata["passage_id"] == hits[0].passage_id
 
 
 def test_best_hit_of_each_document() -> None:
@@ -287,3 +280,14 @@ def test_damaged_catalog_is_one_line(library: Library, settings: Settings) -> No
     connection.close()
     with pytest.raises(DocentError, match=r"cannot be read .*: run `docent check`"):
         library.search("What does E-07 mean?")
+
+
+def test_a_statement_lifts_its_passage(library: Library) -> None:
+    """Each hit brings the cosine of every statement it has, and the best of them is part of its score."""
+    for scored in library.search_scored("How much leave?"):
+        cosines = scored.statements
+        assert len(cosines) == len(list(statements(scored.hit.text))) or not cosines
+        if cosines:
+            assert scored.parts.cosines.statement == pytest.approx(max(cosines))
+        else:
+            assert scored.parts.cosines.statement == scored.parts.cosines.whole

@@ -256,7 +256,7 @@ def test_prices_and_codes_are_shown_as_written() -> None:
 )
 def test_documents_open_at_their_page(path: str, page: str, address: str) -> None:
     """A PDF opens at the cited page; other kinds have no page a browser could go to."""
-    assert document_address(Source(1, 1, 1, path, "T", "", page, "text", 0.5)) == address
+    assert document_address(Source(1, 1, 1, path, "T", "", "p. 1", "text", 0.5), page) == address
 
 
 def test_a_heading_does_not_repeat_the_title() -> None:
@@ -291,3 +291,26 @@ def test_an_unfinished_answer_is_marked(answer: str, reason: str, line: str) -> 
     assert page_parts.cautions_html(Shown(answer, finish_reason=reason), ENGLISH) == (
         f'<div class="docent-caution">{line}</div>'
     )
+
+
+def test_what_was_searched_for_is_said_when_it_is_not_the_question(assistant: ScriptedAssistant) -> None:
+    """A follow-up keeps the person's words; what was searched stands in a quiet line, also after a refresh."""
+    assert "Searched for" not in shown(ask(visit(), "How much leave?"))
+    assistant.searched = "How much leave do <part-timers> get?"
+    line = '<div class="docent-quiet">Searched for: How much leave do &lt;part-timers&gt; get?</div>'
+    html = shown(ask(visit(), "And part-timers?"))
+    assert html.count(line) == 1
+    assert '<div class="docent-question">And part-timers?</div>' in html
+    assert shown(visit()).count(line) == 1
+
+
+def test_a_card_names_the_cited_page_and_the_versions() -> None:
+    """Of a source that runs over pages the page of the quote; which versions it replaces, or that there is a newer."""
+    source = Source(1, 1, 1, "/a-2026.pdf", "T", "", "p. 1", "One. Two.", 0.5, replaces=("a-2024.pdf", "a-2025.pdf"))
+    cited = Citation(1, source.path, "T", "", "p. 2", 2, 1, "Two.")
+    card = sources_html(Shown("Two. [1]", [source], [cited]), ENGLISH)
+    assert "— p. 2<" in card
+    assert 'href="/documents/1#page=2"' in card
+    assert '<div class="docent-quiet">Replaces a-2024.pdf, a-2025.pdf</div>' in card
+    older = Source(1, 1, 1, "/a-2024.pdf", "T", "", "p. 1", "One.", 0.5, newer="a-2026.pdf")
+    assert "已有新版本：a-2026.pdf" in sources_html(Shown("One.", [older]), CHINESE)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from assistant import chatml
-from assistant.events import Source
+from assistant.events import Part, Source
 from assistant.prompt import SYSTEM, PastTurn, Prompt, build_prompt
 from tests.fixtures_models import tiny_checkpoint  # noqa: F401
 
@@ -154,3 +155,73 @@ def test_a_new_turn_is_limited_and_the_history_kept(count: Callable[[str], int],
     assert limited.dropped_turns == 0
     assert [one.n for one in limited.sources_used] == [1, 2, 3, 4]
     assert len(chatml.encode(limited.messages, tokenizer)) == limited.tokens
+
+
+def section(n: int, found: int, texts: list[str]) -> Source:
+    """A source of several passages, of which that one was found."""
+    text, parts = "", []
+    for number, own in enumerate(texts):
+        start = len(text) + bool(text)
+        text = f"{text} {own}" if text else own
+        parts.append(Part(100 * n + number, "", start, len(text), number == found))
+    return dataclasses.replace(source(n, text), parts=tuple(parts))
+
+
+AROUND = [
+    section(1, 1, ["Before the first.", "Found first.", "After the first.", "Long after the first."]),
+    section(2, 0, ["Found second.", "After the second."]),
+]
+
+
+def passages_told(prompt: Prompt) -> list[str]:
+    """The text of each source as the model gets it."""
+    return [block.split("\n")[1] for block in prompt.user_content.split("\n\n")[1:-1]]
+
+
+def test_what_stands_around_comes_along_as_far_as_there_is_room(
+    count: Callable[[str], int], tokenizer: Tokenizer
+) -> None:
+    """With room the whole section; with less the best source grows first, nearest first; with none only what was
+    found. The count is what the model reads."""
+    assert passages_told(build_prompt(QUESTION, AROUND, [], count, 4000)) == [one.text for one in AROUND]
+    bare = build_prompt(
+        QUESTION,
+        [dataclasses.replace(one, text=one.excerpt(*one.found()), parts=()) for one in AROUND],
+        [],
+        count,
+        4000,
+    ).tokens
+    seen: list[list[str]] = []
+    for budget in range(bare, build_prompt(QUESTION, AROUND, [], count, 4000).tokens + 10):
+        prompt = build_prompt(QUESTION, AROUND, [], count, budget)
+        assert prompt.tokens == len(chatml.encode(prompt.messages, tokenizer)) <= budget
+        assert not prompt.shortened
+        if not seen or seen[-1] != passages_told(prompt):
+            seen.append(passages_told(prompt))
+    assert seen[0] == ["Found first.", "Found second."]
+    assert seen[1][1] == "Found second."
+    assert seen[1][0] in ("Found first. After the first.", "Before the first. Found first.")
+    assert seen[-1] == [one.text for one in AROUND]
+
+
+def test_what_stands_around_pushes_nothing_out(count: Callable[[str], int]) -> None:
+    """Neither another source nor an earlier turn makes room for the section of the best."""
+    wide = section(1, 1, ["Around it. " * 20, "Found first.", "Around it. " * 20])
+    history = [PastTurn("Question: which?", "This one.")]
+    bare = build_prompt(QUESTION, [section(1, 0, ["Found first."]), AROUND[1]], history, count, 4000)
+    prompt = build_prompt(QUESTION, [wide, AROUND[1]], history, count, bare.tokens)
+    assert [one.n for one in prompt.sources_used] == [1, 2]
+    assert prompt.dropped_turns == 0
+    assert passages_told(prompt)[0] == "Found first."
+
+
+def test_versions_are_said(count: Callable[[str], int]) -> None:
+    """The model learns which older version was left out, or that a newer one exists, in the question's language."""
+    newest = dataclasses.replace(SOURCES[0], replaces=("leave-2024.md",))
+    older = dataclasses.replace(SOURCES[2], newer="part-time-2026.md")
+    content = build_prompt(QUESTION, [newest, older], [], count, 4000).user_content
+    assert "[1] Leave policy › Annual leave (p. 3; replaces leave-2024.md)\n" in content
+    assert "[3] Part time › Annual leave (p. 3; there is a newer version: part-time-2026.md)\n" in content
+    chinese = build_prompt("年假有多少天？", [newest, older], [], count, 4000).user_content
+    assert "(p. 3; 取代 leave-2024.md)" in chinese
+    assert "(p. 3; 已有新版本: part-time-2026.md)" in chinese

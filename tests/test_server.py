@@ -54,6 +54,7 @@ def test_chat_answers_with_sources(client: TestClient, assistant: ScriptedAssist
         "finish_reason": "stop",
         "unsupported": [],
         "timings": {"search": 0.01, "total": 0.5},
+        "searched": "",
         "session": "abc",
     }
 

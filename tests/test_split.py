@@ -235,7 +235,7 @@ def test_sample_company_with_the_real_tokenizer(embedder: Embedder) -> None:
     """Every document of the sample company: the bundled embedder reads each passage whole, and all text is in one."""
     limit = embedder.passage_tokens
     for path in sorted(path for path in DOCUMENTS.rglob("*") if path.is_file()):
-        whole = read(path)
+        (whole,) = read(path).documents
         passages = split(whole, embedder.count_tokens, limit)
         assert_sound(whole, passages)
         assert lost(whole, passages) == ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from assistant.events import Citation, EvidenceSentence, Source
+from assistant.events import Citation, EvidenceSentence, Part, Source
 from assistant.support import CheckedText, cite_evidence
 
 LEAVE = (
@@ -210,3 +210,34 @@ def test_quotations_cite_themselves() -> None:
         (2, 12, texts[0]),
         (1, 11, texts[1]),
     ]
+
+
+FIRST = "Every employee has 25 days of annual leave. Unused days may be carried over."
+SECOND = "A doctor's note is needed from the fourth day of illness."
+MERGED = Source(
+    1, 22, 7, "hr/leave.md", "Leave policy", "Leave", "p. 4", f"{FIRST}\n\n{SECOND}", 0.9,
+    (Part(21, "p. 3", 0, len(FIRST), found=False), Part(22, "p. 4", len(FIRST) + 2, len(FIRST) + 2 + len(SECOND))),
+)  # fmt: skip
+
+
+def test_a_citation_names_the_passage_that_holds_the_quote() -> None:
+    """Of a source of several passages the one that says it, with its page, whoever quotes."""
+    answer = CheckedText([MERGED])
+    answer.more(f"{SECOND} Every employee has 25 days of annual leave.", last=True)
+    said = [(one.passage_id, one.page, one.quote) for one in answer.citations]
+    assert said == [(22, "p. 4", SECOND), (21, "p. 3", "Every employee has 25 days of annual leave.")]
+    start = MERGED.text.index("Unused")
+    quoted = EvidenceSentence(1, FIRST[start:], start, len(FIRST), 1.0, FIRST[start:])
+    (citation,) = cite_evidence([quoted], [MERGED])
+    assert (citation.passage_id, citation.page, citation.quote) == (21, "p. 3", "Unused days may be carried over.")
+
+
+def test_words_of_two_passages_do_not_add_up() -> None:
+    """Half of a claim from one passage and half from the next is borne out by neither."""
+    answer = CheckedText([MERGED])
+    claim = "Every employee carried an unused note of illness, says the doctor."
+    answer.more(claim, last=True)
+    assert (answer.citations, answer.unsupported) == ([], [claim])
+    together = CheckedText([Source(1, 22, 7, "hr/leave.md", "Leave policy", "Leave", "p. 4", MERGED.text, 0.9)])
+    together.more(claim, last=True)
+    assert together.unsupported == []

@@ -105,6 +105,7 @@ def done_json(done: Done, session: str) -> dict[str, Any]:
         "finish_reason": done.finish_reason,
         "unsupported": list(done.unsupported),
         "timings": done.timings,
+        "searched": done.searched,
         "session": session,
         "request_id": request_id(),
     }

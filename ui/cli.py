@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +12,10 @@ from ingest.command import ingest_command, show
 from ingest.errors import DocentError
 from ingest.logs import configure_logs
 from ingest.terminal import print_json, progress_shown, run, settings_from, settings_options
-from ui.bench import bench
+from ui.bench_library import bench
+from ui.evaluation import eval_command
+from ui.maintenance import backup_command, restore_command
+from ui.searching import question_from, search_command
 
 if TYPE_CHECKING:
     from assistant.events import Done
@@ -32,33 +34,10 @@ def docent() -> None:
 
 docent.add_command(ingest_command)
 docent.add_command(bench)
-
-
-@docent.command()
-@click.argument("text")
-@click.option("-k", "count", type=click.IntRange(1, 100), default=5, show_default=True, help="how many passages")
-@as_json_option
-@settings_options("home")
-def search(text: str, count: int, as_json: bool, **flags: Any) -> int:
-    """Find the passages nearest to TEXT, best first, without asking a model."""
-    from ingest.library import Library
-
-    library = Library(settings_from(flags).home)
-    try:
-        hits = library.search(_question(text), count)
-    finally:
-        library.close()
-    if as_json:
-        print_json([asdict(hit) for hit in hits])
-        return 0
-    for hit in hits:
-        place = " · ".join(part for part in (hit.path, hit.page, hit.heading) if part)
-        older = f" (older than {hit.newer})" if hit.newer else ""
-        click.echo(f"{hit.rank}. {place}  [{hit.score:.3f}]{older}")
-        click.echo(f"   {' '.join(hit.text.split())[:300]}")
-    if not hits:
-        click.echo("Nothing in the library shares a word or a meaning with that.")
-    return 0
+docent.add_command(backup_command)
+docent.add_command(restore_command)
+docent.add_command(search_command)
+docent.add_command(eval_command)
 
 
 @docent.command()
@@ -70,7 +49,7 @@ def ask(text: str, as_json: bool, **flags: Any) -> int:
     from assistant.assistant import Assistant
     from assistant.events import Delta, Done, Failed
 
-    text = _question(text)
+    text = question_from(text)
     settings = settings_from(flags)
     assistant = Assistant(settings)
     try:
@@ -146,19 +125,27 @@ def serve(**flags: Any) -> int:
 @as_json_option
 @settings_options("home")
 def list_documents(as_json: bool, **flags: Any) -> int:
-    """List the documents of the library."""
+    """List the documents of the library with format, language, pages, passages, parse score and state."""
     from ingest.catalog import Catalog
     from ingest.library import CATALOG_FILE
 
-    documents = Catalog(settings_from(flags).home / CATALOG_FILE).documents()
+    catalog = Catalog(settings_from(flags).home / CATALOG_FILE)
+    try:
+        documents = catalog.listed()
+    finally:
+        catalog.close()
     if as_json:
         print_json([asdict(document) for document in documents])
         return 0
     for document in documents:
-        click.echo(
-            f"{document.id:>6}  {document.name}  ({document.title}; {document.format}, {document.pages} pages, "
-            f"{document.passages} passages, {document.ingested_at[:10]})"
-        )
+        click.echo(f"{document.id:>6}  {document.name}")
+        facts = (
+            document.format, document.language, f"{document.pages} pages", f"{document.passages} passages",
+            "" if document.score is None else f"score {document.score:.2f}", document.state,
+            f"{len(document.paths)} paths" if len(document.paths) > 1 else "",
+        )  # fmt: skip
+        # Two short lines rather than a table: paths are long and terminals may be narrow.
+        click.echo(f"        {' · '.join(filter(None, facts))}{document.reason and f': {document.reason}'}")
     click.echo(f"{len(documents)} documents.")
     return 0
 
@@ -187,16 +174,22 @@ def remove(names: tuple[str, ...], as_json: bool, **flags: Any) -> int:
 
 
 @docent.command()
+@click.option("--rollback", is_flag=True, help="go back to the passages that the last rebuild replaced")
 @as_json_option
 @settings_options("home", "embedder", "log_level")
-def rebuild(as_json: bool, **flags: Any) -> int:
-    """Split and embed every document anew, with the embedder of the settings; searches go on meanwhile."""
-    from ingest.sync import rebuild as rebuild_library
+def rebuild(rollback: bool, as_json: bool, **flags: Any) -> int:
+    """Split and embed every document anew, with --embedder by another model; searches go on meanwhile.
+
+    What it replaces is kept, so that --rollback can undo it; documents that came since are brought along.
+    """
+    from ingest import rebuild as rebuilding
 
     settings = settings_from(flags)
+    if rollback and flags["embedder"] is not None:
+        raise click.UsageError("--rollback goes back to the embedder there was: leave out --embedder.")
     configure_logs(settings.log_level, settings.home / "logs", console=False)
     with progress_shown("Rebuilding", quiet=as_json) as progress:
-        report = rebuild_library(settings, progress)
+        report = (rebuilding.rollback if rollback else rebuilding.rebuild)(settings, progress)
     return show(report, as_json)
 
 
@@ -206,9 +199,10 @@ def rebuild(as_json: bool, **flags: Any) -> int:
 def status(as_json: bool, **flags: Any) -> int:
     """Say what the library holds and whether it can be used."""
     from ingest.library import Library
+    from ingest.rerank import reranker_of
 
     settings = settings_from(flags)
-    library = Library(settings.home)
+    library = Library(settings.home, reranker_of(settings))
     try:
         state = library.status()
     finally:
@@ -221,6 +215,8 @@ def status(as_json: bool, **flags: Any) -> int:
             f"{settings.home}: {state.documents} documents, {state.passages} passages, "
             f"embedder {state.embedder or 'none yet'}.{building}"
         )
+        if state.note:
+            click.echo(f"Note: {state.note}", err=True)
         if state.problem:
             click.echo(f"Problem: {state.problem}", err=True)
     return 1 if state.problem else 0
@@ -266,7 +262,7 @@ def models() -> None:
 
 @models.command("list")
 @as_json_option
-@settings_options("model", "embedder", "models_cache")
+@settings_options("model", "embedder", "reranker", "models_cache")
 def models_list(as_json: bool, **flags: Any) -> int:
     """List the models in use and those that were downloaded."""
     from assistant.models import list_models
@@ -283,12 +279,13 @@ def models_list(as_json: bool, **flags: Any) -> int:
 @models.command("pull")
 @click.argument("names", nargs=-1)
 @as_json_option
-@settings_options("model", "embedder", "models_cache", "hub_connect_seconds")
+@settings_options("model", "embedder", "reranker", "models_cache", "hub_connect_seconds")
 def models_pull(names: tuple[str, ...], as_json: bool, **flags: Any) -> int:
     """Download NAMES (default: the models of the settings) from ModelScope, check every byte, make chat models fast.
 
-    NAMES may also be folders on this machine. What is already here is not fetched again; an interrupted download goes
-    on where it stopped. A chat model is then made into an int8 OpenVINO model, once, and compared with its original.
+    NAMES may also be folders or GGUF files on this machine. What is already here is not fetched again; an interrupted
+    download goes on where it stopped. A chat model is then made into an int8 OpenVINO model, once, and compared with
+    its original.
     """
     from assistant.conversion import convert
     from assistant.models import is_checkpoint, pull
@@ -306,42 +303,6 @@ def models_pull(names: tuple[str, ...], as_json: bool, **flags: Any) -> int:
     for folder in folders if not as_json else ():
         click.echo(f"Ready: {folder}")
     return 0
-
-
-@docent.command("eval")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--limit", type=click.IntRange(min=1), default=None, help="only the first N questions")
-@as_json_option
-@settings_options("embedder")
-def evaluate(folder: Path, limit: int | None, as_json: bool, **flags: Any) -> int:
-    """Measure retrieval, evidence and refusing on FOLDER, a set in BEIR layout (`data/eval` is one).
-
-    The set gets a library of its own, which is thrown away.
-    """
-    from assistant.evaluate import evaluate as evaluate_folder
-
-    configure_logs("error", console=True)
-    settings = settings_from(flags)
-    hidden = as_json or not sys.stderr.isatty()
-    with click.progressbar(length=1, label=folder.name, file=sys.stderr, hidden=hidden) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        result = evaluate_folder(folder, settings, limit, progress)
-    if as_json:
-        print_json(result)
-    else:
-        for name, value in result.items():
-            click.echo(f"{name:>18}  {value}")
-    return 0
-
-
-def _question(text: str) -> str:
-    if not text.strip():
-        raise click.UsageError("TEXT is empty: say what to look for.")
-    return text.strip()
 
 
 def main() -> None:

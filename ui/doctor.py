@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,13 @@ from ingest.check import check
 from ingest.errors import DocentError
 from ingest.hub import hub_endpoint, hub_reachable
 from ingest.library import CATALOG_FILE
+from ingest.rerank import RERANKED, reranker_of
 from ingest.settings import Settings
 
 # A library of 100,000 passages with its indexes takes about half of this; Qwen's weights take 1.2 GB.
 DISK_BYTES = 2_000_000_000
+# As many words as an ordinary passage has.
+_ABOUT_A_PASSAGE = "Full-time staff have twenty-five days of annual leave a year. " * 12
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Everything worth knowing when an answer is slow, wrong or missing."""
     return [
         _machine(), _disk(settings.home), _library(settings.home), _engine(settings), *_reading(settings),
+        *_reranker(settings),
         *_models(settings),
         _hub(settings),
     ]  # fmt: skip
@@ -119,6 +124,21 @@ def _reading(settings: Settings) -> list[Finding]:
             f"at most {rate.prompt_tokens} for a first word within {rate.first_word_seconds:g} s",
         )
     ]
+
+
+def _reranker(settings: Settings) -> list[Finding]:
+    """Opened and tried, which takes seconds: nothing less shows that it can be used. Nothing where none is set."""
+    reranker = reranker_of(settings)
+    if reranker is None:
+        return []
+    try:
+        reranker.open()
+        started = time.monotonic()
+        reranker.scores("How many days of leave are there?", [_ABOUT_A_PASSAGE] * RERANKED)
+        seconds = time.monotonic() - started
+    except DocentError as error:
+        return [Finding("reranker", False, f"searches go without it: {error}")]
+    return [Finding("reranker", True, f"{reranker.name} makes a search take {seconds:.1f} s longer")]
 
 
 def _models(settings: Settings) -> list[Finding]:

@@ -152,7 +152,7 @@ def _history(assistant: Assistant, conversation: str, text: Words) -> int:
             past = stored[place]
             shown = parts.Shown(
                 past.answer, past.sources, past.citations, past.evidence,
-                past.abstained, past.unsupported, past.finish_reason,
+                past.abstained, past.unsupported, past.finish_reason, past.searched,
             )  # fmt: skip
             with st.container():
                 _draw(past.question, shown, text, f"stored-{place}")
@@ -219,7 +219,9 @@ def _follow(events: EventStream, turn: LocalTurn, text: Words, body: DeltaGenera
         match event:
             case Evidence():
                 line = text.writing
-                turn.shown = dataclasses.replace(turn.shown, sources=event.sources, evidence=event.sentences)
+                turn.shown = dataclasses.replace(
+                    turn.shown, sources=event.sources, evidence=event.sentences, searched=event.searched
+                )
                 sources.html(parts.sources_html(turn.shown, text, text.found) or " ")
             case Queued():
                 line = text.queued_next if event.position == 1 else text.queued.format(position=event.position)
@@ -232,14 +234,14 @@ def _follow(events: EventStream, turn: LocalTurn, text: Words, body: DeltaGenera
             case Done():
                 turn.shown = parts.Shown(
                     event.answer, event.sources, event.citations, event.evidence,
-                    event.abstained, event.unsupported, event.finish_reason,
+                    event.abstained, event.unsupported, event.finish_reason, event.searched,
                 )  # fmt: skip
             case Failed():
                 turn.problem = _refusal(event.status, event.message, event.request_id, text)
         if first_words or time.monotonic() - drawn_at >= DRAW_SECONDS:
             drawn_at = time.monotonic()
             written = parts.answer_html(turn.shown.answer, turn.shown.numbers) if turn.shown.answer else ""
-            body.html(parts.note_html(line) + written)
+            body.html(parts.searched_html(turn.shown, text) + parts.note_html(line) + written)
 
 
 def _refusal(status: int, message: str, request_id: str, text: Words) -> str:

@@ -94,6 +94,7 @@ class Shown:
     abstained: bool = False
     unsupported: Sequence[str] = ()
     finish_reason: str = "stop"
+    searched: str = ""
 
     @property
     def numbers(self) -> set[int]:
@@ -128,7 +129,12 @@ def turn_html(shown: Shown, words: Words, problem: str = "") -> str:
         answer = note_html(shown.answer or words.abstained, "banner")
     else:
         answer = answer_html(shown.answer, shown.numbers) if shown.answer else ""
-    return answer + cautions_html(shown, words) + sources_html(shown, words)
+    return searched_html(shown, words) + answer + cautions_html(shown, words) + sources_html(shown, words)
+
+
+def searched_html(shown: Shown, words: Words) -> str:
+    """What was searched for in place of a question that leans on the ones before it; empty when it stood alone."""
+    return note_html(words.searched.format(question=shown.searched), "quiet") if shown.searched else ""
 
 
 def cautions_html(shown: Shown, words: Words) -> str:
@@ -161,23 +167,31 @@ def sources_html(shown: Shown, words: Words, label: str | None = None) -> str:
 def _card(source: Source, shown: Shown, words: Words) -> str:
     # Most documents open with their title as a heading; saying it twice helps nobody.
     heading = "" if source.heading == source.title else source.heading.removeprefix(f"{source.title} › ")
-    heading = "" if source.page.endswith(heading) else heading
-    place = " · ".join(part for part in (source.page, heading) if part)
-    quotes = [citation.quote for citation in shown.citations if citation.n == source.n]
+    citations = [citation for citation in shown.citations if citation.n == source.n]
+    page = citations[0].page if citations else source.page
+    heading = "" if page.endswith(heading) else heading
+    place = " · ".join(part for part in (page, heading) if part)
+    quotes = [citation.quote for citation in citations]
     quotes = quotes or [sentence.text for sentence in shown.evidence if sentence.n == source.n]
     trail = f' <span class="docent-place">— {escape(place)}</span>' if place else ""
     return (
         f'<details class="docent-source"><summary><span class="docent-number">[{source.n}]</span>'
         f'<span class="docent-title">{escape(source.title)}{trail}</span></summary>'
         f'<div class="docent-passage"><div class="docent-text">{passage_html(source.text, quotes)}</div>'
-        f'<a href="{document_address(source)}" target="_blank">{escape(words.open_original)}</a> '
-        f'<span class="docent-place">{escape(source.path)}</span></div></details>'
+        f'<a href="{document_address(source, page)}" target="_blank">{escape(words.open_original)}</a> '
+        f'<span class="docent-place">{escape(source.path)}</span>{_versions(source, words)}</div></details>'
     )
 
 
-def document_address(source: Source) -> str:
-    """Where the server opens the original file, at its page when it is a PDF."""
-    page = re.search(r"\d+", source.page)
+def _versions(source: Source, words: Words) -> str:
+    replaced = words.replaces.format(names=", ".join(source.replaces)) if source.replaces else ""
+    newer = words.newer.format(name=source.newer) if source.newer else ""
+    return "".join(note_html(line, "quiet") for line in (replaced, newer) if line)
+
+
+def document_address(source: Source, label: str) -> str:
+    """Where the server opens the original file, at the page of this label when it is a PDF."""
+    page = re.search(r"\d+", label)
     at_page = f"#page={page.group()}" if page and PurePath(source.path).suffix.lower() == ".pdf" else ""
     return f"/documents/{source.document_id}{at_page}"
 

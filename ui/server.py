@@ -132,9 +132,9 @@ def _health(assistant: Assistant) -> dict[str, Any]:
     try:
         library = assistant.library.status()
     except DocentError as error:
-        documents, passages, problem = 0, 0, str(error)
+        documents, passages, problem, note = 0, 0, str(error), ""
     else:
-        documents, passages, problem = library.documents, library.passages, library.problem
+        documents, passages, problem, note = library.documents, library.passages, library.problem, library.note
     return {
         "status": "alive",
         "ready": engine.loaded and passages > 0 and not problem,
@@ -144,6 +144,7 @@ def _health(assistant: Assistant) -> dict[str, Any]:
         "documents": documents,
         "passages": passages,
         "problem": problem,
+        "note": note,
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -155,7 +156,8 @@ def _original(assistant: Assistant, document_id: int) -> Response:
         record = assistant.library.document(document_id)
     except DocentError as error:
         raise HTTPException(404, str(error)) from error
-    path = Path(record.path)
+    # An attachment lies in its mail, and the mail is what there is to open.
+    path = Path(record.paths[0] if record.member else record.path)
     if not path.is_file():
         raise HTTPException(
             404, f"{record.name} is no longer where it was read: ask for `docent ingest` to be run again."

@@ -17,6 +17,7 @@ class Words:
     new_conversation: str
     stop: str
     searching: str
+    searched: str
     queued: str
     queued_next: str
     queued_estimate: str
@@ -30,6 +31,8 @@ class Words:
     other_passages: str
     nearest: str
     open_original: str
+    replaces: str
+    newer: str
     abstained: str
     unsupported: str
     extractive: str
@@ -52,6 +55,7 @@ ENGLISH = Words(
     new_conversation="New conversation",
     stop="Stop",
     searching="Searching the documents …",
+    searched="Searched for: {question}",
     queued="{position} questions before yours …",
     queued_next="1 question before yours …",
     queued_estimate=" About {seconds} s.",
@@ -65,6 +69,8 @@ ENGLISH = Words(
     other_passages="Other passages found ({count})",
     nearest="The nearest passages",
     open_original="Open the document",
+    replaces="Replaces {names}",
+    newer="There is a newer version: {name}",
     abstained="The documents do not say. Try other words, or look at the nearest passages below.",
     unsupported="No source bears out: “{sentence}”. Check it before you rely on it.",
     extractive="No language model is installed: answers are quoted from the documents word for word. "
@@ -88,6 +94,7 @@ CHINESE = Words(
     new_conversation="新对话",
     stop="停止",
     searching="正在查找文档……",
+    searched="实际检索：{question}",
     queued="前面还有 {position} 个问题……",
     queued_next="前面还有 1 个问题……",
     queued_estimate="大约 {seconds} 秒。",
@@ -101,6 +108,8 @@ CHINESE = Words(
     other_passages="其他相关段落（{count}）",
     nearest="最接近的段落",
     open_original="打开原文",
+    replaces="取代 {names}",
+    newer="已有新版本：{name}",
     abstained="文档中没有相关说明。请换一种说法，或查看下面最接近的段落。",
     unsupported="没有出处能证实：“{sentence}”。使用前请核对。",
     extractive="尚未安装语言模型：目前直接引用文档原文作答。管理员可以运行 `docent models pull` 安装模型。",
