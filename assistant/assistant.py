@@ -18,6 +18,9 @@ from llama_index.core.llms import ChatMessage
 
 from assistant.admission import Admission, Place, Refused
 from assistant.answer_cache import AnswerCache, CachedAnswer, answer_key
+from assistant.calibration import KeptThresholds
+from assistant.calibration_keeper import CalibrationKeeper
+from assistant.confidence import Thresholds
 from assistant.conversations import Conversations, Turn
 from assistant.draft import Draft
 from assistant.engines import EXTRACTIVE, Engine, choose_engine
@@ -65,6 +68,8 @@ class Assistant:
         self._engine_problem = ""
         self._examples: dict[tuple[int, str], list[str]] = {}
         self._answers = AnswerCache()
+        self._thresholds = KeptThresholds(settings.home)
+        self._calibration = CalibrationKeeper(settings.home, settings.passages)
 
     def load(self) -> Engine:
         """Make the engine ready; may take seconds. Raises DocentError when the one asked for cannot be had."""
@@ -103,7 +108,17 @@ class Assistant:
             return EngineState("", self.settings.model, self._engine_problem, False)
         return EngineState(self._engine.name, self._engine.model, self._engine.note, self._engine.alive)
 
+    def keep_calibrated(self) -> None:
+        """From now on fit the thresholds in the background when the library has changed and nobody else did."""
+        self._calibration.start()
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Those in force at this moment: another process may have fitted them just now."""
+        return self._thresholds.now
+
     def close(self) -> None:
+        self._calibration.close()
         self.library.close()
         if self._engine is not None:
             self._engine.close()
@@ -126,7 +141,7 @@ class Assistant:
         `earlier` are the questions of the conversation before it, oldest first: what it lacks is taken from them.
         Raises DocentError while there is no library.
         """
-        return find(self.library, question, earlier, self.settings.passages)
+        return find(self.library, question, earlier, self.settings.passages, self.thresholds)
 
     def pick(self, question: str) -> Picked:
         """What `find` weighs the question by. Raises DocentError while there is no library."""

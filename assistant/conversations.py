@@ -38,6 +38,7 @@ class Turn:
     user_content: str = ""
     model_answer: str = ""
     searched: str = ""
+    caution: bool = False
 
 
 class Conversations:
@@ -62,6 +63,7 @@ class Conversations:
             finish_reason=done.finish_reason, unsupported=done.unsupported,
             asked_at=datetime.now(UTC).isoformat(timespec="seconds"),
             user_content=user_content, model_answer=model_answer, searched=done.searched,
+            caution=done.caution,
         )  # fmt: skip
         with self._connected() as connection:
             connection.execute(

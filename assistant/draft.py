@@ -57,4 +57,5 @@ class Draft:
             unsupported=tuple(checked.unsupported) if checked is not None else (),
             timings={**self._seconds, "total": round(time.monotonic() - self._started, 4)},
             searched=found.searched,
+            caution=found.caution,
         )

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from assistant.assistant import Assistant
+from assistant.calibration import calibrate_when_due
 from assistant.evaluate_followups import FollowUp, evaluate_followups, read_followups
 from assistant.metrics import DEPTH, contains, ndcg, recall, reciprocal_rank
 from ingest.catalog import Catalog
@@ -115,6 +116,7 @@ def _evaluate(
     started = time.monotonic()
     ingest_documents([(_name(document_id), document, digest) for document_id, document, digest in corpus], own)
     ingest_seconds = time.monotonic() - started
+    calibrate_when_due(own)
     ids = {_name(document_id): document_id for document_id, _, _ in corpus}
     assistant = Assistant(own)
     try:

@@ -98,7 +98,8 @@ class Citation:
 class Evidence:
     """What was found, before the model has said a word. `confidence` is 0 to 1: can the library answer this?
 
-    `searched` is what was searched for in place of a question that leans on the ones before it, else ''.
+    `searched` is what was searched for in place of a question that leans on the ones before it, else ''. With `caution`
+    the question is answered, but what was found is not sure to answer it.
     """
 
     sources: tuple[Source, ...]
@@ -106,6 +107,7 @@ class Evidence:
     confidence: float
     abstained: bool
     searched: str = ""
+    caution: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,8 @@ class Delta:
 class Done:
     """The whole answer; `answer` is the deltas joined. `finish_reason`: stop, length, abstained or timeout.
 
-    `unsupported` holds the answer's sentences that no source bears out. `timings` are seconds by step; `searched` is
-    that of `Evidence`.
+    `unsupported` holds the answer's sentences that no source bears out. `timings` are seconds by step; `searched` and
+    `caution` are those of `Evidence`.
     """
 
     answer: str
@@ -144,6 +146,7 @@ class Done:
     unsupported: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
     searched: str = ""
+    caution: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 from assistant.events import EvidenceSentence, Source
+from assistant.strength import Strength, cover, measure_strength
 from ingest.answer_kinds import counts_what_is_asked, has_kind, kinds_asked, new_numbers
 from ingest.index import SearchIndex
 from ingest.language import terms
@@ -51,18 +52,6 @@ WEIGHTS = Features(
 
 
 @dataclass(frozen=True)
-class Strength:
-    """How well the question is covered: shares (0 to 1) of its weighted words in the best sentence and passage,
-    the best cosines, and how far the embedder is to be believed."""
-
-    sentence_cover: float
-    passage_cover: float
-    sentence_cosine: float
-    passage_cosine: float
-    trust: float
-
-
-@dataclass(frozen=True)
 class Candidate:
     """A statement of a source. `text` is its exact range; a question written before it belongs to it."""
 
@@ -98,14 +87,10 @@ def pick_evidence(
         for features in describe(question, candidates, weights, trust)
     ]
     ranked = sorted(zip(worth, candidates, strict=True), key=lambda item: -item[0])
-    covers = [cover(candidate.terms | candidate.context, weights) for candidate in candidates]
-    strength = Strength(
-        sentence_cover=max(covers, default=0.0),
-        passage_cover=max((cover(_passage_terms(source), weights) for source in sources), default=0.0),
-        sentence_cosine=max((candidate.cosine for candidate in candidates), default=0.0) if trust > 0 else 0.0,
-        passage_cosine=passage_cosine,
-        trust=trust,
-    )
+    strength = measure_strength(
+        question, sources, [candidate.terms | candidate.context for candidate in candidates], weights,
+        max((candidate.cosine for candidate in candidates), default=0.0), passage_cosine, trust,
+    )  # fmt: skip
     return _distinct(ranked), strength
 
 
@@ -172,16 +157,6 @@ def _telling(candidates: Sequence[Candidate], weights: Mapping[str, float]) -> d
     total = len(candidates)
     found = {term: sum(term in candidate.terms for candidate in candidates) for term in weights}
     return {term: weights[term] * math.log(1 + (total - n + 0.5) / (n + 0.5)) for term, n in found.items() if n > 0}
-
-
-def cover(found: frozenset[str] | set[str], weights: Mapping[str, float]) -> float:
-    """The share of the question's weight that these terms have."""
-    total = sum(weights.values())
-    return sum(weight for term, weight in weights.items() if term in found) / total if total > 0 else 0.0
-
-
-def _passage_terms(source: Source) -> set[str]:
-    return set(terms(f"{context_line(source.title, source.heading)}\n{source.text}"))
 
 
 def _distinct(ranked: Sequence[tuple[float, Candidate]]) -> tuple[EvidenceSentence, ...]:

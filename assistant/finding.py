@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from assistant.confidence import THRESHOLD, confidence
+from assistant.confidence import Thresholds, confidence, decide
 from assistant.events import Evidence, EvidenceSentence, Source
-from assistant.evidence import Strength, pick_evidence
+from assistant.evidence import pick_evidence
 from assistant.followup import stand_alone
 from assistant.sections import relocated, with_sections
+from assistant.strength import Strength
 from ingest.fuse import dense_trust
 from ingest.library import Library
+from ingest.ranking import ScoredHit
 from ingest.types import Hit
 from ingest.versions import names_version
 
@@ -28,7 +30,7 @@ class Picked:
     strength: Strength
 
 
-def find(library: Library, question: str, earlier: Sequence[str], count: int) -> Evidence:
+def find(library: Library, question: str, earlier: Sequence[str], count: int, thresholds: Thresholds) -> Evidence:
     """What at most `count` passages of the library say, with the sections around them.
 
     `earlier` are the questions of the conversation before this one, oldest first: what it lacks is taken from them.
@@ -37,19 +39,26 @@ def find(library: Library, question: str, earlier: Sequence[str], count: int) ->
     searched = stand_alone(question, earlier)
     picked = pick(library, searched, count)
     sure = confidence(picked.strength)
+    decision = decide(sure, thresholds)
     sources = with_sections(picked.passages, library.catalog)
     return Evidence(
         sources=sources,
         sentences=relocated(picked.sentences, picked.passages, sources),
         confidence=round(sure, 4),
-        abstained=sure < THRESHOLD,
+        abstained=decision == "refused",
         searched=searched if searched != question.strip() else "",
+        caution=decision == "caution",
     )
 
 
 def pick(library: Library, question: str, count: int) -> Picked:
     """What `find` weighs a question by, while every passage is still a source of its own."""
-    hits = library.search_scored(question, count + _SPARE)
+    return pick_among(library, question, library.search_scored(question, count + _SPARE), count)
+
+
+def pick_among(library: Library, question: str, found: Sequence[ScoredHit], count: int) -> Picked:
+    """Like `pick`, from these hits, best first; no more of them are looked at than `pick` asks for."""
+    hits = found[: count + _SPARE]
     kept, replaced = _without_superseded(question, [scored.hit for scored in hits])
     passages = tuple(_source(number, hit, replaced) for number, hit in enumerate(kept[:count], 1))
     best_cosine = max((scored.parts.cosines.whole for scored in hits), default=0.0)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-from assistant.confidence import THRESHOLD, confidence
+from assistant.calibration import KeptThresholds
+from assistant.confidence import confidence
 from assistant.events import EvidenceSentence
 from assistant.finding import find, pick
 from ingest.library import Library
@@ -28,11 +29,13 @@ class ConfidencePart:
 class Verdict:
     """What the assistant would do with a question: `decision` is 'answer' or 'refuse'.
 
+    From `threshold` on it answers, from `caution` on without a warning.
     `trust` (0 to 1) is how far meaning counts; `nearest` names the documents it would show, best first.
     """
 
     confidence: float
     threshold: float
+    caution: float
     decision: str
     trust: float
     parts: tuple[ConfidencePart, ...]
@@ -42,7 +45,8 @@ class Verdict:
 
 def weigh(library: Library, question: str, count: int) -> Verdict:
     """What `count` passages make of the question, taken apart. Raises DocentError while there is no library."""
-    found = find(library, question, (), count)
+    thresholds = KeptThresholds(library.home).now
+    found = find(library, question, (), count, thresholds)
     strength = pick(library, question, count).strength
     parts = tuple(
         ConfidencePart(name, round(value, 4), round(confidence(replace(strength, **{name: 0.0})), 4))
@@ -50,7 +54,7 @@ def weigh(library: Library, question: str, count: int) -> Verdict:
         if name != "trust"
     )
     return Verdict(
-        confidence=found.confidence, threshold=THRESHOLD, decision=REFUSE if found.abstained else ANSWER,
-        trust=strength.trust, parts=parts, evidence=found.sentences,
+        confidence=found.confidence, threshold=thresholds.refuse, caution=thresholds.caution,
+        decision=REFUSE if found.abstained else ANSWER, trust=strength.trust, parts=parts, evidence=found.sentences,
         nearest=tuple(dict.fromkeys(source.path for source in found.sources)),
     )  # fmt: skip

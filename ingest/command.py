@@ -10,6 +10,7 @@ import click
 from ingest.forecast import Forecast, forecast
 from ingest.logs import configure_logs
 from ingest.report import IngestReport
+from ingest.settings import Settings
 from ingest.sync import ingest
 from ingest.terminal import print_json, progress_shown, settings_from, settings_options
 from ingest.watch import watch
@@ -18,6 +19,8 @@ EXAMPLE = (
     "\b\nExamples:\n  docent ingest data/documents\n  docent ingest /srv/share --dry-run\n"
     "  docent ingest /srv/share --watch\n  docent ingest --accept /srv/share/scan.pdf"
 )
+# In a click context's `meta`: what else is done with the settings after each run. Whoever wraps the command sets it.
+AFTERWARDS = "ingest.command.afterwards"
 # How many files of a kind a forecast names to a person; the JSON has all.
 _NAMED = 10
 
@@ -52,13 +55,23 @@ def ingest_command(
         click.echo("Following the folders; Ctrl-C ends.", err=True)
         for report in watch(paths, settings, allow_removals=allow_removals):
             code = show(report, as_json)
+            _afterwards(settings)
         return code
     with progress_shown("Reading" if dry_run else "Ingesting", as_json, json_lines) as progress:
         if dry_run:
             told = forecast(paths, settings, progress, allow_removals=allow_removals)
         else:
             report = ingest(paths, settings, progress, accept=accept, allow_removals=allow_removals)
-    return show_forecast(told, as_json) if dry_run else show(report, as_json)
+    if dry_run:
+        return show_forecast(told, as_json)
+    code = show(report, as_json)
+    _afterwards(settings)
+    return code
+
+
+def _afterwards(settings: Settings) -> None:
+    if (more := click.get_current_context().meta.get(AFTERWARDS)) is not None:
+        more(settings)
 
 
 def show(report: IngestReport, as_json: bool) -> int:

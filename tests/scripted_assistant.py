@@ -91,6 +91,7 @@ class ScriptedAssistant:
         self.abstained = False
         self.unsupported: tuple[str, ...] = ()
         self.searched = ""
+        self.caution = False
         self.queue: tuple[int, ...] = ()
         self.refused: Refused | None = None
         self.failed: Failed | None = None
@@ -123,7 +124,7 @@ class ScriptedAssistant:
     def _events(self, question: str, conversation_id: str | None) -> Iterator[Event]:
         try:
             confidence = 0.1 if self.abstained else 0.9
-            yield Evidence(self.sources, self.evidence, confidence, self.abstained, self.searched)
+            yield Evidence(self.sources, self.evidence, confidence, self.abstained, self.searched, self.caution)
             if self.raised is not None:
                 raise self.raised
             for position in self.queue:
@@ -150,7 +151,7 @@ class ScriptedAssistant:
             return Done(NOT_SAID, (), self.evidence, self.sources, True, 0.1, self.engine.name, "abstained")
         return Done(
             self.answer, self.citations, self.evidence, self.sources, False, 0.9, self.engine.name, "stop",
-            self.unsupported, {"search": 0.01, "total": 0.5}, self.searched,
+            self.unsupported, {"search": 0.01, "total": 0.5}, self.searched, self.caution,
         )  # fmt: skip
 
     def _store(self, question: str, conversation_id: str | None, done: Done) -> None:
@@ -158,5 +159,6 @@ class ScriptedAssistant:
             turn = Turn(
                 question, done.answer, done.citations, done.sources, done.evidence, done.abstained, done.confidence,
                 done.engine, done.finish_reason, done.unsupported, "2026-01-01T00:00:00Z", searched=done.searched,
+                caution=done.caution,
             )  # fmt: skip
             self.conversations.stored.setdefault(conversation_id, []).append(turn)

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import click
 import pytest
 
 from assistant.assistant import NOT_SAID, Assistant
+from assistant.calibration import CALIBRATION_FILE, Calibration, kept_calibration
 from assistant.events import Citation, EvidenceSentence, Failed
 from ingest.catalog import Catalog
 from ingest.library import CATALOG_FILE
@@ -110,7 +111,7 @@ def test_ask_prints_an_answer(say: Say) -> None:
     answer = said.json
     assert list(answer) == [
         "answer", "citations", "evidence", "abstained", "confidence", "engine", "finish_reason", "unsupported",
-        "timings",
+        "timings", "caution",
     ]  # fmt: skip
     assert answer["answer"].startswith(f"From the documents:\n“{ANSWER}” [1]")
     assert list(answer["citations"][0]) == [field.name for field in fields(Citation)]
@@ -126,6 +127,33 @@ def test_ask_prints_an_answer(say: Say) -> None:
     text, _, sources = told.out.rpartition("\n\n")
     assert text == answer["answer"]
     assert sources.splitlines()[0] == "[1] hr/leave-policy-2026.md · Leave policy 2026"
+
+
+def test_ingest_and_rebuild_end_with_a_fit(say: Say, settings: Settings, office: Path) -> None:
+    """What refusing is fitted to is the library as it is now; a run that changes little leaves the fit alone."""
+    first = say("ingest", str(office), "--json")
+    kept = kept_calibration(settings.home)
+    assert first.code == 0 and kept is not None
+    assert first.json["passages"] == kept.passages
+    fitted_at = (settings.home / CALIBRATION_FILE).stat().st_mtime_ns
+    say("ingest", str(office))
+    assert (settings.home / CALIBRATION_FILE).stat().st_mtime_ns == fitted_at
+    say("rebuild")
+    again = kept_calibration(settings.home)
+    assert again is not None and again.last_passage > kept.last_passage
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_doubtful_answer_is_given_with_a_caution(say: Say, settings: Settings) -> None:
+    """Above the second threshold there is none; below it, the answer stands and programs and people are told."""
+    sure = say("ask", QUESTION, "--json").json
+    assert (sure["abstained"], sure["caution"]) == (False, False)
+    kept = Calibration(0.0, 1.0, 100, 0.9, 4, 4, 1, "")
+    (settings.home / CALIBRATION_FILE).write_text(json.dumps(asdict(kept)), "utf-8")
+    doubtful = say("ask", QUESTION, "--json").json
+    assert (doubtful["abstained"], doubtful["caution"]) == (False, True)
+    assert doubtful["answer"] == sure["answer"]
+    assert "Careful: this may not be what you asked for; check the sources." in say("ask", QUESTION).out
 
 
 @pytest.mark.usefixtures("filled")
@@ -212,7 +240,7 @@ def test_status_and_check_say_how_the_library_is(say: Say, filled: Settings) -> 
     """Counts, embedder and problems; a whole library has none and exit code 0, a damaged one is said with 1."""
     status = say("status", "--json")
     assert status.code == 0
-    assert list(status.json) == ["home", "documents", "passages", "revision", "embedder", "building", "problem"]
+    assert list(status.json) == ["home", "documents", "passages", "revision", "embedder", "building", "problem", "note"]
     assert status.json["home"] == str(filled.home)
     assert (status.json["documents"], status.json["passages"], status.json["problem"]) == (4, 4, "")
     assert (status.json["embedder"], status.json["building"]) == ("all-MiniLM-L6-v2", False)

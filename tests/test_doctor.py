@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections import namedtuple
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from assistant.agreement import Agreement
+from assistant.calibration import CALIBRATION_FILE, calibrate_when_due
 from assistant.conversion import Manifest
 from assistant.latency import ReadingRate, keep_rate
 from ingest.catalog import Catalog
@@ -58,6 +61,27 @@ def test_a_whole_library_is_well(site: Settings, office: Path) -> None:
     """Checked through and through, and said where it is."""
     ingest([office], site)
     assert found(site)["library"] == Finding("library", True, f"the one in {site.home} is whole")
+
+
+def test_what_refusing_was_fitted_on_is_said(site: Settings, office: Path) -> None:
+    """Before the first fit, after one that had too little to go by, after a real one, and when it holds no more."""
+    ingest([office], site)
+    assert found(site)["refusing"].text.startswith("not fitted to this library yet")
+    made = calibrate_when_due(site)
+    assert made is not None
+    assert found(site)["refusing"].text == (
+        "refused below a confidence of 0.40, answered with caution below 0.70; the defaults, because too little of the "
+        "library can be asked about"
+    )
+    kept = replace(made, refuse=0.37, caution=0.81, questions=150, separation=0.953)
+    (site.home / CALIBRATION_FILE).write_text(json.dumps(asdict(kept)), "utf-8")
+    assert found(site)["refusing"].text == (
+        "refused below a confidence of 0.37, answered with caution below 0.81; fitted on 150 questions made from its "
+        "passages, told from near misses in 95% of the pairs"
+    )
+    (office / "parking.txt").write_text("Parking behind the house is free for all visitors of the company.", "utf-8")
+    ingest([office], site)
+    assert found(site)["refusing"].text.endswith("have changed since: the next `docent ingest` fits anew")
 
 
 def test_a_damaged_library_says_what_mends_it(site: Settings, office: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from assistant.assistant import Assistant
 from assistant.events import EvidenceSentence, Source
-from assistant.evidence import Strength, pick_evidence, worth_quoting
+from assistant.evidence import pick_evidence, worth_quoting
+from assistant.strength import Strength
 from ingest.index import SearchIndex
 from ingest.settings import Settings
 from ingest.sync import ingest
@@ -89,7 +90,7 @@ def test_meaning_decides_where_words_do_not() -> None:
     cosines = {11: (0.1, 0.9)}
     sentences, strength = pick("vacation", found, cosines=cosines, trust=1.0, cosine=0.7)
     assert sentences[0].text == "A **holiday** lasts 25 days."
-    assert strength == Strength(0.0, 0.0, 0.9, 0.7, 1.0)
+    assert strength == Strength(0.0, 0.0, 0.0, 0.9, 0.7, 1.0, 0.0)
 
 
 def test_cosines_that_are_not_trusted_do_not_count() -> None:
@@ -167,9 +168,9 @@ def test_copies_are_dropped() -> None:
 
 def test_nothing_found_has_no_strength() -> None:
     """No source, or none with a word of the question, covers nothing; a question without words likewise."""
-    assert pick("leave") == ((), Strength(0.0, 0.0, 0.0, 0.0, 0.0))
+    assert pick("leave") == ((), Strength(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
     assert pick("leave", source(1, "Parking.", 0.0))[1].passage_cover == 0.0
-    assert pick("?!", source(1, "Parking."))[1] == Strength(0.0, 0.0, 0.0, 0.0, 0.0)
+    assert pick("?!", source(1, "Parking."))[1] == Strength(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def test_only_sentences_nearly_as_good_as_the_best_are_quoted() -> None:

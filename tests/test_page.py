@@ -129,6 +129,20 @@ def test_abstaining_says_so_and_shows_the_nearest(assistant: ScriptedAssistant) 
     assert re.findall(r'docent-number">(\[\d\])<', html) == ["[1]", "[2]", "[3]"]
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_doubtful_answer_says_so(
+    assistant: ScriptedAssistant, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    """Between the two thresholds the answer stands with one quiet line, in the page's language, now and later."""
+    monkeypatch.setattr(ContextProxy, "locale", property(lambda _self: language))
+    line = f'<div class="docent-caution">{(CHINESE if language == "zh" else ENGLISH).caution}</div>'
+    assert line not in shown(ask(visit(), "How much leave?"))
+    assistant.caution = True
+    page = ask(visit(), "How much leave?")
+    assert shown(page).count(line) == 1
+    assert shown(page.run()).count(line) == 1
+
+
 def test_sentences_without_support_are_pointed_out(assistant: ScriptedAssistant) -> None:
     """What no source bears out is named, so that nobody relies on it unaware."""
     assistant.unsupported = ("Leave doubles after ten years.",)

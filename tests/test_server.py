@@ -55,6 +55,7 @@ def test_chat_answers_with_sources(client: TestClient, assistant: ScriptedAssist
         "unsupported": [],
         "timings": {"search": 0.01, "total": 0.5},
         "searched": "",
+        "caution": False,
         "session": "abc",
     }
 

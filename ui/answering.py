@@ -106,6 +106,7 @@ def done_json(done: Done, session: str) -> dict[str, Any]:
         "unsupported": list(done.unsupported),
         "timings": done.timings,
         "searched": done.searched,
+        "caution": done.caution,
         "session": session,
         "request_id": request_id(),
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ingest.command import ingest_command, show
+from ingest.command import AFTERWARDS, ingest_command, show
 from ingest.errors import DocentError
 from ingest.logs import configure_logs
 from ingest.terminal import print_json, progress_shown, run, settings_from, settings_options
@@ -19,6 +19,7 @@ from ui.searching import question_from, search_command
 
 if TYPE_CHECKING:
     from assistant.events import Done
+    from ingest.settings import Settings
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="print the outcome as JSON")
 
@@ -30,6 +31,14 @@ def docent() -> None:
 
     Every setting can also be given in `docent.toml` or as an environment variable (`DOCENT_HOME`, …); flags win.
     """
+    click.get_current_context().meta[AFTERWARDS] = _fit_thresholds
+
+
+def _fit_thresholds(settings: Settings) -> None:
+    """Every ingest ends with it: it takes seconds, and those only when much has changed."""
+    from assistant.calibration import calibrate_when_due
+
+    calibrate_when_due(settings, lambda: click.echo("Fitting when to say that the documents do not say …", err=True))
 
 
 docent.add_command(ingest_command)
@@ -83,6 +92,7 @@ def answer_json(done: Done) -> dict[str, Any]:
         "finish_reason": done.finish_reason,
         "unsupported": list(done.unsupported),
         "timings": done.timings,
+        "caution": done.caution,
     }
 
 
@@ -95,6 +105,8 @@ def _show_sources(done: Done) -> None:
         if source.n in cited or done.abstained:
             place = " · ".join(part for part in (source.path, source.page, source.heading) if part)
             click.echo(f"[{source.n}] {place}")
+    if done.caution:
+        click.echo("Careful: this may not be what you asked for; check the sources.")
     if done.unsupported:
         click.echo("Careful: part of this answer was not found in the sources.")
 
@@ -113,6 +125,7 @@ def serve(**flags: Any) -> int:
     assistant = Assistant(settings)
     try:
         assistant.library.follow()
+        assistant.keep_calibrated()
         assistant.load_in_background(announce=lambda note: click.echo(note, err=True))
         click.echo(f"Docent is at http://{settings.host}:{settings.port}; Ctrl-C stops it.", err=True)
         serve_assistant(assistant, settings.host, settings.port)
@@ -190,7 +203,9 @@ def rebuild(rollback: bool, as_json: bool, **flags: Any) -> int:
     configure_logs(settings.log_level, settings.home / "logs", console=False)
     with progress_shown("Rebuilding", quiet=as_json) as progress:
         report = (rebuilding.rollback if rollback else rebuilding.rebuild)(settings, progress)
-    return show(report, as_json)
+    code = show(report, as_json)
+    _fit_thresholds(settings)
+    return code
 
 
 @docent.command()

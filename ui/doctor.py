@@ -9,10 +9,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from assistant.calibration import CHANGED, is_level, kept_calibration
 from assistant.conversion import find_converted, read_manifest
 from assistant.engines.cpu import cpu_features
 from assistant.latency import kept_rate
 from assistant.models import list_models, locate
+from ingest.catalog import Catalog
 from ingest.check import check
 from ingest.errors import DocentError
 from ingest.hub import hub_endpoint, hub_reachable
@@ -38,7 +40,8 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Everything worth knowing when an answer is slow, wrong or missing."""
     return [
-        _machine(), _disk(settings.home), _library(settings.home), _engine(settings), *_reading(settings),
+        _machine(), _disk(settings.home), _library(settings.home), *_refusing(settings.home),
+        _engine(settings), *_reading(settings),
         *_reranker(settings),
         *_models(settings),
         _hub(settings),
@@ -72,6 +75,34 @@ def _library(home: Path) -> Finding:
     except DocentError as error:
         return Finding("library", False, str(error))
     return Finding("library", not problems, " ".join(problems) or f"the one in {home} is whole")
+
+
+def _refusing(home: Path) -> list[Finding]:
+    """When questions are refused, and whether that was fitted to this library; nothing where there is none."""
+    if not (home / CATALOG_FILE).is_file():
+        return []
+    kept = kept_calibration(home)
+    if kept is None:
+        return [Finding("refusing", True, "not fitted to this library yet: the next `docent ingest` does it")]
+    try:
+        catalog = Catalog(home / CATALOG_FILE)
+        try:
+            level = is_level(catalog, kept)
+        finally:
+            catalog.close()
+    except DocentError:  # what is wrong with the library is a finding of its own
+        return []
+    said = f"refused below a confidence of {kept.refuse:.2f}, answered with caution below {kept.caution:.2f}; "
+    if kept.questions:
+        said += (
+            f"fitted on {kept.questions} questions made from its passages, told from near misses in "
+            f"{kept.separation:.0%} of the pairs"
+        )
+    else:
+        said += "the defaults, because too little of the library can be asked about"
+    if not level:
+        said += f"; {CHANGED:.0%} of the passages or more have changed since: the next `docent ingest` fits anew"
+    return [Finding("refusing", True, said)]
 
 
 def _engine(settings: Settings) -> Finding:

@@ -36,7 +36,7 @@ _CELL, _DIFFERENCE_CELL, _NAMES = 21, 27, 31
 )
 @click.option("--per-question", is_flag=True, help="let --json have what each question scored, for --compare")
 @click.option("--json", "as_json", is_flag=True, help="print the outcome as JSON")
-@settings_options("embedder")
+@settings_options("embedder", "reranker")
 def eval_command(
     folders: tuple[Path, ...], limit: int | None, compare: Path | None, save: Path | None, per_question: bool,
     as_json: bool, **flags: Any,

@@ -152,7 +152,7 @@ def _history(assistant: Assistant, conversation: str, text: Words) -> int:
             past = stored[place]
             shown = parts.Shown(
                 past.answer, past.sources, past.citations, past.evidence,
-                past.abstained, past.unsupported, past.finish_reason, past.searched,
+                past.abstained, past.unsupported, past.finish_reason, past.searched, past.caution,
             )  # fmt: skip
             with st.container():
                 _draw(past.question, shown, text, f"stored-{place}")
@@ -220,7 +220,11 @@ def _follow(events: EventStream, turn: LocalTurn, text: Words, body: DeltaGenera
             case Evidence():
                 line = text.writing
                 turn.shown = dataclasses.replace(
-                    turn.shown, sources=event.sources, evidence=event.sentences, searched=event.searched
+                    turn.shown,
+                    sources=event.sources,
+                    evidence=event.sentences,
+                    searched=event.searched,
+                    caution=event.caution,
                 )
                 sources.html(parts.sources_html(turn.shown, text, text.found) or " ")
             case Queued():
@@ -234,7 +238,7 @@ def _follow(events: EventStream, turn: LocalTurn, text: Words, body: DeltaGenera
             case Done():
                 turn.shown = parts.Shown(
                     event.answer, event.sources, event.citations, event.evidence,
-                    event.abstained, event.unsupported, event.finish_reason, event.searched,
+                    event.abstained, event.unsupported, event.finish_reason, event.searched, event.caution,
                 )  # fmt: skip
             case Failed():
                 turn.problem = _refusal(event.status, event.message, event.request_id, text)

@@ -95,6 +95,7 @@ class Shown:
     unsupported: Sequence[str] = ()
     finish_reason: str = "stop"
     searched: str = ""
+    caution: bool = False
 
     @property
     def numbers(self) -> set[int]:
@@ -139,7 +140,8 @@ def searched_html(shown: Shown, words: Words) -> str:
 
 def cautions_html(shown: Shown, words: Words) -> str:
     """What a reader must know before relying on the answer: one line each, empty when there is nothing."""
-    cautions = [words.unsupported.format(sentence=sentence) for sentence in shown.unsupported]
+    cautions = [words.caution] if shown.caution and shown.answer else []
+    cautions += [words.unsupported.format(sentence=sentence) for sentence in shown.unsupported]
     stopped = words.stopped if shown.answer else words.stopped_empty
     ending = {"length": words.cut_short, "timeout": words.timed_out, "stopped": stopped}.get(shown.finish_reason)
     return "".join(note_html(line, "caution") for line in ([*cautions, ending] if ending else cautions))

@@ -26,10 +26,12 @@ _COLUMN = 12
 _VIEWS = {"whole": "whole passage", "best_statement": "best sentence", "surroundings": "section"}
 _FACTORS = {"older_version": "an older version of {newer}", "yes_or_no": "opens with the yes or no that was asked for"}
 _PARTS = {
+    "document_cover": "words of the question in what was found of the best document",
     "passage_cover": "words of the question in the best passage",
     "sentence_cover": "words of the question in the best sentence",
     "sentence_cosine": "meaning of the best sentence",
     "passage_cosine": "meaning of the best passage",
+    "lacks_name": "something the question names is not in the best passage",
 }
 
 
@@ -186,7 +188,8 @@ def _show_verdict(console: Console, told: SearchExplanation, verdict: Verdict) -
     if not told.hits:
         _row(console, "", "Nothing in the library shares a word or a meaning with that.", column=0)
     certain = f"{verdict.confidence:.3f} that the documents answer this"
-    _row(console, "confidence", f"{certain}; the assistant answers from {verdict.threshold:.3f} on")
+    limits = f"the assistant answers from {verdict.threshold:.3f} on, with a caution below {verdict.caution:.3f}"
+    _row(console, "confidence", f"{certain}; {limits}")
     shown = [part for part in verdict.parts if verdict.trust > 0 or not part.name.endswith("cosine")]
     for part in shown:
         name = _PARTS.get(part.name, part.name)

@@ -34,6 +34,7 @@ class Words:
     replaces: str
     newer: str
     abstained: str
+    caution: str
     unsupported: str
     extractive: str
     library_empty: str
@@ -72,6 +73,7 @@ ENGLISH = Words(
     replaces="Replaces {names}",
     newer="There is a newer version: {name}",
     abstained="The documents do not say. Try other words, or look at the nearest passages below.",
+    caution="This may not be what you asked for: check the sources before you rely on it.",
     unsupported="No source bears out: “{sentence}”. Check it before you rely on it.",
     extractive="No language model is installed: answers are quoted from the documents word for word. "
     "Your administrator can add one with `docent models pull`.",
@@ -111,6 +113,7 @@ CHINESE = Words(
     replaces="取代 {names}",
     newer="已有新版本：{name}",
     abstained="文档中没有相关说明。请换一种说法，或查看下面最接近的段落。",
+    caution="找到的内容不一定能回答这个问题，使用前请核对出处。",
     unsupported="没有出处能证实：“{sentence}”。使用前请核对。",
     extractive="尚未安装语言模型：目前直接引用文档原文作答。管理员可以运行 `docent models pull` 安装模型。",
     library_empty="还没有任何文档：请管理员运行 `docent ingest 文件夹`。",
