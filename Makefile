@@ -1,10 +1,10 @@
-# The four commands of this project. Each may be run again at any time; what is up to date is not done twice.
+# The five commands of this project. Each may be run again at any time; what is up to date is not done twice.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup run test lint
+.PHONY: setup run test test-slow lint
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -24,6 +24,9 @@ run: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow
 
 lint: setup
 	$(BIN)/ruff check .

@@ -256,8 +256,9 @@ class Catalog(Database):
 
     def passage_ids(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Every passage id of the generation, ascending."""
-        rows = self.rows("SELECT id FROM passages WHERE generation = ? ORDER BY id", (self.generation,))
-        return np.array([row[0] for row in rows], np.int64)
+        # As one text: 100,000 rows as Python objects take five times as long, and every removal waits for this.
+        (row,) = self.rows("SELECT group_concat(id) FROM passages WHERE generation = ?", (self.generation,))
+        return np.sort(np.fromstring(row[0] or "", np.int64, sep=","))
 
     def passages(self, ids: Sequence[int]) -> dict[int, sqlite3.Row]:
         """Passages with their document, by id; ids that are gone are left out.

@@ -31,11 +31,6 @@ def point_to(folder: Path, name: str) -> None:
     pointer.replace(folder / CURRENT)
 
 
-def forget_snapshots(folder: Path) -> None:
-    """Let nobody open what is published, so that the index is made anew from the catalog. For the one writer only."""
-    (folder / CURRENT).unlink(missing_ok=True)
-
-
 def revision_of(name: str) -> int:
     """Of the catalog, when the snapshot of this name was published; -1 for no snapshot's name."""
     prefix = name.partition("-")[0]

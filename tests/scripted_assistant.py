@@ -51,6 +51,7 @@ class LibraryStatus:
     revision: int = 1
     building: bool = False
     problem: str = ""
+    note: str = ""
 
 
 @dataclass

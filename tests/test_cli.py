@@ -267,7 +267,7 @@ def test_doctor_prints_its_findings(say: Say, monkeypatch: pytest.MonkeyPatch) -
     """One line each; the exit code says whether all is well."""
     monkeypatch.setenv("MODELSCOPE_ENDPOINT", f"http://127.0.0.1:{closed_port()}")
     well = say("doctor", "--json")
-    assert [list(finding) for finding in well.json] == [["name", "ok", "text"]] * 7
+    assert [list(finding) for finding in well.json] == [["name", "ok", "text"]] * 8
     assert {finding["name"]: finding["ok"] for finding in well.json}["library"] is True
     told = say("doctor", "--model", "nonsense", "--engine", "auto")
     assert told.code == 1

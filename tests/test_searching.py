@@ -106,5 +106,5 @@ def test_programs_get_every_number(capsys: pytest.CaptureFixture[str]) -> None:
     assert (hit["hit"]["path"], hit["lexical_rank"], hit["reranked"]) == ("hr/leave-policy-2026.md", 1, None)
     assert hit["statement"] == "Full-time staff get 25 days of annual leave a year."
     verdict = told["verdict"]
-    assert list(verdict) == ["confidence", "threshold", "decision", "trust", "parts", "evidence", "nearest"]
+    assert list(verdict) == ["confidence", "threshold", "caution", "decision", "trust", "parts", "evidence", "nearest"]
     assert (verdict["decision"], verdict["confidence"] > verdict["threshold"]) == ("answer", True)

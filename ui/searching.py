@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from assistant.verdict import Verdict
     from ingest.explain import ExplainedHit, SearchExplanation
-    from ingest.library import Library
     from ingest.settings import Settings
 
 # More of the question's words than these would bury the ones that count.
@@ -54,7 +53,13 @@ def search_command(text: str, count: int, explained: bool, as_json: bool, **flag
     settings = settings_from(flags)
     if explained:
         return _explain(question, count, as_json, settings)
-    library = _library(settings)
+    from ingest.library import Library
+    from ingest.rerank import reranker_of
+
+    reranker = reranker_of(settings)
+    if reranker is not None:
+        reranker.open()  # who asks in a terminal wants to know that it cannot be used; a server goes on without
+    library = Library(settings.home, reranker)
     try:
         hits = library.search(question, count)
     finally:
@@ -75,8 +80,10 @@ def search_command(text: str, count: int, explained: bool, as_json: bool, **flag
 def _explain(question: str, count: int, as_json: bool, settings: Settings) -> int:
     from assistant.verdict import weigh
     from ingest.explain import explain
+    from ingest.library import Library
+    from ingest.rerank import reranker_of
 
-    library = _library(settings)
+    library = Library(settings.home, reranker_of(settings))
     try:
         explanation = explain(library, question, count)
         verdict = weigh(library, question, settings.passages)
@@ -93,17 +100,6 @@ def _explain(question: str, count: int, as_json: bool, settings: Settings) -> in
         _show_hit(console, explanation, hit)
     _show_verdict(console, explanation, verdict)
     return 0
-
-
-def _library(settings: Settings) -> Library:
-    """Raises DocentError when the reranker cannot be used: who asks in a terminal wants to know, a server goes on."""
-    from ingest.library import Library
-    from ingest.rerank import reranker_of
-
-    reranker = reranker_of(settings)
-    if reranker is not None:
-        reranker.open()
-    return Library(settings.home, reranker)
 
 
 def _row(console: Console, name: str, text: str, indent: int = 0, column: int = _COLUMN) -> None:
