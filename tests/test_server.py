@@ -118,7 +118,7 @@ def test_health_says_alive_and_ready_apart(client: TestClient, assistant: Script
     assert health.pop("timestamp").endswith("+00:00")
     assert health == {
         "status": "alive", "ready": True, "model_loaded": True, "engine": "qwen",
-        "model": "qwen/Qwen1.5-0.5B-Chat", "documents": 3, "passages": 12, "problem": "",
+        "model": "qwen/Qwen1.5-0.5B-Chat", "documents": 3, "passages": 12, "problem": "", "note": "",
     }  # fmt: skip
     assistant.engine = EngineState("extractive", "", "no weights", True)
     assert (client.get("/health").json()["ready"], client.get("/health").json()["model_loaded"]) == (True, False)
