@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         "auto", description="what writes answers; `auto` takes the model when its weights are here, else quotes"
     )
     cache_gigabytes: float = Field(
-        0.5, ge=0.1, le=64, description="memory in which the model keeps what it computed of earlier prompts (openvino)"
+        0.4, ge=0.1, le=64, description="memory in which the model keeps what it computed of earlier prompts (openvino)"
     )
     answers_at_once: int = Field(
         4, ge=1, le=64, description="how many answers the model writes at the same time (openvino; others write one)"

@@ -55,7 +55,7 @@ class _Worker:
             "CPU",
             options["compute"],
         )
-        self._weights: Path | None = folder / "openvino_model.bin"
+        self._weights = folder / "openvino_model.bin"
         self._output = output
         self._running: dict[int, Any] = {}
         self._say({"ready": True})
@@ -73,10 +73,10 @@ class _Worker:
             for number, handle in list(self._running.items()):
                 if self._deliver(number, handle):
                     del self._running[number]
-            if self._weights is not None and not self.busy:
-                # The first answer has made OpenVINO rearrange all weights; the file has done its work.
+            if not self.busy:
+                # The first answer made OpenVINO rearrange all weights; later ones only look words up in the file,
+                # which costs a millisecond a prompt to read again.
                 release_mapped(self._weights)
-                self._weights = None
 
     @property
     def busy(self) -> bool:
