@@ -74,6 +74,11 @@ class SearchIndex:
         """Of the catalog, as of the last `level`; -1 for an index that was never level."""
         return self.standing.revision
 
+    @property
+    def in_motion(self) -> bool:
+        """Whether another thread is bringing it level now, or a disk that failed has left it half-way."""
+        return self._torn
+
     # Searching
 
     def dense(self, vector: Vectors, count: int, catalog: Catalog | None = None) -> dict[int, float]:

@@ -190,10 +190,10 @@ class Library:
             )
             for rank, (parts, hit) in enumerate(best, 1)
         ]
-        # While the index is being brought level, meaning may know what words do not know yet. Only a passage that the
-        # catalog no longer has gives it away, so that is asked again, whatever the index says of itself.
-        moved = not hits and (index.standing != standing or index.lacks_new(catalog))
-        return hits, not (gone or moved)
+        # Who has just been brought level lacks nothing any more, but was asked before; and half-way there, meaning may
+        # know what words do not know yet.
+        moved = index.standing != standing or index.in_motion or index.lacks_new(catalog)
+        return hits, not ((gone or not hits) and moved)
 
     def _best(
         self, question: str, ranked: Sequence[tuple[int, FusedScore]], count: int
