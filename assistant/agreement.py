@@ -14,7 +14,7 @@ import numpy as np
 from llama_index.core.llms import ChatMessage, MessageRole
 
 from assistant import chatml
-from assistant.engines.cpu import openvino_options
+from assistant.int8_weights import openvino_options
 
 # A mean divergence, in nats, above which the rounding has changed what the model says. Q8_0 with random weights gave
 # 0.0002 for the exact architecture of Qwen1.5-0.5B and 0.01 for a model of two layers of 64.

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from assistant.bench import FOLLOW_UP_TOKENS, resident_bytes
-from assistant.engines.cpu import usable_cores
 from assistant.gguf_file import write_gguf
+from ingest.cpu import usable_cores
 
 # Prompt tokens a step: llama.cpp's own default.
 _BATCH = 512

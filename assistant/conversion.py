@@ -21,11 +21,11 @@ from pathlib import Path
 
 from assistant.agreement import Agreement, compare
 from assistant.checkpoint import check_checkpoint, count_weights
-from assistant.engines.cpu import cpu_features
 from assistant.gguf_file import write_gguf
 from assistant.int8_weights import round_model
 from assistant.machine import require_disk, require_memory
 from assistant.whole_folder import alone_in, whole_folder
+from ingest.cpu import cpu_features
 from ingest.errors import DocentError
 from ingest.logs import get_logger
 

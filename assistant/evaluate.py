@@ -18,7 +18,7 @@ from typing import Any
 from assistant.assistant import Assistant
 from assistant.calibration import calibrate_when_due
 from assistant.evaluate_followups import FollowUp, evaluate_followups, read_followups
-from assistant.metrics import DEPTH, contains, ndcg, recall, reciprocal_rank
+from assistant.metrics import DEPTH, PASSAGES, contains, ndcg, recall, reciprocal_rank
 from ingest.catalog import Catalog
 from ingest.embed import prepare_embedder
 from ingest.errors import SettingsError
@@ -26,9 +26,6 @@ from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER, documents_of
 from ingest.settings import Settings
 from ingest.sync import ingest_documents
 from ingest.types import Page, ReadDocument
-
-# Passages asked for so that at least ten documents are among them: a document is cut into several.
-PASSAGES = 60
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,11 @@ from typing import Any
 import numpy as np
 
 from assistant.followup import stand_alone
-from assistant.metrics import DEPTH, ndcg
+from assistant.metrics import DEPTH, PASSAGES, ndcg
 from ingest.errors import SettingsError
 from ingest.library import Library, documents_of
 
 FOLLOWUPS_FILE = "followups.jsonl"
-# Passages asked for so that at least ten documents are among them: a document is cut into several.
-_PASSAGES = 60
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def evaluate_followups(library: Library, followups: Sequence[FollowUp]) -> dict[
 
 
 def _score(library: Library, question: str, one: FollowUp) -> float:
-    ranked = [hit.path for hit in documents_of(library.search(question, _PASSAGES))[:DEPTH]]
+    ranked = [hit.path for hit in documents_of(library.search(question, PASSAGES))[:DEPTH]]
     return ndcg(ranked, dict.fromkeys(one.relevant, 1))
 
 

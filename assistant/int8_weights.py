@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from ingest.cpu import has_bfloat16, usable_cores
+
 GROUP = 128
 _LARGEST = 127
 _DONE_SUFFIX = "/int8"
@@ -39,6 +41,18 @@ def round_model(source: Path, target: Path, progress: Callable[[int, int], None]
         progress(number, len(matrices))
     openvino.save_model(model, target, compress_to_fp16=False)
     return len(matrices)
+
+
+def openvino_options(threads: int = 0) -> dict[str, Any]:
+    """How OpenVINO is to compute a model with such weights here; 0 threads are all cores.
+
+    Activations are rounded to int8 in groups as large as the weights'; OpenVINO does not round in larger ones.
+    """
+    return {
+        "INFERENCE_PRECISION_HINT": "bf16" if has_bfloat16() else "f32",
+        "INFERENCE_NUM_THREADS": threads or usable_cores(),
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": GROUP,
+    }
 
 
 def group_size(inputs: int) -> int:

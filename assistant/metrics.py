@@ -17,6 +17,8 @@ import numpy as np
 from assistant.bootstrap import Counts, Numbers, Statistic, area_under_roc, draw, interval, mean, once, percentile
 
 DEPTH = 10
+# Passages asked for so that at least DEPTH documents are among them: a document is cut into several.
+PASSAGES = 60
 PLACES = 4
 # Means over the questions that have one, under the same name in what a question scored.
 RANKING = ("ndcg@10", "hit@5", "mrr@10", "recall@10")

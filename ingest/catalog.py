@@ -19,7 +19,7 @@ import numpy as np
 from ingest.database import Database
 from ingest.embed import Vectors
 from ingest.errors import DocentError
-from ingest.records import ANSWERING, FileRecord, ListedDocument, NewDocument, NewFile, NewPath, format_of
+from ingest.records import ANSWERING, FileRecord, ListedDocument, NewFile, NewPath, format_of
 from ingest.types import DocumentRecord, Page, Passage, ReadDocument
 
 # The first path that led to a file is the one its documents are known by.
@@ -59,19 +59,6 @@ class Catalog(Database):
         self.write("UPDATE generations SET embedder = ? WHERE id = ?", values)
 
     # Writing
-
-    def put_document(
-        self, path: Path, root: Path, document: ReadDocument, sha256: str, size: int, modified_ns: int,
-        passages: Sequence[Passage], vectors: Vectors, views: Sequence[bytes] = (),
-    ) -> int:  # fmt: skip
-        """Add a file of one document, or replace what its path and its content held; gives the document's id."""
-        new = NewDocument(document, passages, vectors, views=views)
-        self.put([NewFile(path, root, size, modified_ns, 0, sha256, (new,))])
-        rows = self.rows(
-            "SELECT documents.id FROM documents JOIN paths USING (file_id) WHERE path = ? AND member = ?",
-            (str(path), document.member),
-        )
-        return int(rows[0][0])
 
     def put(self, entries: Iterable[NewFile | NewPath]) -> None:
         """Add files, replacing what their paths and their content held, and paths to known ones; one transaction.
@@ -236,7 +223,7 @@ class Catalog(Database):
     def files(self) -> dict[Path, FileRecord]:
         """Every path the library knows, in the order they came."""
         rows = self.rows(
-            "SELECT path, root, size, modified_ns, checked_ns, sha256, format, failures,"
+            "SELECT path, root, size, modified_ns, checked_ns, sha256, failures,"
             " (SELECT count(*) FROM documents WHERE documents.file_id = files.id) AS documents"
             " FROM paths JOIN files ON files.id = file_id ORDER BY paths.id"
         )

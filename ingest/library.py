@@ -192,8 +192,8 @@ class Library:
         ]
         # Who has just been brought level lacks nothing any more, but was asked before; and half-way there, meaning may
         # know what words do not know yet.
-        moved = index.standing != standing or index.in_motion or index.lacks_new(catalog)
-        return hits, not ((gone or not hits) and moved)
+        exchanged = (gone or not hits) and (index.standing != standing or index.in_motion or index.lacks_new(catalog))
+        return hits, not exchanged
 
     def _best(
         self, question: str, ranked: Sequence[tuple[int, FusedScore]], count: int

@@ -7,20 +7,15 @@ from dataclasses import dataclass
 
 from ingest.catalog import Catalog
 from ingest.language import begins_own_line
+from ingest.types import Passage
 
 
 @dataclass(frozen=True)
-class Neighbour:
-    """A passage with its place: `ordinal` counts the document's passages, `start` and `end` its text's characters."""
+class Neighbour(Passage):
+    """A passage of the catalog, with the number it has there and its document's."""
 
     passage_id: int
     document_id: int
-    ordinal: int
-    text: str
-    heading: str
-    page: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -42,8 +37,8 @@ def neighbours(catalog: Catalog, passage_ids: Sequence[int], reach: int) -> list
     In the order of documents and reading; ids that are gone are left out.
     """
     rows = catalog.rows(
-        "SELECT DISTINCT near.id, near.document_id, near.ordinal, near.text, near.heading, near.page,"
-        " near.start_offset, near.end_offset FROM passages AS found JOIN passages AS near"
+        "SELECT DISTINCT near.ordinal, near.text, near.heading, near.page, near.start_offset, near.end_offset,"
+        " near.id, near.document_id FROM passages AS found JOIN passages AS near"
         " ON near.document_id = found.document_id AND near.generation = found.generation"
         " AND near.ordinal BETWEEN found.ordinal - ? AND found.ordinal + ? AND near.heading = found.heading"
         f" WHERE found.id IN ({','.join('?' * len(passage_ids))}) ORDER BY near.document_id, near.ordinal, near.id",

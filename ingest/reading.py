@@ -25,6 +25,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from ingest.cpu import usable_cores
 from ingest.errors import DocentError
 from ingest.logs import get_logger
 from ingest.reading_worker import LENGTH, Limits
@@ -75,7 +76,7 @@ class Readers:
         self, limits: Limits | None = None, workers: int | None = None, reader: str = "ingest.read:read"
     ) -> None:
         self._limits = limits or Limits()
-        self._count = workers or min(_MOST_WORKERS, _cores())
+        self._count = workers or min(_MOST_WORKERS, usable_cores())
         self._reader = reader
         self._own = threading.local()
         self._all: set[_Worker] = set()
@@ -309,8 +310,3 @@ class _Worker:
             self._input.close()
         except BrokenPipeError:
             log.debug("reading.worker_gone")
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -35,11 +35,8 @@ class NewDocument:
 
 
 @dataclass(frozen=True)
-class NewFile:
-    """A file ready to be written. `modified_ns` is its time, `checked_ns` the clock when its content was looked at.
-
-    `failures` are (member, reason) of the parts that could not be read.
-    """
+class SeenFile:
+    """A file as it was when its content was looked at, at `checked_ns` by the clock; `modified_ns` is its own time."""
 
     path: Path
     root: Path
@@ -47,42 +44,31 @@ class NewFile:
     modified_ns: int
     checked_ns: int
     sha256: str
+
+    @property
+    def format(self) -> str:
+        return format_of(self.path)
+
+
+@dataclass(frozen=True)
+class NewFile(SeenFile):
+    """A file ready to be written. `failures` are (member, reason) of the parts that could not be read."""
+
     documents: Sequence[NewDocument] = ()
     failures: Sequence[tuple[str, str]] = ()
 
-    @property
-    def format(self) -> str:
-        return format_of(self.path)
-
 
 @dataclass(frozen=True)
-class NewPath:
+class NewPath(SeenFile):
     """A path that leads to content the library already has. `moved_from` is the path it took the place of."""
 
-    path: Path
-    root: Path
-    size: int
-    modified_ns: int
-    checked_ns: int
-    sha256: str
     moved_from: Path | None = None
-
-    @property
-    def format(self) -> str:
-        return format_of(self.path)
 
 
 @dataclass(frozen=True)
-class FileRecord:
-    """A path the library knows, with what its file was when its content was last looked at."""
+class FileRecord(SeenFile):
+    """A path the library knows, and how many documents came out of its file."""
 
-    path: Path
-    root: Path
-    size: int
-    modified_ns: int
-    checked_ns: int
-    sha256: str
-    format: str
     documents: int
     failures: tuple[tuple[str, str], ...]
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ingest.cpu import has_bfloat16
 from ingest.errors import DocentError
 from ingest.logs import get_logger
 from ingest.ranking import OLDER_VERSION, ScoredHit
@@ -158,9 +159,7 @@ def _load(folder: Path) -> Any:
     # What these libraries print while loading is nothing a person can act on.
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
-    # Twice as fast where the CPU multiplies bfloat16 itself, and emulated elsewhere.
-    has_bfloat16 = any(torch.cpu.get_capabilities().get(feature) for feature in ("avx512_bf16", "amx_bf16"))
-    number_format = torch.bfloat16 if has_bfloat16 else torch.float32
+    number_format = torch.bfloat16 if has_bfloat16() else torch.float32
     try:
         model = CrossEncoder(str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": number_format})
     except Exception as error:  # the tokenizers and safetensors packages raise bare Exception for a damaged file

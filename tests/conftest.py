@@ -5,20 +5,24 @@ The embedder is the real bundled one, compiled once a session; a toy one serves 
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ingest import library, rebuild, sync
+from ingest import library as library_module
+from ingest import rebuild, sync
 from ingest.catalog import Catalog
 from ingest.embed import Embedder, Vectors, load_embedder, prepare_embedder
-from ingest.library import EMBEDDERS_FOLDER
+from ingest.library import EMBEDDERS_FOLDER, Library
 from ingest.logs import configure_logs
+from ingest.records import NewDocument, NewFile
 from ingest.settings import Settings, load_settings
 from ingest.types import Page, Passage, ReadDocument
 
@@ -79,7 +83,7 @@ def home(tmp_path: Path, embedders_folder: Path, monkeypatch: pytest.MonkeyPatch
     home.mkdir()
     (home / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
     monkeypatch.setattr(sync, "load_embedder", _opened_once)
-    monkeypatch.setattr(library, "load_embedder", _opened_once)
+    monkeypatch.setattr(library_module, "load_embedder", _opened_once)
     monkeypatch.setattr(rebuild, "load_embedder", _opened_once)
     return home
 
@@ -99,6 +103,15 @@ def office(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def library(office: Path, settings: Settings) -> Iterator[Library]:
+    """The office, taken in and open for searching, as a server has it."""
+    sync.ingest([office], settings)
+    library = Library(settings.home)
+    yield library
+    library.close()
+
+
 def toy_vectors(texts: Sequence[str], dimension: int = 16) -> Vectors:
     """Unit vectors that depend on the texts alone; texts that share words point the same way."""
     vectors = np.full((len(texts), dimension), 0.01, np.float32)
@@ -107,6 +120,29 @@ def toy_vectors(texts: Sequence[str], dimension: int = 16) -> Vectors:
             vectors[row, sum(word.encode()) % dimension] += 1
     unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return unit
+
+
+def put_document(
+    catalog: Catalog, path: Path, root: Path, document: ReadDocument, sha256: str,
+    passages: Sequence[Passage], vectors: Vectors, size: int = 1, modified_ns: int = 1,
+) -> int:  # fmt: skip
+    """Put a file of one document, or replace what its path and its content held; gives the document's id."""
+    new = NewDocument(document, passages, vectors)
+    catalog.put([NewFile(path, root, size, modified_ns, 0, sha256, (new,))])
+    rows = catalog.rows(
+        "SELECT documents.id FROM documents JOIN paths USING (file_id) WHERE path = ? AND member = ?",
+        (str(path), document.member),
+    )
+    return int(rows[0][0])
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    """A ZIP archive of these names and contents."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
 
 
 PutDocument = Callable[..., int]
@@ -121,6 +157,6 @@ def put(tmp_path: Path) -> PutDocument:
         document = ReadDocument(title, (Page("", "\n".join(texts)),))
         passages = [Passage(number, text, "", "", 0, len(text)) for number, text in enumerate(texts)]
         given = toy_vectors(texts) if vectors is None else vectors
-        return catalog.put_document(root / name, root, document, f"hash of {name}", 1, 1, passages, given)
+        return put_document(catalog, root / name, root, document, f"hash of {name}", passages, given)
 
     return put

@@ -16,7 +16,7 @@ from ingest.errors import DocentError
 from ingest.passages import NO_VECTORS
 from ingest.records import NewDocument, NewFile, NewPath
 from ingest.types import Page, Passage, ReadDocument
-from tests.conftest import PutDocument, toy_vectors
+from tests.conftest import PutDocument, put_document, toy_vectors
 
 CARD = {"name": "toy", "fingerprint": "f1", "dimension": 16}
 
@@ -48,7 +48,7 @@ def test_what_is_put_comes_back(catalog: Catalog, tmp_path: Path) -> None:
     passages = [Passage(0, "one — 一", "H › G", "p. 1", 0, 7), Passage(1, "two", "", "p. 2", 9, 12)]
     vectors = toy_vectors(["one", "two"])
     path = tmp_path / "office" / "hr" / "Leave.MD"
-    document_id = catalog.put_document(path, tmp_path / "office", document, "abc", 12, 34, passages, vectors)
+    document_id = put_document(catalog, path, tmp_path / "office", document, "abc", passages, vectors, 12, 34)
     (record,) = catalog.documents()
     (listed,) = catalog.listed()
     assert catalog.document(document_id) == listed

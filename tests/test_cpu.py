@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.engines import cpu
+from ingest import cpu
 
 
 @pytest.mark.parametrize(

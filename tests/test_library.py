@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
 
@@ -27,15 +26,6 @@ from ingest.types import Hit
 from ingest.writer import the_one_writer
 
 PROJECT = Path(__file__).parent.parent
-
-
-@pytest.fixture
-def library(office: Path, settings: Settings) -> Iterator[Library]:
-    """The small office, ingested and open."""
-    ingest([office], settings)
-    library = Library(settings.home)
-    yield library
-    library.close()
 
 
 def names(hits: list[Hit]) -> list[str]:

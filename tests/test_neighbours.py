@@ -11,7 +11,7 @@ from ingest.catalog import Catalog
 from ingest.neighbours import join, neighbours
 from ingest.split import split
 from ingest.types import Page, ReadDocument
-from tests.conftest import toy_vectors
+from tests.conftest import put_document, toy_vectors
 
 TABLE = "| City | Limit |\n| --- | --- |\n" + "\n".join(f"| City {n} | {100 + n} euros |" for n in range(8))
 SENTENCES = " ".join(f"Rule {n} says that form {n} is needed." for n in range(12))
@@ -29,7 +29,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         document = ReadDocument("Guide", pages)
         passages = split(document, lambda text: len(text.split()), 30)
         vectors = toy_vectors([passage.text for passage in passages])
-        catalog.put_document(tmp_path / name, tmp_path, document, name, 1, 1, passages, vectors)
+        put_document(catalog, tmp_path / name, tmp_path, document, name, passages, vectors)
     yield catalog
     catalog.close()
 

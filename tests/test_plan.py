@@ -21,10 +21,7 @@ NOW = 1_000 * SECOND
 def record(name: str, content: str = "", documents: int = 1, size: int = 10) -> FileRecord:
     """A file that was old when its content was looked at, ten seconds ago."""
     path = ROOT / name
-    kind = path.suffix.lstrip(".")
-    return FileRecord(
-        path, ROOT, size, 100 * SECOND, NOW - 10 * SECOND, content or f"hash of {name}", kind, documents, ()
-    )
+    return FileRecord(path, ROOT, size, 100 * SECOND, NOW - 10 * SECOND, content or f"hash of {name}", documents, ())
 
 
 def plan(known: list[FileRecord], found: dict[str, Found], missing: tuple[str, ...] = ()) -> Plan:

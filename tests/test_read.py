@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from email.message import EmailMessage
 from pathlib import Path
@@ -16,6 +15,7 @@ from ingest.errors import ReadError
 from ingest.formats import package
 from ingest.read import READERS, read
 from ingest.types import Page, ReadDocument, ReadFile
+from tests.conftest import zipped
 from tests.ole_file import ole_file
 
 DOCUMENTS = Path(__file__).parent.parent / "data" / "documents"
@@ -36,14 +36,6 @@ def only(file: ReadFile) -> ReadDocument:
 
 def written(tmp_path: Path, name: str, content: str | bytes) -> ReadDocument:
     return only(read_all(tmp_path, name, content))
-
-
-def zipped(members: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
 
 
 def test_markdown(tmp_path: Path) -> None:

@@ -10,14 +10,7 @@ import pytest
 from ingest.errors import ReadError
 from ingest.formats.package import Budget
 from ingest.formats.read_archive import members
-
-
-def zipped(names: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in names.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
+from tests.conftest import zipped
 
 
 def test_members() -> None:

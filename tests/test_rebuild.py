@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +30,6 @@ PROJECT = Path(__file__).parent.parent
 def prefixed(settings: Settings) -> Settings:
     """The same library with another embedder asked for: the bundled one with prefixes."""
     return settings.model_copy(update={"embedder_query_prefix": "question: ", "embedder_passage_prefix": "passage: "})
-
-
-@pytest.fixture
-def library(office: Path, settings: Settings) -> Iterator[Library]:
-    """The office, taken in and open for searching, as a server has it."""
-    ingest([office], settings)
-    library = Library(settings.home)
-    yield library
-    library.close()
 
 
 def ids(settings: Settings) -> list[int]:

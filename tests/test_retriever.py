@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 
 from ingest.library import Library
 from ingest.retriever import node_of_hit, node_of_row
-from ingest.settings import Settings
-from ingest.sync import ingest
 
 QUESTION = "What does E-07 mean?"
-
-
-@pytest.fixture
-def library(office: Path, settings: Settings) -> Iterator[Library]:
-    ingest([office], settings)
-    library = Library(settings.home)
-    yield library
-    library.close()
 
 
 def test_finds_what_a_search_finds(library: Library) -> None:

@@ -11,7 +11,7 @@ from assistant.events import EvidenceSentence, Source
 from assistant.sections import REACH, relocated, with_sections
 from ingest.catalog import Catalog
 from ingest.types import Page, Passage, ReadDocument
-from tests.conftest import toy_vectors
+from tests.conftest import put_document, toy_vectors
 
 ROWS = "| City | Limit |\n| --- | --- |\n"
 
@@ -30,9 +30,8 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         passages.append(Passage(number, text, heading, f"p. {number // 4 + 1}", place, place + length))
         place += length + 1
     document = ReadDocument("T", (Page("", "x" * place),))
-    catalog.put_document(
-        tmp_path / "a.md", tmp_path, document, "a", 1, 1, passages, toy_vectors([one.text for one in passages])
-    )
+    vectors = toy_vectors([one.text for one in passages])
+    put_document(catalog, tmp_path / "a.md", tmp_path, document, "a", passages, vectors)
     yield catalog
     catalog.close()
 

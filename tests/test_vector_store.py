@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +33,6 @@ from ingest.writer import the_one_writer
 
 QUESTION = "How many days of annual leave do full-time staff get?"
 OLD, NEW, VPN, TRAVEL = "hr/leave-policy-2024.md", "hr/leave-policy-2026.md", "it/vpn.txt", "finance/差旅.md"
-
-
-@pytest.fixture
-def library(office: Path, settings: Settings) -> Iterator[Library]:
-    ingest([office], settings)
-    library = Library(settings.home)
-    yield library
-    library.close()
 
 
 @pytest.fixture

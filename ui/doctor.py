@@ -11,11 +11,11 @@ from pathlib import Path
 
 from assistant.calibration import CHANGED, is_level, kept_calibration
 from assistant.conversion import find_converted, read_manifest
-from assistant.engines.cpu import cpu_features
 from assistant.latency import kept_rate
 from assistant.models import list_models, locate
 from ingest.catalog import Catalog
 from ingest.check import check
+from ingest.cpu import cpu_features
 from ingest.errors import DocentError
 from ingest.hub import hub_endpoint, hub_reachable
 from ingest.library import CATALOG_FILE

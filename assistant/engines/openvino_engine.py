@@ -18,10 +18,10 @@ from pydantic import PrivateAttr
 
 from assistant import chatml
 from assistant.engines.chat_model import ChatModel, response, room_for_answer
-from assistant.engines.cpu import openvino_options
 from assistant.engines.sampling import Sampling
 from assistant.engines.step_loop import StepLoop
 from assistant.engines.tokens import CompleteCharacters, load_tokenizer, token_bytes_of
+from assistant.int8_weights import openvino_options
 from ingest.errors import DocentError
 from ingest.logs import get_logger
 from ingest.settings import Settings

@@ -18,9 +18,9 @@ from pydantic import PrivateAttr
 
 from assistant import chatml
 from assistant.engines.chat_model import ChatModel, response, room_for_answer
-from assistant.engines.cpu import has_bfloat16, usable_cores
 from assistant.engines.sampling import Sampling
 from assistant.engines.tokens import CompleteCharacters, load_tokenizer, token_bytes_of
+from ingest.cpu import has_bfloat16, usable_cores
 from ingest.errors import DocentError
 from ingest.logs import get_logger
 from ingest.settings import Settings

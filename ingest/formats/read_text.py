@@ -54,18 +54,13 @@ def decode(data: bytes, declared: str = "") -> str:
         return _decode_wide(data)
     if _is_utf8(data):
         return data.decode("utf-8")
-    try:
-        text = data.decode("gb18030")
-    except UnicodeDecodeError:
-        text = ""
-    if _reads_as_chinese(text):
-        return text
-    try:
-        text = data.decode("cp1252")
-    except UnicodeDecodeError:
-        text = ""
-    if _reads_as_western(text):
-        return text
+    for encoding, reads_well in (("gb18030", _reads_as_chinese), ("cp1252", _reads_as_western)):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if reads_well(text):
+            return text
     guess = from_bytes(data).best()
     if guess is None:
         raise ReadError("the text's encoding is not known: save it as UTF-8")

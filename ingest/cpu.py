@@ -1,12 +1,9 @@
-"""What this CPU can do that an engine should know. Knows nothing of models."""
+"""What this CPU can do that whoever computes should know. A leaf: it knows nothing of models."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
-
-from assistant.int8_weights import GROUP
 
 # Instructions that change how fast, or with which rounding, a model is computed.
 FEATURES = ("avx2", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
@@ -29,15 +26,3 @@ def cpu_features(source: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
 def has_bfloat16() -> bool:
     """bfloat16 pays only where the CPU multiplies it itself; elsewhere it is emulated and slower than float32."""
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(cpu_features())
-
-
-def openvino_options(threads: int = 0) -> dict[str, Any]:
-    """How OpenVINO computes a converted model here; 0 threads are all cores.
-
-    Activations are rounded to int8 in groups as large as the weights'; OpenVINO does not round in larger ones.
-    """
-    return {
-        "INFERENCE_PRECISION_HINT": "bf16" if has_bfloat16() else "f32",
-        "INFERENCE_NUM_THREADS": threads or usable_cores(),
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": GROUP,
-    }
