@@ -61,6 +61,18 @@ class Database:
                 self.write("ROLLBACK")
             raise
 
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """What is read inside is the file of one moment, though others go on changing it: never a half of two."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self.rows("BEGIN")
+        try:
+            yield
+        finally:
+            self.rows("ROLLBACK")
+
     def write(self, statement: str, values: Values = ()) -> list[sqlite3.Row]:
         """Change something; gives what the statement returns. Raises sqlite3.DatabaseError, such as for a full disk."""
         return self._connection.execute(statement, values).fetchall()

@@ -12,8 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -66,6 +65,8 @@ class SearchIndex:
         self._unpublished = 0
         # A disk that fails in the middle leaves FAISS ahead of Tantivy; both are then made anew.
         self._torn = False
+        # A reader whose disk is full has its words here instead of in a working copy.
+        self._in_memory = False
         if published:
             self._open_published()
 
@@ -73,11 +74,6 @@ class SearchIndex:
     def revision(self) -> int:
         """Of the catalog, as of the last `level`; -1 for an index that was never level."""
         return self.standing.revision
-
-    @property
-    def in_motion(self) -> bool:
-        """Whether another thread is bringing it level now, or a disk that failed has left it half-way."""
-        return self._torn
 
     # Searching
 
@@ -125,47 +121,43 @@ class SearchIndex:
 
     # Keeping level with the catalog
 
-    def lacks_new(self, catalog: Catalog) -> bool:
-        """Whether the catalog has passages that came after the last `level`, and not only lost some."""
-        if catalog.revision == self.revision:
-            return False
-        newest = catalog.rows("SELECT max(id) FROM passages WHERE generation = ?", (catalog.generation,))[0][0]
-        held = self.ids
-        return newest is not None and (len(held) == 0 or int(newest) > held[-1])
-
-    def level(self, catalog: Catalog) -> bool:
+    def level(self, catalog: Catalog, or_in_memory: bool = False) -> bool:
         """Add what the catalog has gained and drop what it has lost. True when anything changed.
 
-        Raises OSError, RuntimeError or ValueError when the disk does not take it.
+        Raises OSError, RuntimeError or ValueError when the disk does not take it. With `or_in_memory` the words are
+        then kept in memory until there is another snapshot; such an index cannot be published.
         """
-        with _one_moment(catalog):
-            return self._level(catalog)
+        with catalog.one_moment():
+            return self._level(catalog, or_in_memory)
 
-    def _level(self, catalog: Catalog) -> bool:
+    def _level(self, catalog: Catalog, or_in_memory: bool) -> bool:
         now = Standing(catalog.note(LINEAGE) or "", catalog.generation, catalog.revision)
         if now == self.standing:
             return False
         other = self.revision >= 0 and now.lineage != self.standing.lineage
-        if (other or revision_of(published_name(self.folder)) > self.revision) and self._open_published(now.lineage):
+        # Words in memory are given up for any snapshot that knows as much, others for one that knows more.
+        enough = self.revision + (0 if self._in_memory else 1)
+        if (other or revision_of(published_name(self.folder)) >= enough) and self._open_published(now.lineage):
             other = False
             if now == self.standing:
                 return True
-        try:
-            if other:
-                raise FileNotFoundError("nothing here is of this lineage")
-            if self._torn:
-                raise FileNotFoundError("the last change ended half way")
+        reason = "nothing is of this lineage" if other else "the last change ended half way" if self._torn else ""
+        if not reason:
             self._torn = True
-            self._follow(catalog)
-        except FileNotFoundError as reason:
-            log.info("index.made_anew", reason=str(reason))
-            self._start_over(catalog)
+            try:
+                self._follow(catalog)
+            except (OSError, RuntimeError, ValueError) as error:
+                # The snapshot to be copied may have been deleted under us; a full disk is another case.
+                if not or_in_memory and not isinstance(error, FileNotFoundError):
+                    raise
+                reason = str(error)
+        if reason:
+            self._start_over(catalog, reason, or_in_memory)
         self._torn = False
         self.standing = now
         return True
 
     def _follow(self, catalog: Catalog) -> None:
-        """Raises FileNotFoundError when the snapshot that a copy should be made of was deleted under us."""
         wanted, held = catalog.passage_ids(), self.ids
         new = np.setdiff1d(wanted, held, assume_unique=True)
         gone = np.setdiff1d(held, wanted, assume_unique=True)
@@ -188,13 +180,29 @@ class SearchIndex:
             self.words.add(passage_id, indexed_terms(row["title"], row["heading"], row["text"]))
         self.vectors.add(np.array(list(rows), np.int64), np.stack([vector_of(row) for row in rows.values()]))
 
-    def _start_over(self, catalog: Catalog) -> None:
+    def _start_over(self, catalog: Catalog, reason: str, or_in_memory: bool) -> None:
         """Make all of it anew, and go on answering from what there is until that is done."""
-        fresh = SearchIndex(self.folder, self.dimension, self.fingerprint, published=False)
-        fresh._follow(catalog)
+        log.info("index.made_anew", reason=reason)
+        try:
+            fresh = self._made_anew(catalog)
+        except (OSError, RuntimeError, ValueError) as error:
+            if not or_in_memory:
+                raise
+            log.warning("index.kept_in_memory", reason=str(error))
+            fresh = self._made_anew(catalog, in_memory=True)
         self.close()
         self.vectors, self.words, self._work = fresh.vectors, fresh.words, fresh._work
-        self._snapshot, self._unpublished = None, fresh._unpublished
+        self._snapshot, self._unpublished, self._in_memory = None, fresh._unpublished, fresh._in_memory
+
+    def _made_anew(self, catalog: Catalog, in_memory: bool = False) -> SearchIndex:
+        fresh = SearchIndex(self.folder, self.dimension, self.fingerprint, published=False)
+        fresh._in_memory = in_memory
+        try:
+            fresh._follow(catalog)
+        except BaseException:
+            fresh.close()
+            raise
+        return fresh
 
     # Snapshots and working copies
 
@@ -230,7 +238,10 @@ class SearchIndex:
 
     def close(self) -> None:
         """Drop this process's working copy."""
-        self.words.finish()
+        try:
+            self.words.finish()
+        except ValueError:  # a disk that failed has ended Tantivy's writer; nothing of this copy is wanted any more
+            log.warning("index.copy_failed", exc_info=True)
         if self._work is not None:
             shutil.rmtree(self._work, ignore_errors=True)
             self._work = None
@@ -245,7 +256,7 @@ class SearchIndex:
 
     def _begin_changes(self) -> None:
         """Tantivy changes its folder in place, so changes go to a copy of the snapshot that only we see."""
-        if self._work is not None:
+        if self._work is not None or self._in_memory:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{os.getpid()}-", dir=self.folder))
@@ -282,18 +293,8 @@ class SearchIndex:
             return name != published_name(self.folder) and self._open_published(lineage)
         self.close()
         self.vectors, self.words, self.standing = vectors, words, standing
-        self._snapshot, self._unpublished, self._torn = snapshot, 0, False
+        self._snapshot, self._unpublished, self._torn, self._in_memory = snapshot, 0, False, False
         return True
-
-
-@contextmanager
-def _one_moment(catalog: Catalog) -> Iterator[None]:
-    """What is read inside is the catalog of one moment, though others go on changing it: never a half of two."""
-    catalog.rows("BEGIN")
-    try:
-        yield
-    finally:
-        catalog.rows("ROLLBACK")
 
 
 def indexed_terms(title: str, heading: str, text: str) -> list[str]:

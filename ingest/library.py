@@ -33,8 +33,6 @@ EMBEDDERS_FOLDER = "embedders"
 CANDIDATES = 100
 # How often a server looks whether another process has changed the library.
 FOLLOW_SECONDS = 0.5
-# How often a search starts over because a writer has just exchanged what it found.
-_ATTEMPTS = 5
 log = get_logger(__name__)
 
 
@@ -64,7 +62,7 @@ class Library:
         self.home = home
         self.reranker = reranker
         self._connections = threading.local()
-        self._refreshing = threading.Lock()
+        self._refreshing = threading.RLock()
         # Exchanged together: an index can only be searched with vectors of its own embedder.
         self._opened: tuple[Embedder, SearchIndex] | None = None
         self._older: tuple[int, dict[int, str]] = (-1, {})
@@ -109,12 +107,12 @@ class Library:
             if opened is None or opened[0].card.fingerprint != fingerprint:
                 embedder = load_embedder(self.home / EMBEDDERS_FOLDER / fingerprint)
                 index = SearchIndex(self.home / INDEX_FOLDER, embedder.card.dimension, fingerprint)
-                index.level(self.catalog)
+                index.level(self.catalog, or_in_memory=True)
                 self._opened = embedder, index
                 if opened is not None:
                     opened[1].close()
                 return True
-            return opened[1].level(self.catalog)
+            return opened[1].level(self.catalog, or_in_memory=True)
 
     def follow(self) -> None:
         """From now on refresh in the background, so that answers use what another process has just ingested."""
@@ -160,26 +158,22 @@ class Library:
     def search_scored(self, question: str, count: int = 10, among: Sequence[int] | None = None) -> list[ScoredHit]:
         """Like `search`, with what each score is made of."""
         depth = count if self.reranker is None else max(count, RERANKED)
-        for _ in range(_ATTEMPTS):
-            scored, whole = self._scored(question, depth, among)
-            if whole:
-                break
-            try:
+        scored, whole = self._scored(question, depth, among)
+        if not whole:
+            # What was found is being exchanged: once more, with nobody changing index or catalog meanwhile.
+            with self._refreshing, self.catalog.one_moment():
                 self.refresh()
-            except (OSError, RuntimeError, ValueError):  # a disk that is full; what is indexed can still be answered
-                log.error("library.refresh_failed", exc_info=True)
-                break
+                scored, _ = self._scored(question, depth, among)
         return scored if self.reranker is None else self.reranker.reorder(question, scored)[:count]
 
     def _scored(self, question: str, count: int, among: Sequence[int] | None) -> tuple[list[ScoredHit], bool]:
-        """The best hits, and whether to rely on them: not when some were exchanged for what is not indexed yet."""
+        """The best hits, and whether to rely on them: not when there are none or some have left the catalog."""
         embedder, index = self._open()
         catalog = self.catalog
         # After a backup was restored, the same numbers mean other passages.
         if (catalog.note(LINEAGE) or "") != index.standing.lineage:
             self.refresh()
             embedder, index = self._open()
-        standing = index.standing
         proposed = propose(question, embedder, index, catalog, max(CANDIDATES, count), among)
         best, gone = self._best(question, proposed.ranked, count)
         hits = [
@@ -190,10 +184,7 @@ class Library:
             )
             for rank, (parts, hit) in enumerate(best, 1)
         ]
-        # Who has just been brought level lacks nothing any more, but was asked before; and half-way there, meaning may
-        # know what words do not know yet.
-        exchanged = (gone or not hits) and (index.standing != standing or index.in_motion or index.lacks_new(catalog))
-        return hits, not exchanged
+        return hits, bool(hits) and not gone
 
     def _best(
         self, question: str, ranked: Sequence[tuple[int, FusedScore]], count: int

@@ -83,13 +83,9 @@ def writers() -> Iterator[Writers]:
 
 
 class Reader:
-    """Searches without a pause and follows the library; what goes wrong is kept.
+    """Searches without a pause and follows the library; what goes wrong is kept."""
 
-    Without `finds_all` a document may be missed while it is replaced: a full disk has no room to index the new one.
-    """
-
-    def __init__(self, home: Path, finds_all: bool = True) -> None:
-        self._finds_all = finds_all
+    def __init__(self, home: Path) -> None:
         self.wrong: list[str] = []
         self.searches = 0
         self._library = Library(home)
@@ -114,7 +110,7 @@ class Reader:
             try:
                 hits = self._library.search(f"{name} part{number % SENTENCES}")
                 self.wrong += [f"{hit.path} shows {hit.text[:40]}" for hit in hits if f"{hit.title} " not in hit.text]
-                if self._finds_all and not any(hit.title == name for hit in hits):
+                if not any(hit.title == name for hit in hits):
                     self.wrong.append(f"{name} is not found")
                 self.searches += 1
             except Exception as error:  # noqa: BLE001 - every kind of failure is what this is looking for
@@ -173,7 +169,6 @@ def test_killed_two_hundred_times(home: Path, writers: Writers) -> None:
     assert kill_often(home, writers, 200, seed=2) > 0
 
 
-@pytest.mark.slow
 def test_a_disk_that_takes_no_more(home: Path, writers: Writers) -> None:
     """Whichever write is the one that fails, it is one line, searches go on, and the next run mends all.
 
@@ -216,13 +211,12 @@ def fill(filler: Path, free: int) -> None:
     os.truncate(filler, max(0, size - free))
 
 
-@pytest.mark.slow
 def test_a_full_disk(home: Path, small_disk: Path, writers: Writers) -> None:
     """The same on a disk that is really full, at whatever write that becomes true: no search fails or mixes texts."""
     home = small_disk / "library"
     assert writers.run(home) == 0
     codes = []
-    with Reader(home, finds_all=False) as reader:
+    with Reader(home) as reader:
         for free in (0, 16, 48, 96, 160, 256, 512, 1024):  # kibibytes
             filler = small_disk / "filler"
             fill(filler, free * 1024)

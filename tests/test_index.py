@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import math
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -435,6 +438,43 @@ def test_a_copy_costs_no_disk(catalog: Catalog, folder: Path, put: PutDocument) 
     assert shared
     assert opened(folder).changed_files() == []
     assert len(opened(folder).words) == 50
+    reader.close()
+
+
+@pytest.mark.parametrize("step", ["mkdtemp", "commit"])
+def test_a_reader_on_a_full_disk(
+    catalog: Catalog, folder: Path, put: PutDocument, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """It has no room for a copy of its own and knows what is new all the same; the next snapshot is taken as ever."""
+    put(catalog, "a.md", ["100 apples"])
+    writer = levelled(folder, catalog)
+    writer.publish()
+    reader = opened(folder)
+    commit, commits = WordIndex.commit, itertools.count()
+
+    def no_room(*_arguments: object, **_named: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    def third_time_lucky(words: WordIndex) -> None:
+        if next(commits) < 2:  # of the copy, and of the one made anew
+            raise ValueError("no space left on device")
+        commit(words)
+
+    with monkeypatch.context() as full:
+        full.setattr(*(tempfile, "mkdtemp", no_room) if step == "mkdtemp" else (WordIndex, "commit", third_time_lucky))
+        for name, text in (("b.md", "101 pears"), ("a.md", "102 plums")):
+            put(catalog, name, [text])
+            assert reader.level(catalog, or_in_memory=True) is True
+            assert list(reader.lexical([text.split()[0]], 5)) == [reader.ids[-1]]
+        assert reader.ids.tolist() == reader.words.ids.tolist() == [2, 3]
+        assert reader.lexical(["100"], 5) == {}
+        assert not list(folder.glob(".work-*"))
+    writer.level(catalog)
+    writer.publish()
+    put(catalog, "c.md", ["103 figs"])
+    assert reader.level(catalog, or_in_memory=True) is True
+    assert reader.ids.tolist() == reader.words.ids.tolist() == [2, 3, 4]
+    assert list(folder.glob(".work-*"))
     reader.close()
 
 
