@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import tempfile
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,18 +23,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from llama_index.core.base.embeddings.base import BaseEmbedding
-from pydantic import PrivateAttr
 from tokenizers import Tokenizer
 
 from ingest.errors import DocentError, SettingsError
 from ingest.hub import download, find_downloaded, is_hub_name
 from ingest.logs import get_logger
+from ingest.openvino_embedding import TOGETHER, OpenVINOEmbedding
 from ingest.settings import Settings
 
 BUNDLED = "all-MiniLM-L6-v2"
 CARD_FILE = "embedder.json"
-# Texts of similar length per inference: 8 was the fastest of 1, 4, 8, 16, 32 on two cores (README, "Measured").
-BATCH = 8
+# Texts an inference of sentence-transformers, for a model that OpenVINO cannot compile.
+_BATCH = 8
 # What identifies a model: its weights, its vocabulary and how its modules are chained.
 FINGERPRINTED = (
     "*.safetensors", "pytorch_model*.bin", "tokenizer.json", "vocab.txt", "modules.json",
@@ -60,47 +59,6 @@ class EmbedderCard:
     source: str
 
 
-class OpenVINOEmbedding(BaseEmbedding):
-    """A compiled sentence-transformers model as LlamaIndex knows embeddings; vectors have length 1."""
-
-    _infer: Any = PrivateAttr()
-    _inferring: threading.Lock = PrivateAttr()
-    _tokenizer: Tokenizer = PrivateAttr()
-
-    def __init__(self, folder: Path, tokenizer: Tokenizer, **kwargs: Any) -> None:
-        super().__init__(embed_batch_size=BATCH, **kwargs)
-        import openvino
-
-        precision = "bf16" if _cpu_has_bfloat16() else "f32"
-        self._infer = openvino.Core().compile_model(
-            folder / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-        )
-        # A compiled model has one request; a second thread in it gets an error, or the first one's vectors.
-        self._inferring = threading.Lock()
-        self._tokenizer = tokenizer
-
-    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        encodings = self._tokenizer.encode_batch(texts)
-        width = max(len(encoding.ids) for encoding in encodings)
-        token_ids = np.zeros((len(texts), width), np.int64)
-        attention = np.zeros((len(texts), width), np.int64)
-        for row, encoding in enumerate(encodings):
-            token_ids[row, : len(encoding.ids)] = encoding.ids
-            attention[row, : len(encoding.ids)] = 1
-        with self._inferring:
-            vectors: list[list[float]] = self._infer({"input_ids": token_ids, "attention_mask": attention})[0].tolist()
-        return vectors
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return self._get_text_embeddings([text])[0]
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return self._get_query_embedding(query)
-
-
 class Embedder:
     """An embedding model with the card that says what it is. Vectors are float32 rows of length 1."""
 
@@ -111,11 +69,11 @@ class Embedder:
         self._unknown = _unknown_token(tokenizer)
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Shape (len(texts), dimension), in the order given; longest texts share a batch so little is padding."""
+        """Shape (len(texts), dimension), in the order given; texts of like length go together, so little is padding."""
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         vectors = np.zeros((len(texts), self.card.dimension), np.float32)
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
+        for start in range(0, len(order), TOGETHER):
+            rows = order[start : start + TOGETHER]
             vectors[rows] = self.model.get_text_embedding_batch([self.card.passage_prefix + texts[i] for i in rows])
         return _unit_length(vectors)
 
@@ -165,7 +123,7 @@ def _open_model(folder: Path, card: EmbedderCard, tokenizer: Tokenizer) -> BaseE
     from llama_index.embeddings.huggingface import HuggingFaceEmbedding
 
     model: BaseEmbedding = HuggingFaceEmbedding(
-        model_name=card.source, max_length=card.max_tokens, embed_batch_size=BATCH, device="cpu",
+        model_name=card.source, max_length=card.max_tokens, embed_batch_size=_BATCH, device="cpu",
         query_instruction="", text_instruction="",
     )  # fmt: skip
     return model
@@ -335,10 +293,3 @@ def _unit_length(vectors: Vectors) -> Vectors:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: Vectors = vectors / np.maximum(lengths, 1e-12)
     return unit
-
-
-def _cpu_has_bfloat16() -> bool:
-    """Only where the CPU multiplies bfloat16 itself is it faster than float32; elsewhere it is emulated."""
-    import openvino
-
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

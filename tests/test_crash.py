@@ -95,6 +95,9 @@ class Reader:
     def __enter__(self) -> Reader:
         self._library.follow()
         self._thread.start()
+        # A server is there before the disk is full; on a full one SQLite has no room to begin.
+        while not self.searches and not self.wrong:
+            time.sleep(0.01)
         return self
 
     def __exit__(self, *_error: object) -> None:
