@@ -169,9 +169,9 @@ class Assistant:
             raise Refused(
                 422, f"A question has 1 to {limit} characters, this one has {len(question)}: change its length."
             )
-        status = self.library.status()
-        if status.passages == 0:
-            raise Refused(503, status.problem or "The library is empty: run `docent ingest FOLDER` to fill it.", 60)
+        if not self.library.is_ready():
+            problem = self.library.status().problem
+            raise Refused(503, problem or "The library is empty: run `docent ingest FOLDER` to fill it.", 60)
         return question
 
     def _answer(

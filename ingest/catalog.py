@@ -241,6 +241,9 @@ class Catalog(Database):
         )[0]
         return int(row[0]), int(row[1])
 
+    def has_passages(self) -> bool:
+        return bool(self.rows("SELECT 1 FROM passages WHERE generation = ? LIMIT 1", (self.generation,)))
+
     def passage_ids(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Every passage id of the generation, ascending."""
         # As one text: 100,000 rows as Python objects take five times as long, and every removal waits for this.

@@ -24,7 +24,7 @@ from ingest.rerank import RERANKED, Reranker
 from ingest.retriever import LibraryRetriever
 from ingest.types import DocumentRecord, Hit, ReadDocument
 from ingest.versions import superseded
-from ingest.writer import is_being_written
+from ingest.writer import Work, work_at
 
 CATALOG_FILE = "catalog.db"
 INDEX_FOLDER = "index"
@@ -40,7 +40,8 @@ log = get_logger(__name__)
 class LibraryStatus:
     """How the library is. `problem` is one line for the administrator, '' when all is well.
 
-    `note` is one, too, when it can be used but not as well as the settings ask, else ''.
+    `note` is one, too, when it can be used but not as well as the settings ask, else ''. `work` is what the writer is
+    doing while the library is being changed.
     """
 
     documents: int
@@ -50,6 +51,7 @@ class LibraryStatus:
     building: bool
     problem: str = ""
     note: str = ""
+    work: Work | None = None
 
 
 class Library:
@@ -243,22 +245,34 @@ class Library:
 
     def status(self) -> LibraryStatus:
         """Never raises: a library that cannot be used says why in `problem`."""
-        building = is_being_written(self.home)
+        work = work_at(self.home)
+        status = LibraryStatus(0, 0, 0, "", work is not None, work=work)
         if not (self.home / CATALOG_FILE).is_file():
-            return LibraryStatus(0, 0, 0, "", building)
+            return status
         try:
             documents, passages = self.catalog.counts()
             card = self.catalog.embedder() or {}
             if card:
                 self.refresh()
-            note = self.reranker.problem if self.reranker is not None else ""
-            return LibraryStatus(documents, passages, self.catalog.revision, card.get("name", ""), building, note=note)
+            return replace(
+                status, documents=documents, passages=passages, revision=self.catalog.revision,
+                embedder=card.get("name", ""), note=self.reranker.problem if self.reranker is not None else "",
+            )  # fmt: skip
         except DocentError as error:
-            return LibraryStatus(0, 0, 0, "", building, str(error))
+            return replace(status, problem=str(error))
         except Exception as error:
             log.error("library.status_failed", exc_info=True)
             problem = f"The library in {self.home} cannot be used ({type(error).__name__}): run `docent check`."
-            return LibraryStatus(0, 0, 0, "", building, problem)
+            return replace(status, problem=problem)
+
+    def is_ready(self) -> bool:
+        """Whether there is anything to answer from, level with the catalog. Never raises: `status` says why not."""
+        try:
+            self.refresh()
+            return self.catalog.has_passages()
+        except Exception:
+            log.warning("library.not_ready", exc_info=True)
+            return False
 
 
 def _hit(row: sqlite3.Row, name: str, newer: str) -> Hit:

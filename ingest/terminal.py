@@ -133,12 +133,15 @@ def progress_shown(doing: str, quiet: bool = False, json_lines: bool = False) ->
         yield _plain_lines(doing)
 
 
-def duration(seconds: float) -> str:
-    """'40 s', '4 min' or '2 h 10 min'."""
+def duration(seconds: float, units: tuple[str, str, str] = ("{} s", "{} min", "{} h")) -> str:
+    """'40 s', '4 min' or '2 h 10 min'; `units` say it in another language."""
+    in_seconds, in_minutes, in_hours = units
     if seconds < 60:
-        return f"{seconds:.0f} s"
+        return in_seconds.format(round(seconds))
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 60:
+        return in_minutes.format(minutes)
+    return f"{in_hours.format(minutes // 60)} {in_minutes.format(minutes % 60)}"
 
 
 def _bar() -> ProgressBar:

@@ -17,6 +17,7 @@ from assistant.events import Citation, Delta, Done, Event, Evidence, EvidenceSen
 from ingest.errors import DocentError
 from ingest.records import ListedDocument
 from ingest.settings import Settings
+from ingest.writer import Work
 
 LEAVE_TEXT = (
     "## Annual leave\n\nFull-time employees get 25 days of annual leave a year. Leave that is not taken by 31 March "
@@ -52,6 +53,7 @@ class LibraryStatus:
     building: bool = False
     problem: str = ""
     note: str = ""
+    work: Work | None = None
 
 
 @dataclass

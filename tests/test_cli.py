@@ -15,11 +15,14 @@ import pytest
 from assistant.assistant import NOT_SAID, Assistant
 from assistant.calibration import CALIBRATION_FILE, Calibration, kept_calibration
 from assistant.events import Citation, EvidenceSentence, Failed
+from ingest import writer
 from ingest.catalog import Catalog
 from ingest.library import CATALOG_FILE
+from ingest.report import Progress
 from ingest.settings import Settings
 from ingest.sync import ingest
 from ingest.terminal import run
+from ingest.writer import the_one_writer
 from tests.fixtures_models import hub, tiny_checkpoint  # noqa: F401
 from tests.loopback_hub import LoopbackHub, closed_port
 from ui.cli import docent
@@ -236,15 +239,25 @@ def test_documents_are_listed_removed_and_rebuilt(say: Say, filled: Settings, of
     assert Catalog(filled.home / CATALOG_FILE).counts() == (2, 2)
 
 
-def test_status_and_check_say_how_the_library_is(say: Say, filled: Settings) -> None:
+def test_status_and_check_say_how_the_library_is(say: Say, filled: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts, embedder and problems; a whole library has none and exit code 0, a damaged one is said with 1."""
     status = say("status", "--json")
     assert status.code == 0
-    assert list(status.json) == ["home", "documents", "passages", "revision", "embedder", "building", "problem", "note"]
+    assert list(status.json) == [
+        "home", "documents", "passages", "revision", "embedder", "building", "problem", "note", "work",
+    ]  # fmt: skip
     assert status.json["home"] == str(filled.home)
     assert (status.json["documents"], status.json["passages"], status.json["problem"]) == (4, 4, "")
     assert (status.json["embedder"], status.json["building"]) == ("all-MiniLM-L6-v2", False)
     assert say("status").out == f"{filled.home}: 4 documents, 4 passages, embedder all-MiniLM-L6-v2.\n"
+    monkeypatch.setattr(writer, "_NOTE_SECONDS", 0.0)
+    with the_one_writer(filled.home, "docent rebuild") as tell:
+        tell(Progress(40, 90, 7, "", left=130.0))
+        _, line = say("status").out.splitlines()
+        assert line.startswith("Right now: docent rebuild (process ")
+        assert line.endswith("), 40 of 90 files, about 2 min left.")
+        work = say("status", "--json").json["work"]
+        assert (work["doing"], work["done"], work["total"], work["left"]) == ("docent rebuild", 40, 90, 130)
     assert (say("check").out, say("check", "--json").json) == ("The library is whole.\n", {"problems": []})
 
     catalog = Catalog(filled.home / CATALOG_FILE)

@@ -12,9 +12,10 @@ from streamlit.testing.v1 import AppTest
 from assistant.admission import Refused
 from assistant.events import Citation, EvidenceSentence, Failed, Source
 from ingest.settings import Settings
+from ingest.writer import Work
 from tests.scripted_assistant import NOT_SAID, EngineState, LibraryStatus, ScriptedAssistant
 from ui import page_parts
-from ui.page_parts import Shown, answer_html, document_address, passage_html, sources_html
+from ui.page_parts import Shown, answer_html, building_html, document_address, passage_html, sources_html
 from ui.runtime import set_assistant
 from ui.words import CHINESE, ENGLISH, words
 
@@ -198,6 +199,10 @@ def test_both_languages_say_everything() -> None:
     [
         (LibraryStatus(0, 0), EngineState(), "There are no documents yet: ask your administrator to run"),
         (LibraryStatus(4, 9, building=True), EngineState(), "The documents are being read right now (4 so far)."),
+        (
+            LibraryStatus(4, 9, building=True, work=Work("docent ingest", 7, "", 40, 9_000, 7_500.0)), EngineState(),
+            "Answers may still miss some. 40 of 9000 files are done, about 2 h 5 min left.",
+        ),
         (LibraryStatus(problem="Run `docent check`."), EngineState(), "administrator: Run <code>docent check</code>."),
         (LibraryStatus(), EngineState(loaded=False), "The language model is still loading: you can ask in a moment."),
         (LibraryStatus(), EngineState(note="Cannot load it: run X.", loaded=False), "Cannot load it: run X."),
@@ -214,6 +219,21 @@ def test_states_are_said_plainly(
     usable = state.passages > 0 and engine.loaded
     assert page.chat_input[0].disabled == (not usable)
     assert (len(page.button) > 1) == usable
+
+
+@pytest.mark.parametrize(
+    ("done", "left", "said"),
+    [
+        (0, None, "已处理 0 / 9 个文件。"),
+        (3, 42.4, "已处理 3 / 9 个文件，大约还需 42 秒。"),
+        (3, 3_600.0, "已处理 3 / 9 个文件，大约还需 1 小时 0 分钟。"),
+        (9, 0.0, "已处理 9 / 9 个文件。"),
+    ],
+)
+def test_progress_in_chinese(done: int, left: float | None, said: str) -> None:
+    """How far an ingest is and how long it still takes, in the reader's language."""
+    library = LibraryStatus(4, 9, building=True, work=Work("docent ingest", 7, "", done, 9, left))
+    assert f"回答可能还不完整。{said}<" in building_html(library, CHINESE)
 
 
 def test_a_hostile_document_stays_text(assistant: ScriptedAssistant) -> None:

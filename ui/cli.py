@@ -11,7 +11,7 @@ import click
 from ingest.command import AFTERWARDS, ingest_command, show
 from ingest.errors import DocentError
 from ingest.logs import configure_logs
-from ingest.terminal import print_json, progress_shown, run, settings_from, settings_options
+from ingest.terminal import duration, print_json, progress_shown, run, settings_from, settings_options
 from ui.bench_library import bench
 from ui.evaluation import eval_command
 from ui.maintenance import backup_command, restore_command
@@ -225,11 +225,14 @@ def status(as_json: bool, **flags: Any) -> int:
     if as_json:
         print_json({"home": str(settings.home), **asdict(state)})
     else:
-        building = " An ingest is running." if state.building else ""
         click.echo(
             f"{settings.home}: {state.documents} documents, {state.passages} passages, "
-            f"embedder {state.embedder or 'none yet'}.{building}"
+            f"embedder {state.embedder or 'none yet'}."
         )
+        if (work := state.work) is not None:
+            files = f", {work.done} of {work.total} files" if work.total else ""
+            left = f", about {duration(work.left)} left" if work.left else ""
+            click.echo(f"Right now: {work.doing} (process {work.process}, since {work.since}){files}{left}.")
         if state.note:
             click.echo(f"Note: {state.note}", err=True)
         if state.problem:

@@ -96,34 +96,31 @@ def _input(assistant: Assistant, usable: bool, text: Words) -> str:
 def _banners(assistant: Assistant, text: Words) -> bool:
     """What a person should know before asking; False while there is nothing to ask about or nobody to ask."""
     engine, library = assistant.engine_state(), assistant.library.status()
-    waiting = False
+    waits_for_documents = not library.problem and (library.building or library.passages == 0)
     if library.problem:
         st.html(parts.note_html(text.library_problem.format(problem=library.problem), "banner"))
-    elif library.building:
-        st.html(parts.note_html(text.library_building.format(documents=library.documents), "banner"))
-        waiting = True
-    elif library.passages == 0:
-        st.html(parts.note_html(text.library_empty, "banner"))
-        waiting = True
     if not engine.loaded:
         st.html(parts.note_html(engine.note or text.model_loading, "banner"))
-        waiting = True
     elif engine.note:
         # The engine speaks English; what it most often has to say is known here in both languages.
         known = engine.name == "extractive" and text.language == "zh"
         st.html(parts.note_html(text.extractive if known else engine.note, "banner"))
-    if waiting:
-        _watch(library.documents, library.building, engine.loaded)
+    if waits_for_documents or not engine.loaded:
+        _watch((library.passages > 0, library.building, engine.loaded), text)
     return library.passages > 0 and engine.loaded
 
 
 @st.fragment(run_every=WATCH_SECONDS)
-def _watch(documents: int, building: bool, loaded: bool) -> None:
-    """Redraws the page when what it waits for has changed. Only a page that waits has this."""
+def _watch(drawn: tuple[bool, bool, bool], text: Words) -> None:
+    """Says how far the documents are, and redraws the page when what it waits for is there."""
     assistant = get_assistant()
     library = assistant.library.status()
-    if (documents, building, loaded) != (library.documents, library.building, assistant.engine_state().loaded):
+    if drawn != (library.passages > 0, library.building, assistant.engine_state().loaded):
         st.rerun()
+    if library.building:
+        st.html(parts.building_html(library, text))
+    elif library.passages == 0 and not library.problem:
+        st.html(parts.note_html(text.library_empty, "banner"))
 
 
 def _welcome(assistant: Assistant, usable: bool, text: Words) -> None:

@@ -12,12 +12,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
 
 from assistant.events import Citation, EvidenceSentence, Source
+from ingest.terminal import duration
 from ui.words import Words
+
+if TYPE_CHECKING:
+    from ingest.library import LibraryStatus
 
 # Private-use characters stand for the ends of a highlight while Markdown is rendered.
 MARK_START, MARK_END = "\ue000", "\ue001"
@@ -111,6 +115,16 @@ def note_html(text: str, kind: str = "state") -> str:
     line = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
     role = ' role="status"' if kind == "state" else ""
     return f'<div class="docent-{kind}"{role}>{line}</div>'
+
+
+def building_html(library: LibraryStatus, words: Words) -> str:
+    """The banner while documents are being read: how far that is and how long it still takes, once that is known."""
+    line, work = words.library_building.format(documents=library.documents), library.work
+    if work is not None and work.total:
+        line += words.building_progress.format(done=work.done, total=work.total)
+        line += words.building_left.format(duration=duration(work.left, words.units)) if work.left else ""
+        line += "." if words.language == "en" else "。"
+    return note_html(line, "banner")
 
 
 def welcome_html(words: Words) -> str:

@@ -39,6 +39,9 @@ class Words:
     extractive: str
     library_empty: str
     library_building: str
+    building_progress: str
+    building_left: str
+    units: tuple[str, str, str]
     library_problem: str
     model_loading: str
     copy: str
@@ -79,6 +82,9 @@ ENGLISH = Words(
     "Your administrator can add one with `docent models pull`.",
     library_empty="There are no documents yet: ask your administrator to run `docent ingest FOLDER`.",
     library_building="The documents are being read right now ({documents} so far). Answers may still miss some.",
+    building_progress=" {done} of {total} files are done",
+    building_left=", about {duration} left",
+    units=("{} s", "{} min", "{} h"),
     library_problem="The library needs your administrator: {problem}",
     model_loading="The language model is still loading: you can ask in a moment.",
     copy="Copy",
@@ -118,6 +124,9 @@ CHINESE = Words(
     extractive="尚未安装语言模型：目前直接引用文档原文作答。管理员可以运行 `docent models pull` 安装模型。",
     library_empty="还没有任何文档：请管理员运行 `docent ingest 文件夹`。",
     library_building="正在读取文档（已完成 {documents} 份），回答可能还不完整。",
+    building_progress="已处理 {done} / {total} 个文件",
+    building_left="，大约还需 {duration}",
+    units=("{} 秒", "{} 分钟", "{} 小时"),
     library_problem="文档库需要管理员处理：{problem}",
     model_loading="语言模型正在加载，请稍候再提问。",
     copy="复制",
