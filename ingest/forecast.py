@@ -19,6 +19,7 @@ from ingest.report import Failure, IngestReport, ProgressCallback, no_progress
 from ingest.settings import Settings
 from ingest.survey import survey
 from ingest.sync import failure_of, judged
+from ingest.unreadable import unreadable_files
 
 
 @dataclass
@@ -58,12 +59,13 @@ def forecast(
     started = time.monotonic()
     report = IngestReport()
     told = Forecast(report)
-    known, accepted = {}, set()
+    known, accepted, unreadable = {}, set(), {}
     if (settings.home / CATALOG_FILE).is_file():
         catalog = Catalog(settings.home / CATALOG_FILE)
         known, accepted, report.passages = catalog.files(), catalog.accepted(), catalog.counts()[1]
+        unreadable = unreadable_files(catalog)
         catalog.close()
-    plan = survey(paths, settings, known, report, allow_removals)
+    plan = survey(paths, settings, known, unreadable, report, allow_removals)
     _read(plan, accepted, told, progress)
     refusal = "" if allow_removals else plan.refusal()
     if refusal:

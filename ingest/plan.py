@@ -15,9 +15,6 @@ from ingest.discover import Found
 from ingest.reading import ReadOutcome
 from ingest.records import FileRecord, format_of
 
-# A file written to this shortly before it was read may be written to again within the same tick of its file system's
-# clock: FAT counts in steps of two seconds, network shares in one.
-_TICK_NS = 2_000_000_000
 # A run that would remove more than this share of the documents below the given folders, and at least so many, asks.
 REFUSED_SHARE = 0.3
 REFUSED_DOCUMENTS = 5
@@ -95,7 +92,7 @@ class Plan:
             )  # fmt: skip
             held.paths.add(record.path)
         for path, file in found.items():
-            if path in known and _is_unchanged(known[path], file, now_ns):
+            if path in known and known[path].is_unchanged(file.size, file.modified_ns, now_ns):
                 self.unchanged.append(known[path])
             elif path in known:
                 self.skip[path] = known[path].sha256
@@ -168,9 +165,3 @@ class Plan:
             f"{gone} of its {self.documents_below} documents are gone, which looks like a mishap: none was removed; "
             "look at the folder, or run again with --allow-removals"
         )
-
-
-def _is_unchanged(record: FileRecord, file: Found, now_ns: int) -> bool:
-    """By size and time alone, which says nothing when the file was fresh when it was read, or a clock has jumped."""
-    same = (record.size, record.modified_ns) == (file.size, file.modified_ns)
-    return same and record.modified_ns + _TICK_NS <= record.checked_ns <= now_ns

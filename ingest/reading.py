@@ -7,19 +7,13 @@ replaced. Every outcome is a value, in the order asked for; the one exception is
 from __future__ import annotations
 
 import errno
-import json
-import os
-import select
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +22,8 @@ from pydantic import TypeAdapter, ValidationError
 from ingest.cpu import usable_cores
 from ingest.errors import DocentError
 from ingest.logs import get_logger
-from ingest.reading_worker import LENGTH, Limits
+from ingest.reader_process import ReaderProcess
+from ingest.reading_worker import Limits
 from ingest.types import ReadFile
 
 log = get_logger(__name__)
@@ -40,14 +35,9 @@ _MOST_WORKERS = 8
 # How far reading may run ahead, in files for each worker.
 _AHEAD = 4
 _START_SECONDS = 60.0
-_STOP_SECONDS = 5.0
-_LOOK_SECONDS = 1.0
 # After so many files in a row that did not answer, those that follow get a short time until one does.
 _SILENCES = 5
 _SHORT_SECONDS = 2.0
-# JSON around the text: names, escapes of line ends and quotation marks.
-_ENVELOPE = 4
-_PIECE_BYTES = 1 << 20
 _READ_FILE = TypeAdapter(ReadFile)
 
 
@@ -56,6 +46,7 @@ class ReadOutcome:
     """What came of one file: `file`, or `error` (one line for a person), or neither when it is what was known.
 
     `sha256`, `size` in bytes and `modified_ns` are of the content read, or '' and zeros when it ended before that.
+    `is_lasting` when the same content can only fail again.
     """
 
     path: Path
@@ -64,6 +55,7 @@ class ReadOutcome:
     modified_ns: int
     file: ReadFile | None
     error: str | None
+    is_lasting: bool = False
 
 
 class Readers:
@@ -79,7 +71,7 @@ class Readers:
         self._count = workers or min(_MOST_WORKERS, usable_cores())
         self._reader = reader
         self._own = threading.local()
-        self._all: set[_Worker] = set()
+        self._all: set[ReaderProcess] = set()
         self._lock = threading.Lock()
         self._closing = False
         self._silences = 0
@@ -124,7 +116,7 @@ class Readers:
         hashed = ("", 0, 0)
         file: ReadFile | None = None
         error: str | None = None
-        stays = False
+        stays = lasting = False
         patience = self._limits.silent_seconds if self._silences < _SILENCES else _SHORT_SECONDS
         try:
             worker.ask({"path": str(path), "known": known})
@@ -138,22 +130,26 @@ class Readers:
                 elif "alive" not in message:
                     last = bool(message["last"])
                     file, error = self._outcome(message)
+                    lasting = "reason" in message or message.get("errno") == errno.ENOMEM
                     stays = not last
                     break
         except TimeoutError:
             if hashed[0]:
                 error = f"it took longer than {patience:g} s to read: split it, or save it in another format"
+                lasting = True
             else:
                 self._silences += 1
                 error = f"nothing came from its disk or share for {patience:g} s: check that and run again"
         except EOFError:
             error = self._why_it_died(worker)
+            lasting = worker.exit_code() != -signal.SIGKILL
         except (OSError, ValueError, TypeError, KeyError, AttributeError, ValidationError):
             log.error("reading.worker_incoherent", path=str(path), exc_info=True)
             error = "its reader went astray: open and save the file again"
         if not stays:
             self._end(worker, path)
-        return ReadOutcome(path, *hashed, file, error)
+        # What ended before it was hashed may not have been the content's fault.
+        return ReadOutcome(path, *hashed, file, error, lasting and hashed[0] != "")
 
     def _outcome(self, message: dict[str, Any]) -> tuple[ReadFile | None, str | None]:
         for entry in message["log"]:
@@ -173,7 +169,7 @@ class Readers:
             return f"it needs more than {self._limits.memory_bytes / 1e9:g} GB of memory to read: split it"
         return f"the file cannot be read ({error.strerror or error}): check the disk or share it is on"
 
-    def _why_it_died(self, worker: _Worker) -> str:
+    def _why_it_died(self, worker: ReaderProcess) -> str:
         code = worker.exit_code()
         if code == -signal.SIGXCPU:
             return f"it took more than {self._limits.computing_seconds} s of computing to read: split it"
@@ -182,9 +178,9 @@ class Readers:
         name = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
         return f"it made its reader crash ({name}): open and save the file again"
 
-    def _ready_worker(self) -> _Worker:
+    def _ready_worker(self) -> ReaderProcess:
         """This thread's worker; a new one when the last has been ended or has died of its own."""
-        worker: _Worker | None = getattr(self._own, "worker", None)
+        worker: ReaderProcess | None = getattr(self._own, "worker", None)
         if worker is not None and worker.alive:
             return worker
         if worker is not None:
@@ -194,7 +190,7 @@ class Readers:
             with self._lock:
                 if self._closing:
                     raise DocentError("Reading was ended.")
-                worker = self._own.worker = _Worker(self._reader, self._limits)
+                worker = self._own.worker = ReaderProcess(self._reader, self._limits)
                 self._all.add(worker)
             worker.next_message(_START_SECONDS)
         except (OSError, EOFError, ValueError) as error:
@@ -209,7 +205,7 @@ class Readers:
             ) from error
         return worker
 
-    def _end(self, worker: _Worker, path: Path | None = None) -> None:
+    def _end(self, worker: ReaderProcess, path: Path | None = None) -> None:
         """Replace it before the next file; with a path, that file is to blame."""
         worker.kill()
         if path is not None and not self._closing:
@@ -218,95 +214,3 @@ class Readers:
         self._own.worker = None
         with self._lock:
             self._all.discard(worker)
-
-
-class _Worker:
-    """A running `ingest.reading_worker`, seen from outside. `kill` may come from another thread than the rest."""
-
-    def __init__(self, reader: str, limits: Limits) -> None:
-        # The modules we were made of, and none from the folder where the command happens to be given.
-        modules = [*filter(None, sys.path), str(Path(__file__).parent.parent)]
-        self._killed = False
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ingest.reading_worker", reader, json.dumps(asdict(limits)), str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            # pyarrow, which pandas loads, would set aside 1 GB of the allowance for a memory pool of its own.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(modules), "ARROW_DEFAULT_MEMORY_POOL": "system"},
-        )
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._input = self._process.stdin
-        self._output = self._process.stdout
-        self._arrival = select.poll()
-        self._arrival.register(self._output, select.POLLIN)
-        self._most_bytes = _ENVELOPE * limits.output_bytes + _PIECE_BYTES
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def ask(self, request: dict[str, Any]) -> None:
-        """Raises EOFError when it has died."""
-        try:
-            self._input.write(json.dumps(request).encode("ascii") + b"\n")
-            self._input.flush()
-        except BrokenPipeError as error:
-            raise EOFError from error
-
-    def next_message(self, seconds: float) -> dict[str, Any]:
-        """Raises TimeoutError when it is not there whole after `seconds`, EOFError when there is none to come,
-        ValueError when it is none of a worker's."""
-        deadline = time.monotonic() + seconds
-        (size,) = LENGTH.unpack(self._take(LENGTH.size, deadline))
-        if size > self._most_bytes:
-            raise ValueError(f"a message of {size} bytes")
-        message = json.loads(self._take(size, deadline).decode("utf-8", "surrogatepass"))
-        if not isinstance(message, dict):
-            raise ValueError("a message that is no object")
-        return message
-
-    def _take(self, size: int, deadline: float) -> bytearray:
-        taken = bytearray()
-        while len(taken) < size:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            if not self._arrival.poll(min(left, _LOOK_SECONDS) * 1000):
-                if self._killed:  # and not gone: a disk or share that does not answer holds on to it
-                    raise EOFError
-                continue
-            piece = os.read(self._output.fileno(), min(_PIECE_BYTES, size - len(taken)))
-            if not piece:
-                raise EOFError
-            taken += piece
-        return taken
-
-    def exit_code(self) -> int | None:
-        """Its exit code, minus the signal that ended it; None while the system still holds on to it."""
-        try:
-            return self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            return None
-
-    def last_words(self) -> str:
-        """The end of what it and its parsers wrote to standard error."""
-        size = os.fstat(self._complaints.fileno()).st_size
-        return os.pread(self._complaints.fileno(), 2000, max(0, size - 2000)).decode("utf-8", "replace")
-
-    def kill(self) -> None:
-        self._killed = True
-        self._process.kill()
-
-    def close(self) -> None:
-        if self._complaints.closed:
-            return
-        if self.exit_code() is None:  # it waits for a disk or share that does not answer, and goes when that does
-            log.warning("reading.worker_stuck", process=self._process.pid)
-        self._output.close()
-        self._complaints.close()
-        try:
-            self._input.close()
-        except BrokenPipeError:
-            log.debug("reading.worker_gone")

@@ -34,6 +34,11 @@ class NewDocument:
         return QUARANTINED if self.reason else ANSWERING
 
 
+# A file written to this shortly before it was read may be written to again within the same tick of its file system's
+# clock: FAT counts in steps of two seconds, network shares in one.
+_TICK_NS = 2_000_000_000
+
+
 @dataclass(frozen=True)
 class SeenFile:
     """A file as it was when its content was looked at, at `checked_ns` by the clock; `modified_ns` is its own time."""
@@ -48,6 +53,14 @@ class SeenFile:
     @property
     def format(self) -> str:
         return format_of(self.path)
+
+    def is_unchanged(self, size: int, modified_ns: int, now_ns: int) -> bool:
+        """Whether a file of this size and time has the same content, without opening it.
+
+        Never when it was fresh when its content was looked at, or when a clock has jumped.
+        """
+        same = (self.size, self.modified_ns) == (size, modified_ns)
+        return same and modified_ns + _TICK_NS <= self.checked_ns <= now_ns
 
 
 @dataclass(frozen=True)

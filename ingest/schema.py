@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _STATE = "CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 _GENERATIONS = """CREATE TABLE generations (
@@ -64,13 +64,25 @@ _PASSAGES = """CREATE TABLE passages (
 )"""
 # What a person released from quarantine stays released for as long as its content is the same.
 _ACCEPTED = "CREATE TABLE accepted (sha256 TEXT, member TEXT, PRIMARY KEY (sha256, member)) WITHOUT ROWID"
+# What could not be read, and by which readers, so that it is not tried again at every run.
+_UNREADABLE = """CREATE TABLE unreadable (
+    path TEXT PRIMARY KEY,
+    root TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    checked_ns INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    readers TEXT NOT NULL
+) WITHOUT ROWID"""
 _INDEXES = (
     "CREATE INDEX paths_by_file ON paths(file_id)",
     "CREATE INDEX passages_by_document ON passages(document_id, generation, ordinal)",
     "CREATE INDEX passages_by_generation ON passages(generation)",
 )
 _NEW = (
-    _STATE, _GENERATIONS, _FILES, _PATHS, _DOCUMENTS.format(name="documents"), _PASSAGES, _ACCEPTED, *_INDEXES,
+    _STATE, _GENERATIONS, _FILES, _PATHS, _DOCUMENTS.format(name="documents"), _PASSAGES, _ACCEPTED, _UNREADABLE,
+    *_INDEXES,
     "INSERT INTO generations (id) VALUES (1)",
     "INSERT INTO state VALUES ('revision', '0'), ('generation', '1')",
 )  # fmt: skip
@@ -102,22 +114,24 @@ _FROM_1 = (
     "INSERT INTO state VALUES ('generation', '1')",
     "UPDATE state SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'",
 )  # fmt: skip
+_FROM_2 = (_UNREADABLE,)
 
 
 def set_up(connection: sqlite3.Connection, create: bool) -> int:
-    """The schema's version, after making the tables in a new file or bringing those of schema 1 up to date.
+    """The schema's version, after making the tables in a new file or bringing those of an older schema up to date.
 
     Either happens in one transaction. Any other version, and another program's database, is left as it is.
     """
     version = _version(connection)
-    if version == 1 or (version == 0 and create and not _has_tables(connection)):
+    older = {1: (*_FROM_1, *_FROM_2), 2: _FROM_2}
+    if version in older or (version == 0 and create and not _has_tables(connection)):
         # While documents are copied to their new table, passages must not follow the old one into the void.
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("BEGIN IMMEDIATE")
         try:
             version = _version(connection)  # somebody else may have been quicker
-            if version == 1 or (version == 0 and not _has_tables(connection)):
-                for statement in _FROM_1 if version == 1 else _NEW:
+            if version in older or (version == 0 and not _has_tables(connection)):
+                for statement in older.get(version, _NEW):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
                 version = SCHEMA_VERSION

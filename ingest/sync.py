@@ -27,6 +27,7 @@ from ingest.report import Failure, IngestReport, Progress, ProgressCallback, no_
 from ingest.settings import Settings
 from ingest.survey import survey
 from ingest.types import DocumentRecord, ReadDocument
+from ingest.unreadable import UnreadableFile, readers_fingerprint, remember_unreadable, unreadable_files
 from ingest.writing import library_written
 
 log = get_logger(__name__)
@@ -49,11 +50,14 @@ def ingest(
         progress(Progress(0, 0, 0, ""))
         maker = _maker(catalog, settings)
         _accept(catalog, maker, accept, report)
-        plan = survey(paths, settings, catalog.files(), report, allow_removals)
+        unreadable = unreadable_files(catalog)
+        remembered = set(unreadable)
+        plan = survey(paths, settings, catalog.files(), unreadable, report, allow_removals)
         meter = Meter(progress, library.note, len(plan.found), sum(plan.found[path].size for path in plan.to_read))
         meter.finish(len(plan.unchanged))
         batch = Batch(catalog, maker, library.publisher, report, meter)
-        _take_in(plan, catalog, maker, batch, report, meter, allow_removals)
+        failed = _take_in(plan, catalog, maker, batch, report, meter, allow_removals)
+        remember_unreadable(catalog, failed, remembered - set(unreadable))
         maker.note(catalog)
         library.publisher.publish(catalog)
         report.quarantined += [
@@ -72,8 +76,9 @@ def ingest(
 def _take_in(
     plan: Plan, catalog: Catalog, maker: PassageMaker, batch: Batch, report: IngestReport, meter: Meter,
     allow_removals: bool,
-) -> None:  # fmt: skip
-    """The walk of a document: path → read → split → embed → catalog → index."""
+) -> list[UnreadableFile]:  # fmt: skip
+    """The walk of a document: path → read → split → embed → catalog → index. Gives what would only fail again."""
+    unreadable = []
     accepted = catalog.accepted()
     checked: dict[Path, int] = {}
     with Readers() as readers:
@@ -86,6 +91,9 @@ def _take_in(
                 seen = (path, root, outcome.size, outcome.modified_ns, checked[path])
                 if settled.fate is Fate.FAILED:
                     report.failed.append(failure_of(outcome))
+                    if outcome.is_lasting:
+                        reason = report.failed[-1].reason
+                        unreadable.append(UnreadableFile(*seen, outcome.sha256, reason, readers_fingerprint()))
                     meter.finish(1, plan.found[path].size)
                 elif settled.is_new and outcome.file is not None:
                     new = [
@@ -100,6 +108,7 @@ def _take_in(
             batch.commit()
             if paths is plan.perhaps_moved:
                 _remove_missing(plan, catalog, report, allow_removals)
+    return unreadable
 
 
 def _handed_out(paths: Iterable[Path], checked: dict[Path, int]) -> Iterator[Path]:

@@ -115,4 +115,9 @@ def test_an_updated_library_is_like_a_new_one(old: Path, tmp_path: Path) -> None
         connection.close()
         return found
 
-    assert columns(old) == columns(tmp_path / "new.db")
+    new = columns(tmp_path / "new.db")
+    assert columns(old) == new
+    connection = sqlite3.connect(tmp_path / "new.db")
+    connection.executescript("DROP TABLE unreadable; PRAGMA user_version = 2;")  # as schema 2 was
+    connection.close()
+    assert columns(tmp_path / "new.db") == new

@@ -135,18 +135,28 @@ def serve(**flags: Any) -> int:
 
 
 @docent.command("list")
+@click.option("--unreadable", is_flag=True, help="list the files that could not be read instead, and why")
 @as_json_option
 @settings_options("home")
-def list_documents(as_json: bool, **flags: Any) -> int:
+def list_documents(unreadable: bool, as_json: bool, **flags: Any) -> int:
     """List the documents of the library with format, language, pages, passages, parse score and state."""
     from ingest.catalog import Catalog
     from ingest.library import CATALOG_FILE
+    from ingest.unreadable import unreadable_files
 
     catalog = Catalog(settings_from(flags).home / CATALOG_FILE)
     try:
-        documents = catalog.listed()
+        documents, files = catalog.listed(), unreadable_files(catalog).values() if unreadable else ()
     finally:
         catalog.close()
+    if unreadable:
+        if as_json:
+            print_json([{"path": str(file.path), "reason": file.reason} for file in files])
+            return 0
+        for file in files:
+            click.echo(f"{file.path}: {file.reason}.")
+        click.echo(f"{len(files)} files could not be read. A file named in `docent ingest` is tried again.")
+        return 0
     if as_json:
         print_json([asdict(document) for document in documents])
         return 0
