@@ -13,17 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ingest.catalog import Catalog
 from ingest.embed import Embedder, embedder_source, load_embedder, prepare_embedder
 from ingest.errors import DocentError
 from ingest.index import SearchIndex
 from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER
 from ingest.reading import Readers
+from ingest.records import NewDocument, NewFile
 from ingest.report import IngestReport, ProgressCallback, no_progress
 from ingest.settings import Settings
 from ingest.split import embedded_context, split
 from ingest.sync import ingest
-from ingest.types import ReadDocument
+from ingest.types import Passage, ReadDocument
 
 # encode is slow: so many passages, evenly spaced, say how fast it is.
 ENCODED = 512
@@ -50,14 +53,17 @@ def bench_ingest(folder: Path, settings: Settings, progress: ProgressCallback = 
     try:
         documents = [catalog.content(document.id) for document in catalog.documents()]
         paths = list(catalog.files())
+        split_documents: list[list[Passage]] = []
         steps = {
             "read": _timed(lambda: _read_all(paths)),
-            "split": _timed(lambda: _split_all(documents, embedder)),
+            "split": _timed(lambda: split_documents.extend(_split_all(documents, embedder))),
+            "catalog": _timed(lambda: _keep_all(documents, split_documents, embedder, settings.home / "bench-catalog")),
             "embed": _timed(lambda: embedder.embed_passages(texts)),
             "index": _timed(lambda: _index_all(catalog, embedder, settings.home / "bench-index")),
         }
     finally:
         catalog.close()
+    steps["before embedding"] = steps["read"] + steps["split"] + steps["catalog"]
     pages = sum(len(document.pages) for document in documents)
     ratios = [rate / theirs for rate, theirs in zip(rates, encode, strict=True)]
     return {
@@ -118,9 +124,22 @@ def _read_all(paths: Sequence[Path]) -> None:
             pass
 
 
-def _split_all(documents: Sequence[ReadDocument], embedder: Embedder) -> None:
-    for document in documents:
-        split(document, embedder.count_tokens, embedder.passage_tokens)
+def _split_all(documents: Sequence[ReadDocument], embedder: Embedder) -> list[list[Passage]]:
+    return [split(document, embedder.count_tokens, embedder.passage_tokens) for document in documents]
+
+
+def _keep_all(
+    documents: Sequence[ReadDocument], passages: Sequence[Sequence[Passage]], embedder: Embedder, folder: Path
+) -> None:
+    """Into a catalog of their own, a transaction each, with room for vectors that nobody has made yet."""
+    folder.mkdir()
+    catalog = Catalog(folder / CATALOG_FILE, create=True)
+    try:
+        for number, (document, own) in enumerate(zip(documents, passages, strict=True)):
+            new = NewDocument(document, own, np.zeros((len(own), embedder.card.dimension), np.float32))
+            catalog.put([NewFile(folder / str(number), folder, 0, 0, 0, str(number), (new,))])
+    finally:
+        catalog.close()
 
 
 def _index_all(catalog: Catalog, embedder: Embedder, folder: Path) -> None:

@@ -17,7 +17,7 @@ def test_figures(office: Path, settings: Settings) -> None:
     assert (figures["files"], figures["documents"], figures["passages"], figures["failed"]) == (4, 4, 4, 0)
     assert min(figures["ratios"]) <= figures["ratio"] <= max(figures["ratios"])
     assert figures["seconds"] == pytest.approx(4 / figures["passages_a_second"], rel=0.1)
-    assert list(figures["steps_alone_s"]) == ["read", "split", "embed", "index"]
+    assert list(figures["steps_alone_s"]) == ["read", "split", "catalog", "embed", "index", "before embedding"]
     assert all(rate > 0 for rate in figures["pages_a_second"].values())
 
 
