@@ -35,7 +35,7 @@ from ingest.errors import DocentError
 from ingest.language import is_chinese, terms
 from ingest.library import Library
 from ingest.logs import get_logger
-from ingest.rerank import reranker_of
+from ingest.search.rerank import reranker_of
 from ingest.settings import Settings
 
 NOT_SAID = {

@@ -21,13 +21,13 @@ import numpy as np
 from assistant.confidence import CAUTION, REFUSE, VERSION, Thresholds, confidence
 from assistant.finding import pick_among
 from assistant.made_questions import MadeQuestion, make_questions
-from ingest.catalog import Catalog
-from ingest.index import LINEAGE
+from ingest.indexes.search_index import LINEAGE
 from ingest.language import terms
-from ingest.library import CATALOG_FILE, Library
+from ingest.library import Library
 from ingest.logs import get_logger
-from ingest.ranking import ScoredHit
+from ingest.search.ranking import ScoredHit
 from ingest.settings import Settings
+from ingest.store.catalog import CATALOG_FILE, Catalog
 
 CALIBRATION_FILE = "calibration.json"
 # At about 45 ms for a question in English, half of that in Chinese, on two cores.

@@ -8,10 +8,10 @@ import threading
 from pathlib import Path
 
 from assistant.calibration import calibrate, is_level, kept_calibration
-from ingest.catalog import Catalog
-from ingest.library import CATALOG_FILE, Library
+from ingest.library import Library
 from ingest.logs import get_logger
-from ingest.writer import is_being_written
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.store.writer import is_being_written
 
 # How often to look whether a fit is due, and how long to wait after one that failed.
 LOOK_SECONDS = 30.0

@@ -19,11 +19,12 @@ from assistant.assistant import Assistant
 from assistant.calibration import calibrate_when_due
 from assistant.evaluate_followups import FollowUp, evaluate_followups, read_followups
 from assistant.metrics import DEPTH, PASSAGES, contains, ndcg, recall, reciprocal_rank
-from ingest.catalog import Catalog
-from ingest.embed import prepare_embedder
+from ingest.embedding.embed import prepare_embedder
+from ingest.embedding.library_embedder import EMBEDDERS_FOLDER
 from ingest.errors import SettingsError
-from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER, documents_of
+from ingest.library import documents_of
 from ingest.settings import Settings
+from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.sync import ingest_documents
 from ingest.types import Page, ReadDocument
 

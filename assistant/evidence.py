@@ -13,11 +13,11 @@ from dataclasses import astuple, dataclass
 
 from assistant.events import EvidenceSentence, Source
 from assistant.strength import Strength, cover, measure_strength
-from ingest.answer_kinds import counts_what_is_asked, has_kind, kinds_asked, new_numbers
-from ingest.index import SearchIndex
+from ingest.embedding.split import context_line
+from ingest.embedding.statements import is_question, readable, statements
+from ingest.indexes.search_index import SearchIndex
 from ingest.language import terms
-from ingest.split import context_line
-from ingest.statements import is_question, readable, statements
+from ingest.search.answer_kinds import counts_what_is_asked, has_kind, kinds_asked, new_numbers
 
 SENTENCES = 3
 # A sentence with less than this share of the best one's worth is about something else.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ingest.embedding.split import HEADING_SEPARATOR
 from ingest.language import is_chinese
-from ingest.split import HEADING_SEPARATOR
 
 # A heading of this length, in characters, reads as a topic; longer ones are sentences, shorter ones labels.
 _TOPIC = {"en": (8, 45), "zh": (3, 20)}

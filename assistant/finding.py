@@ -11,11 +11,11 @@ from assistant.evidence import pick_evidence
 from assistant.followup import stand_alone
 from assistant.sections import relocated, with_sections
 from assistant.strength import Strength
-from ingest.fuse import dense_trust
+from ingest.embedding.embed import dense_trust
 from ingest.library import Library
-from ingest.ranking import ScoredHit
+from ingest.search.ranking import ScoredHit
+from ingest.search.versions import names_version
 from ingest.types import Hit
-from ingest.versions import names_version
 
 # Asked for beyond those wanted, because older versions of a document may go.
 _SPARE = 3

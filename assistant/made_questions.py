@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ingest.embedding.statements import is_question, readable, statements
 from ingest.language import ENGLISH_STOP_WORDS, is_chinese, terms
-from ingest.statements import is_question, readable, statements
 
 # Share of the words (English) or pairs of characters (Chinese) that are exchanged. With these, the confidences of made
 # questions lie nearest to those of the real, answerable ones of near-miss-en, near-miss-zh, CMRC and data/eval.

@@ -13,7 +13,7 @@ from assistant.checkpoint import check_checkpoint, is_checkpoint, writes_text
 from assistant.gguf_import import SUFFIX, find_unpacked, unpack
 from assistant.whole_folder import alone_in
 from ingest.errors import DocentError, SettingsError
-from ingest.hub import (
+from ingest.models.hub import (
     DownloadProgress,
     ProgressCallback,
     download,
@@ -22,7 +22,7 @@ from ingest.hub import (
     is_hub_name,
     pick_gguf,
 )
-from ingest.reranker_files import check_reranker, find_reranker
+from ingest.models.reranker_files import check_reranker, find_reranker
 from ingest.settings import Settings
 
 __all__ = ["ModelState", "is_checkpoint", "list_models", "locate", "pull"]
@@ -73,7 +73,7 @@ def pull(settings: Settings, names: Sequence[str] = (), progress: ProgressCallba
     """Download models and return their folders; without names the chat model, and embedder and reranker by hub name.
 
     A name that is a folder on this machine is checked and returned as it is, a GGUF file is unpacked; a bundled
-    embedder is passed over. While another process downloads, this one waits. Raises what `ingest.hub.download` raises,
+    embedder is passed over. While another process downloads, this one waits. Raises what `hub.download` raises,
     and DocentError when a chat model or reranker that came is not one we can run.
     """
     optional = [name for name in (settings.embedder, settings.reranker) if name and is_hub_name(name)]

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from assistant.events import EvidenceSentence, Part, Source
-from ingest.catalog import Catalog
-from ingest.neighbours import Neighbour, join, neighbours
+from ingest.search.neighbours import Neighbour, join, neighbours
+from ingest.store.catalog import Catalog
 
 # Passages before and after the ones found that come along, if they stand under the same heading: with those of about
 # 200 tokens that the bundled embedder reads, a page or so. The whole of a long section would be a chapter.

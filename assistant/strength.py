@@ -9,8 +9,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from assistant.events import Source
+from ingest.embedding.split import context_line
 from ingest.language import terms
-from ingest.split import context_line
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9.,’'/_-]*")
 

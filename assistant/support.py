@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 from assistant.events import Citation, EvidenceSentence, Part, Source
+from ingest.embedding.split import context_line
 from ingest.language import sentence_spans, terms
-from ingest.split import context_line
 
 # Share of a sentence's weighted words that must stand in the passage. Wording differs, so not all of them; a sentence
 # about something else shares a third at most with a passage on the same topic.

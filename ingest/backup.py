@@ -23,15 +23,15 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ingest.catalog import Catalog
+from ingest.embedding.library_embedder import EMBEDDERS_FOLDER
 from ingest.errors import DocentError
-from ingest.index import LINEAGE
-from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER, INDEX_FOLDER
+from ingest.indexes.publish import Publisher
+from ingest.indexes.search_index import INDEX_FOLDER, LINEAGE
+from ingest.indexes.snapshots import point_to
 from ingest.logs import get_logger
-from ingest.publish import Publisher
-from ingest.schema import SCHEMA_VERSION
-from ingest.snapshots import point_to
-from ingest.writer import the_one_writer
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.store.schema import SCHEMA_VERSION
+from ingest.store.writer import the_one_writer
 
 FORMAT = 1
 _MANIFEST = "docent-backup.json"

@@ -15,16 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from ingest.catalog import Catalog
-from ingest.embed import Embedder, embedder_source, load_embedder, prepare_embedder
+from ingest.embedding.embed import Embedder, embedder_source, load_embedder, prepare_embedder
+from ingest.embedding.library_embedder import EMBEDDERS_FOLDER
+from ingest.embedding.split import embedded_context, split
 from ingest.errors import DocentError
-from ingest.index import SearchIndex
-from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER
-from ingest.reading import Readers
-from ingest.records import NewDocument, NewFile
+from ingest.indexes.search_index import SearchIndex
+from ingest.reading.readers import Readers
 from ingest.report import IngestReport, ProgressCallback, no_progress
 from ingest.settings import Settings
-from ingest.split import embedded_context, split
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.store.records import NewDocument, NewFile
 from ingest.sync import ingest
 from ingest.types import Passage, ReadDocument
 

@@ -20,15 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from ingest.catalog import Catalog
-from ingest.embed import Embedder, Vectors, load_embedder, prepare_embedder
+from ingest.embedding.embed import Embedder, load_embedder, prepare_embedder
+from ingest.embedding.library_embedder import EMBEDDERS_FOLDER
+from ingest.indexes.search_index import INDEX_FOLDER
 from ingest.language import sentence_spans, terms
-from ingest.library import CANDIDATES, CATALOG_FILE, EMBEDDERS_FOLDER, INDEX_FOLDER, Library
-from ingest.records import NewDocument, NewFile
+from ingest.library import CANDIDATES, Library
+from ingest.runs.writing import library_written
 from ingest.settings import Settings
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.store.records import NewDocument, NewFile
 from ingest.sync import remove
-from ingest.types import Page, Passage, ReadDocument
-from ingest.writing import library_written
+from ingest.types import Page, Passage, ReadDocument, Vectors
 
 PASSAGES_A_DOCUMENT = 100
 QUESTIONS = 200

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.catalog import Catalog, vector_of
-from ingest.embed import load_embedder
+from ingest.embedding.embed import load_embedder
+from ingest.embedding.library_embedder import EMBEDDERS_FOLDER
 from ingest.errors import DocentError
-from ingest.index import SearchIndex, indexed_terms
-from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER, INDEX_FOLDER
-from ingest.records import ANSWERING
-from ingest.vector_index import Ids, VectorIndex
-from ingest.word_index import digest_of
-from ingest.writer import is_being_written
+from ingest.indexes.search_index import INDEX_FOLDER, SearchIndex, indexed_terms
+from ingest.indexes.vector_index import Ids, VectorIndex
+from ingest.indexes.word_index import digest_of
+from ingest.store.catalog import CATALOG_FILE, Catalog, vector_of
+from ingest.store.records import ANSWERING
+from ingest.store.writer import is_being_written
 
 _CHUNK = 2_000
 # float32 stored and read back is the same to the last bit; anything beyond rounding is damage.

@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
 
-from ingest.fuse import LEXICAL_WEIGHT, NOT_NEAR, UNREADABLE_SHARE, FusedScore, dense_trust
-from ingest.index import SearchIndex
+from ingest.embedding.embed import UNREADABLE_SHARE, dense_trust
+from ingest.embedding.statements import readable, statements
+from ingest.indexes.search_index import SearchIndex
 from ingest.language import terms
 from ingest.library import CANDIDATES, Library
-from ingest.ranking import OLDER_VERSION, ScoredHit, propose
-from ingest.rerank import RerankedHit
-from ingest.statements import readable, statements
+from ingest.search.fuse import LEXICAL_WEIGHT, NOT_NEAR, FusedScore
+from ingest.search.ranking import OLDER_VERSION, ScoredHit, propose
+from ingest.search.rerank import RerankedHit
+from ingest.search.versions import names_version
 from ingest.types import Hit
-from ingest.versions import names_version
 
 # Scores are rounded when they are shown; a factor nearer to 1 than this is none.
 _ROUNDING = 1e-4

@@ -10,16 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingest.catalog import Catalog
-from ingest.library import CATALOG_FILE
-from ingest.plan import Fate, Plan
-from ingest.progress import Meter
-from ingest.reading import Readers
+from ingest.reading.readers import Readers
 from ingest.report import Failure, IngestReport, ProgressCallback, no_progress
+from ingest.runs.plan import Fate, Plan
+from ingest.runs.progress import Meter
+from ingest.runs.survey import survey
+from ingest.runs.unreadable import unreadable_files
 from ingest.settings import Settings
-from ingest.survey import survey
+from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.sync import failure_of, judged
-from ingest.unreadable import unreadable_files
 
 
 @dataclass

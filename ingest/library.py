@@ -12,23 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ingest.catalog import Catalog, name_of
-from ingest.embed import Embedder, load_embedder
+from ingest.embedding.embed import Embedder, load_embedder
+from ingest.embedding.library_embedder import EMBEDDERS_FOLDER
 from ingest.errors import DocentError
-from ingest.fuse import FusedScore
-from ingest.index import LINEAGE, SearchIndex
+from ingest.indexes.search_index import INDEX_FOLDER, LINEAGE, SearchIndex
 from ingest.logs import get_logger
-from ingest.ranking import Preference, ScoredHit, propose
-from ingest.records import ListedDocument
-from ingest.rerank import RERANKED, Reranker
 from ingest.retriever import LibraryRetriever
+from ingest.search.fuse import FusedScore
+from ingest.search.ranking import Preference, ScoredHit, propose
+from ingest.search.rerank import RERANKED, Reranker
+from ingest.search.versions import superseded
+from ingest.store.catalog import CATALOG_FILE, Catalog, name_of
+from ingest.store.records import ListedDocument
+from ingest.store.writer import Work, work_at
 from ingest.types import DocumentRecord, Hit, ReadDocument
-from ingest.versions import superseded
-from ingest.writer import Work, work_at
 
-CATALOG_FILE = "catalog.db"
-INDEX_FOLDER = "index"
-EMBEDDERS_FOLDER = "embedders"
 # How many passages each leg proposes; the other leg then scores them too, so the fused order is exact among them.
 CANDIDATES = 100
 # How often a server looks whether another process has changed the library.

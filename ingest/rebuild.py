@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from ingest import generations
-from ingest.batch import BATCH_PASSAGES
-from ingest.catalog import Catalog
-from ingest.embed import Embedder, load_embedder
+from ingest.embedding.embed import Embedder, load_embedder
+from ingest.embedding.library_embedder import embedder_of, wanted_embedder, with_room
+from ingest.embedding.passages import PassageMaker
 from ingest.errors import DocentError, SettingsError
-from ingest.library_embedder import embedder_of, wanted_embedder, with_room
 from ingest.logs import get_logger
-from ingest.passages import PassageMaker
-from ingest.progress import Meter
 from ingest.report import IngestReport, Progress, ProgressCallback, no_progress
+from ingest.runs import generations
+from ingest.runs.batch import BATCH_PASSAGES
+from ingest.runs.progress import Meter
+from ingest.runs.writing import Writing, library_written
 from ingest.settings import Settings
+from ingest.store.catalog import Catalog
 from ingest.types import Passage
-from ingest.writing import Writing, library_written
 
 log = get_logger(__name__)
 

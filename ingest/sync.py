@@ -11,24 +11,24 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from ingest.batch import Batch
-from ingest.catalog import Catalog, name_of
-from ingest.embed import Embedder, load_embedder
-from ingest.library_embedder import own_embedder, with_room
+from ingest.embedding.embed import Embedder, load_embedder
+from ingest.embedding.library_embedder import own_embedder, with_room
+from ingest.embedding.passages import NO_VECTORS, PassageMaker
 from ingest.logs import get_logger
-from ingest.named import UNKNOWN, documents_named
-from ingest.passages import NO_VECTORS, PassageMaker
-from ingest.plan import Fate, Plan
-from ingest.progress import Meter
-from ingest.quality import ACCEPTED_SCORE, score_document
-from ingest.reading import Readers, ReadOutcome
-from ingest.records import QUARANTINED, NewDocument, NewFile, NewPath
+from ingest.reading.quality import ACCEPTED_SCORE, score_document
+from ingest.reading.readers import Readers, ReadOutcome
 from ingest.report import Failure, IngestReport, Progress, ProgressCallback, no_progress
+from ingest.runs.batch import Batch
+from ingest.runs.named import UNKNOWN, documents_named
+from ingest.runs.plan import Fate, Plan
+from ingest.runs.progress import Meter
+from ingest.runs.survey import survey
+from ingest.runs.unreadable import UnreadableFile, readers_fingerprint, remember_unreadable, unreadable_files
+from ingest.runs.writing import library_written
 from ingest.settings import Settings
-from ingest.survey import survey
+from ingest.store.catalog import Catalog, name_of
+from ingest.store.records import QUARANTINED, NewDocument, NewFile, NewPath
 from ingest.types import DocumentRecord, ReadDocument
-from ingest.unreadable import UnreadableFile, readers_fingerprint, remember_unreadable, unreadable_files
-from ingest.writing import library_written
 
 log = get_logger(__name__)
 

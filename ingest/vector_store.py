@@ -26,15 +26,15 @@ from llama_index.core.vector_stores.types import (
 from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 from pydantic import PrivateAttr
 
-from ingest.embed import Vectors
 from ingest.errors import DocentError
 from ingest.language import terms
 from ingest.library import Library
-from ingest.named import UNKNOWN
-from ingest.nearest import nearest
 from ingest.retriever import metadata_of, node_of_hit, node_of_row
+from ingest.runs.named import UNKNOWN
+from ingest.search.nearest import nearest
 from ingest.settings import load_settings
 from ingest.sync import remove
+from ingest.types import Vectors
 
 _TYPES = {
     "document_id": int, "passage_id": int,

@@ -9,12 +9,12 @@ from pathlib import Path
 from watchfiles import DefaultFilter
 from watchfiles import watch as changes
 
-from ingest.discover import absolute
 from ingest.logs import get_logger
 from ingest.report import IngestReport, ProgressCallback, no_progress
+from ingest.runs.discover import absolute
 from ingest.settings import Settings
+from ingest.store.writer import AnotherWriter
 from ingest.sync import ingest
-from ingest.writer import AnotherWriter
 
 # A burst is over when nothing has changed for so long; one that never ends is taken in this often all the same.
 QUIET_SECONDS = 2.0

@@ -18,13 +18,14 @@ import pytest
 
 from ingest import library as library_module
 from ingest import rebuild, sync
-from ingest.catalog import Catalog
-from ingest.embed import Embedder, Vectors, load_embedder, prepare_embedder
-from ingest.library import EMBEDDERS_FOLDER, Library
+from ingest.embedding.embed import Embedder, load_embedder, prepare_embedder
+from ingest.embedding.library_embedder import EMBEDDERS_FOLDER
+from ingest.library import Library
 from ingest.logs import configure_logs
-from ingest.records import NewDocument, NewFile
 from ingest.settings import Settings, load_settings
-from ingest.types import Page, Passage, ReadDocument
+from ingest.store.catalog import Catalog
+from ingest.store.records import NewDocument, NewFile
+from ingest.types import Page, Passage, ReadDocument, Vectors
 
 OFFICE = {
     "hr/leave-policy-2024.md": "# Leave policy 2024\n\nFull-time staff get 22 days of annual leave a year.\n",

@@ -18,13 +18,16 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from ingest import batch, library_embedder, publish, sync
-from ingest.embed import CARD_FILE, EmbedderCard, Vectors
+from ingest import sync
+from ingest.embedding import library_embedder
+from ingest.embedding.embed import CARD_FILE, EmbedderCard
+from ingest.embedding.library_embedder import EMBEDDERS_FOLDER
 from ingest.errors import DocentError
-from ingest.library import EMBEDDERS_FOLDER
+from ingest.indexes import publish
 from ingest.logs import configure_logs
+from ingest.runs import batch
 from ingest.settings import load_settings
-from ingest.types import Page, ReadDocument
+from ingest.types import Page, ReadDocument, Vectors
 from tests.conftest import toy_vectors
 
 NAMES = [f"file{number}" for number in range(6)]

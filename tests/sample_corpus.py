@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ingest.read import read
+from ingest.reading.read import read
 
 PROJECT = Path(__file__).parent.parent
 DOCUMENTS = PROJECT / "data" / "documents"

@@ -15,9 +15,9 @@ from assistant.admission import Refused
 from assistant.conversations import Turn
 from assistant.events import Citation, Delta, Done, Event, Evidence, EvidenceSentence, Failed, Queued, Source
 from ingest.errors import DocentError
-from ingest.records import ListedDocument
 from ingest.settings import Settings
-from ingest.writer import Work
+from ingest.store.records import ListedDocument
+from ingest.store.writer import Work
 
 LEAVE_TEXT = (
     "## Annual leave\n\nFull-time employees get 25 days of annual leave a year. Leave that is not taken by 31 March "

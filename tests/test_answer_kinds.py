@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.answer_kinds import (
+from ingest.search.answer_kinds import (
     asks_yes_or_no,
     counts_what_is_asked,
     has_kind,

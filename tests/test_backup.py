@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from ingest.backup import backup, restore
-from ingest.catalog import Catalog
 from ingest.check import check
+from ingest.embedding.library_embedder import EMBEDDERS_FOLDER
 from ingest.errors import DocentError
-from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER, Library
+from ingest.library import Library
 from ingest.settings import Settings, load_settings
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.store.writer import the_one_writer
 from ingest.sync import ingest, remove
-from ingest.writer import the_one_writer
 
 QUESTION = "What does E-07 mean?"
 

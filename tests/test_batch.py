@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from ingest import batch as batches
-from ingest.batch import Batch
-from ingest.catalog import Catalog, vector_of
-from ingest.embed import Embedder
-from ingest.passages import NO_VECTORS, PassageMaker
-from ingest.plan import Fate
-from ingest.progress import Meter
-from ingest.publish import Publisher
-from ingest.records import NewDocument, NewFile, NewPath
+from ingest.embedding.embed import Embedder
+from ingest.embedding.passages import NO_VECTORS, PassageMaker
+from ingest.indexes.publish import Publisher
 from ingest.report import IngestReport, Progress
+from ingest.runs import batch as batches
+from ingest.runs.batch import Batch
+from ingest.runs.plan import Fate
+from ingest.runs.progress import Meter
+from ingest.store.catalog import Catalog, vector_of
+from ingest.store.records import NewDocument, NewFile, NewPath
 from ingest.types import Page, ReadDocument
 
 TEXTS = ["The VPN certificate has expired.", "Lunch is at noon.", "Full-time staff get 25 days of leave."]

@@ -10,10 +10,9 @@ import pytest
 
 from ingest import bench_search
 from ingest.bench_search import made_file, make_library, manual_sentences, measure, mixed_vectors, questions
-from ingest.catalog import Catalog
 from ingest.check import check
-from ingest.library import CATALOG_FILE
 from ingest.settings import Settings
+from ingest.store.catalog import CATALOG_FILE, Catalog
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ import pytest
 from assistant import calibration_keeper
 from assistant.calibration import is_level, kept_calibration
 from assistant.calibration_keeper import CalibrationKeeper
-from ingest.catalog import Catalog
-from ingest.library import CATALOG_FILE
 from ingest.settings import Settings
+from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.sync import ingest
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from ingest.catalog import Catalog, name_of, vector_of
+from ingest.embedding.passages import NO_VECTORS
 from ingest.errors import DocentError
-from ingest.passages import NO_VECTORS
-from ingest.records import NewDocument, NewFile, NewPath
+from ingest.store.catalog import Catalog, name_of, vector_of
+from ingest.store.records import NewDocument, NewFile, NewPath
 from ingest.types import Page, Passage, ReadDocument
 from tests.conftest import PutDocument, put_document, toy_vectors
 

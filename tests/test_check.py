@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 import tantivy
 
-from ingest import embed
 from ingest.check import check
-from ingest.embed import EmbedderCard, load_embedder
+from ingest.embedding import embed
+from ingest.embedding.embed import EmbedderCard, load_embedder
+from ingest.embedding.library_embedder import EMBEDDERS_FOLDER
 from ingest.errors import DocentError
-from ingest.index import SearchIndex
-from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER, INDEX_FOLDER
+from ingest.indexes.search_index import INDEX_FOLDER, SearchIndex
+from ingest.indexes.snapshots import CURRENT
 from ingest.rebuild import rebuild
 from ingest.settings import Settings
-from ingest.snapshots import CURRENT
+from ingest.store.catalog import CATALOG_FILE
 from ingest.sync import ingest
 
 

@@ -15,14 +15,13 @@ import pytest
 from assistant.assistant import NOT_SAID, Assistant
 from assistant.calibration import CALIBRATION_FILE, Calibration, kept_calibration
 from assistant.events import Citation, EvidenceSentence, Failed
-from ingest import writer
-from ingest.catalog import Catalog
-from ingest.library import CATALOG_FILE
 from ingest.report import Progress
 from ingest.settings import Settings
+from ingest.store import writer
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.store.writer import the_one_writer
 from ingest.sync import ingest
 from ingest.terminal import run
-from ingest.writer import the_one_writer
 from tests.fixtures_models import hub, tiny_checkpoint  # noqa: F401
 from tests.loopback_hub import LoopbackHub, closed_port
 from ui.cli import docent

@@ -19,11 +19,11 @@ import pytest
 
 from ingest import check as check_module
 from ingest import library as library_module
-from ingest.catalog import Catalog
 from ingest.check import check
 from ingest.errors import DocentError
-from ingest.library import CATALOG_FILE, Library
-from ingest.writer import is_being_written, the_one_writer
+from ingest.library import Library
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.store.writer import is_being_written, the_one_writer
 from tests.crash_writer import NAMES, SENTENCES, load_toy
 
 PROJECT = Path(__file__).parent.parent

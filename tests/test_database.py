@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.catalog import Catalog
 from ingest.errors import DocentError
-from ingest.schema import SCHEMA_VERSION
+from ingest.store.catalog import Catalog
+from ingest.store.schema import SCHEMA_VERSION
 
 
 def test_missing(tmp_path: Path) -> None:

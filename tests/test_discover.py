@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest import discover as discovery
-from ingest.discover import Found, absolute, discover, printable
 from ingest.report import Failure
+from ingest.runs import discover as discovery
+from ingest.runs.discover import Found, absolute, discover, printable
 
 
 def write(folder: Path, *names: str, text: str = "text") -> None:

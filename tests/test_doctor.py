@@ -13,9 +13,8 @@ from assistant.agreement import Agreement
 from assistant.calibration import CALIBRATION_FILE, calibrate_when_due
 from assistant.conversion import Manifest
 from assistant.latency import ReadingRate, keep_rate
-from ingest.catalog import Catalog
-from ingest.library import CATALOG_FILE
 from ingest.settings import Settings
+from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.sync import ingest
 from tests.fixtures_models import hub, tiny_checkpoint  # noqa: F401
 from tests.loopback_hub import LoopbackHub, closed_port

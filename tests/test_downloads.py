@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from ingest.hub import DownloadProgress
+from ingest.models.hub import DownloadProgress
 from ui import downloads
 from ui.downloads import download_shown, stages_shown
 

@@ -13,8 +13,16 @@ import numpy as np
 import openvino
 import pytest
 
-from ingest import embed
-from ingest.embed import CARD_FILE, Embedder, embedder_source, load_embedder, prepare_embedder
+from ingest.embedding import embed
+from ingest.embedding.embed import (
+    CARD_FILE,
+    UNREADABLE_SHARE,
+    Embedder,
+    dense_trust,
+    embedder_source,
+    load_embedder,
+    prepare_embedder,
+)
 from ingest.errors import DocentError, SettingsError
 from ingest.settings import Settings, load_settings
 
@@ -273,3 +281,10 @@ def test_folder_without_its_card_is_made_again(
     monkeypatch.setattr(embed, "_compile", lambda *_: embedder.card)
     folder = prepare_embedder(Settings(), embedders)
     assert json.loads((folder / CARD_FILE).read_text())["fingerprint"] == fingerprint
+
+
+@pytest.mark.parametrize(("unknown", "trust"), [(0.0, 1.0), (0.05, 0.8), (0.125, 0.5), (0.25, 0.0), (0.66, 0.0)])
+def test_trust(unknown: float, trust: float) -> None:
+    """Trust falls in a straight line from 1 to 0 at the unreadable share, and stays there."""
+    assert UNREADABLE_SHARE == 0.25
+    assert dense_trust(unknown) == pytest.approx(trust)

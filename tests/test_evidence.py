@@ -10,7 +10,7 @@ from assistant.assistant import Assistant
 from assistant.events import EvidenceSentence, Source
 from assistant.evidence import pick_evidence, worth_quoting
 from assistant.strength import Strength
-from ingest.index import SearchIndex
+from ingest.indexes.search_index import SearchIndex
 from ingest.settings import Settings
 from ingest.sync import ingest
 

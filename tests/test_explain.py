@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from ingest.explain import explain
-from ingest.fuse import LEXICAL_WEIGHT
 from ingest.library import Library
-from ingest.ranking import OLDER_VERSION, YES_OR_NO
+from ingest.search.fuse import LEXICAL_WEIGHT
+from ingest.search.ranking import OLDER_VERSION, YES_OR_NO
 from ingest.settings import Settings
 from ingest.sync import ingest
 from tests.conftest import OFFICE

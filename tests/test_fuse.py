@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.fuse import LEXICAL_WEIGHT, NOT_NEAR, UNREADABLE_SHARE, Cosines, FusedScore, dense_trust, fuse
+from ingest.search.fuse import LEXICAL_WEIGHT, NOT_NEAR, Cosines, FusedScore, fuse
 
 
 def same(cosine: float) -> Cosines:
@@ -38,10 +38,3 @@ def test_no_words_to_match() -> None:
     [(passage, fused)] = fuse({1: same(0.3)}, {}, bm25_bound=0.0, trust=1.0)
     assert (passage, fused.score, fused.lexical) == (1, pytest.approx(0.3), 0.0)
     assert fuse({}, {}, bm25_bound=0.0, trust=1.0) == []
-
-
-@pytest.mark.parametrize(("unknown", "trust"), [(0.0, 1.0), (0.05, 0.8), (0.125, 0.5), (0.25, 0.0), (0.66, 0.0)])
-def test_trust(unknown: float, trust: float) -> None:
-    """Trust falls in a straight line from 1 to 0 at the unreadable share, and stays there."""
-    assert UNREADABLE_SHARE == 0.25
-    assert dense_trust(unknown) == pytest.approx(trust)

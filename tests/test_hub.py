@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest import hub as model_hub
 from ingest.errors import DocentError, SettingsError
-from ingest.hub import DownloadProgress, HubFile, download, find_downloaded, select_files, verify
+from ingest.models import hub as model_hub
+from ingest.models.hub import DownloadProgress, HubFile, download, find_downloaded, select_files, verify
 from tests.fixtures_models import hub  # noqa: F401
 from tests.loopback_hub import LoopbackHub, closed_port
 

@@ -21,8 +21,13 @@ LEAVES = {
     "ingest/settings.py": {"ingest.errors"},
     "ingest/language.py": set(),
     "ingest/cpu.py": set(),
+    "ingest/report.py": set(),
     "assistant/events.py": set(),
 }
+
+
+# The folders of `ingest`, each standing on those before it.
+FOLDERS = ("formats", "models", "store", "embedding", "indexes", "search", "reading", "runs")
 
 
 def our_imports(path: Path) -> set[str]:
@@ -48,6 +53,16 @@ def test_nothing_points_backwards(package: str) -> None:
 def test_leaves_know_nothing_of_the_rest(leaf: str) -> None:
     """Types, events, errors and text analysis can be used anywhere because they depend on nothing of ours."""
     assert our_imports(PROJECT / leaf) <= LEAVES[leaf]
+
+
+def test_the_folders_of_ingest_stand_on_one_another() -> None:
+    """A folder uses those named before it and leaves, never one of the modules above, which use the folders."""
+    for number, folder in enumerate(FOLDERS):
+        below = {f"ingest.{name}" for name in FOLDERS[: number + 1]}
+        for path in (PROJECT / "ingest" / folder).glob("*.py"):
+            for name in our_imports(path):
+                leaf = f"{name.replace('.', '/')}.py" in LEAVES
+                assert leaf or any(f"{name}.".startswith(f"{other}.") for other in below), f"{path.name} uses {name}"
 
 
 def test_modules_of_a_package_do_not_import_in_circles() -> None:

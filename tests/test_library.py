@@ -14,16 +14,17 @@ from pathlib import Path
 import pytest
 
 from ingest import library as library_module
-from ingest.catalog import Catalog
+from ingest.embedding.library_embedder import EMBEDDERS_FOLDER
+from ingest.embedding.statements import statements
 from ingest.errors import DocentError
-from ingest.library import CATALOG_FILE, EMBEDDERS_FOLDER, Library, documents_of
-from ingest.ranking import OLDER_VERSION
+from ingest.library import Library, documents_of
 from ingest.rebuild import rebuild
+from ingest.search.ranking import OLDER_VERSION
 from ingest.settings import Settings
-from ingest.statements import statements
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.store.writer import the_one_writer
 from ingest.sync import ingest, remove
 from ingest.types import Hit
-from ingest.writer import the_one_writer
 
 PROJECT = Path(__file__).parent.parent
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.embed import Embedder
+from ingest.embedding.embed import Embedder, dense_trust
 from ingest.errors import SettingsError
-from ingest.fuse import dense_trust
 from ingest.library import Library
 from ingest.rebuild import rebuild
 from ingest.settings import Settings

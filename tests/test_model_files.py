@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.downloaded import HubFile
 from ingest.errors import DocentError
-from ingest.model_files import pick_gguf, refuse_unusable_list, select_files
+from ingest.models.downloaded import HubFile
+from ingest.models.model_files import pick_gguf, refuse_unusable_list, select_files
 
 
 def listed(*paths: str) -> list[HubFile]:

@@ -10,7 +10,7 @@ from assistant.gguf_file import write_gguf
 from assistant.models import list_models, locate, pull
 from assistant.whole_folder import alone_in
 from ingest.errors import DocentError, SettingsError
-from ingest.hub import DownloadProgress
+from ingest.models.hub import DownloadProgress
 from ingest.settings import Settings
 from tests.fixtures_models import hub, tiny_checkpoint  # noqa: F401
 from tests.loopback_hub import LoopbackHub

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.named import documents_named
-from ingest.records import ListedDocument
+from ingest.runs.named import documents_named
+from ingest.store.records import ListedDocument
 
 
 def document(number: int, name: str, member: str = "", *paths: str) -> ListedDocument:

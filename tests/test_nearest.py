@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest import nearest as nearest_module
-from ingest.catalog import Catalog
-from ingest.index import SearchIndex
-from ingest.nearest import nearest
+from ingest.indexes.search_index import SearchIndex
+from ingest.search import nearest as nearest_module
+from ingest.search.nearest import nearest
+from ingest.store.catalog import Catalog
 from tests.conftest import PutDocument, toy_vectors
 
 TEXTS = ["annual leave", "sick leave", "the vpn client", "travel expenses", "annual report"]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.catalog import Catalog
-from ingest.neighbours import join, neighbours
-from ingest.split import split
+from ingest.embedding.split import split
+from ingest.search.neighbours import join, neighbours
+from ingest.store.catalog import Catalog
 from ingest.types import Page, ReadDocument
 from tests.conftest import put_document, toy_vectors
 

@@ -8,8 +8,8 @@ from itertools import chain, pairwise
 import numpy as np
 import pytest
 
-from ingest.embed import Embedder
-from ingest.openvino_embedding import BATCH_TOKENS, OpenVINOEmbedding, _batches
+from ingest.embedding.embed import Embedder
+from ingest.embedding.openvino_embedding import BATCH_TOKENS, OpenVINOEmbedding, _batches
 
 WORDS = "leave hotel receipt badge printer network phone taxi lunch manager office holiday".split()
 MANY = [" ".join(WORDS[(number + step) % len(WORDS)] for step in range(1 + number * 7 % 90)) for number in range(120)]

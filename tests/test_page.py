@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from assistant.admission import Refused
 from assistant.events import Citation, EvidenceSentence, Failed, Source
 from ingest.settings import Settings
-from ingest.writer import Work
+from ingest.store.writer import Work
 from tests.scripted_assistant import NOT_SAID, EngineState, LibraryStatus, ScriptedAssistant
 from ui import page_parts
 from ui.page_parts import Shown, answer_html, building_html, document_address, passage_html, sources_html

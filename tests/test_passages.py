@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.catalog import Catalog
-from ingest.embed import Embedder
-from ingest.passages import PassageMaker, rebuild_minutes
+from ingest.embedding.embed import Embedder
+from ingest.embedding.passages import PassageMaker, rebuild_minutes
+from ingest.embedding.views import pack_views
+from ingest.store.catalog import Catalog
 from ingest.types import Page, ReadDocument
-from ingest.views import pack_views
 
 TEXTS = {
     "Leave": "Full-time staff get 25 days of leave. " * 40,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest.discover import Found
-from ingest.plan import Fate, Plan
-from ingest.reading import ReadOutcome
-from ingest.records import FileRecord
+from ingest.reading.readers import ReadOutcome
+from ingest.runs.discover import Found
+from ingest.runs.plan import Fate, Plan
+from ingest.store.records import FileRecord
 from ingest.types import Page, ReadDocument, ReadFile
 
 ROOT = Path("/srv/share")

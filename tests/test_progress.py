@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ingest import progress
-from ingest.progress import Meter
 from ingest.report import Progress
+from ingest.runs import progress
+from ingest.runs.progress import Meter
 
 
 @pytest.fixture

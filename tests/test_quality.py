@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ingest.formats.read_text import decode
-from ingest.quality import ACCEPTED_SCORE, ParseScore, score_document
+from ingest.reading.quality import ACCEPTED_SCORE, ParseScore, score_document
 from ingest.types import Page, ReadDocument
 
 DOCUMENTS = Path(__file__).parent.parent / "data" / "documents"

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ingest.embedding.views import unpack_views
 from ingest.library import Library
-from ingest.ranking import OLDER_VERSION, YES_OR_NO, Preference, propose
+from ingest.search.ranking import OLDER_VERSION, YES_OR_NO, Preference, propose
 from ingest.settings import Settings
 from ingest.sync import ingest
-from ingest.views import unpack_views
 
 
 def written(folder: Path, texts: dict[str, str]) -> Path:

@@ -10,10 +10,10 @@ import openpyxl
 import pytest
 from pptx import Presentation
 
-from ingest import read as reading
 from ingest.errors import ReadError
 from ingest.formats import package
-from ingest.read import READERS, read
+from ingest.reading import read as reading
+from ingest.reading.read import READERS, read
 from ingest.types import Page, ReadDocument, ReadFile
 from tests.conftest import zipped
 from tests.ole_file import ole_file

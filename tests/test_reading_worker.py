@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ingest.errors import ReadError
-from ingest.reading_worker import LENGTH, Limits, _lacks_memory
+from ingest.reading.reading_worker import LENGTH, Limits, _lacks_memory
 from ingest.types import Page, ReadDocument, ReadFile
 
 
@@ -74,7 +74,7 @@ def talk(reader: str, paths: list[Path], limits: Limits) -> tuple[list[dict[str,
     requests = "".join(json.dumps({"path": str(path), "known": None}) + "\n" for path in paths)
     arguments = [f"tests.test_reading_worker:{reader}", json.dumps(asdict(limits)), str(os.getpid())]
     run = subprocess.run(
-        [sys.executable, "-m", "ingest.reading_worker", *arguments],
+        [sys.executable, "-m", "ingest.reading.reading_worker", *arguments],
         input=requests.encode(),
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

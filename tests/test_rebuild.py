@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ingest import generations
-from ingest.catalog import Catalog
 from ingest.check import check
 from ingest.errors import DocentError, SettingsError
-from ingest.library import CATALOG_FILE, Library
+from ingest.library import Library
 from ingest.rebuild import rebuild, rollback
 from ingest.report import Progress
+from ingest.runs import generations
 from ingest.settings import Settings
+from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.sync import ingest, remove
 from tests.conftest import OFFICE
 
@@ -172,7 +172,7 @@ def test_full_disk(settings: Settings, prefixed: Settings, monkeypatch: pytest.M
 HOLD = """
 import sys, time
 from ingest import rebuild
-from ingest.catalog import Catalog
+from ingest.store.catalog import Catalog
 from ingest.logs import configure_logs
 from ingest.settings import load_settings
 

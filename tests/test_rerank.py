@@ -15,13 +15,13 @@ import pytest
 
 from assistant.models import list_models, pull
 from ingest import library as library_module
-from ingest import rerank
-from ingest.embed import embedder_source
+from ingest.embedding.embed import embedder_source
 from ingest.errors import DocentError, SettingsError
 from ingest.library import Library
-from ingest.ranking import OLDER_VERSION, ScoredHit
-from ingest.rerank import RerankedHit, Reranker, reranker_of
-from ingest.reranker_files import check_reranker
+from ingest.models.reranker_files import check_reranker
+from ingest.search import rerank
+from ingest.search.ranking import OLDER_VERSION, ScoredHit
+from ingest.search.rerank import RerankedHit, Reranker, reranker_of
 from ingest.settings import Settings, load_settings
 from ingest.sync import ingest
 from tests.conftest import OFFICE

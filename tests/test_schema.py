@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest import schema
-from ingest.catalog import Catalog, vector_of
 from ingest.errors import DocentError
-from ingest.schema import SCHEMA_VERSION
+from ingest.store import schema
+from ingest.store.catalog import Catalog, vector_of
+from ingest.store.schema import SCHEMA_VERSION
 from tests.conftest import PutDocument, toy_vectors
 
 # The tables of schema 1, as its Docent made them.

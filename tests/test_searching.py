@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from ingest.rerank import Reranker
+from ingest.search.rerank import Reranker
 from ingest.settings import Settings
 from ingest.sync import ingest
 from ingest.terminal import run

@@ -9,7 +9,7 @@ import pytest
 
 from assistant.events import EvidenceSentence, Source
 from assistant.sections import REACH, relocated, with_sections
-from ingest.catalog import Catalog
+from ingest.store.catalog import Catalog
 from ingest.types import Page, Passage, ReadDocument
 from tests.conftest import put_document, toy_vectors
 

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import pytest
 
-from ingest.embed import Embedder
-from ingest.read import read
-from ingest.split import context_line, embedded_context, split
+from ingest.embedding.embed import Embedder
+from ingest.embedding.split import context_line, embedded_context, split
+from ingest.reading.read import read
 from ingest.types import PAGE_BREAK, Page, Passage, ReadDocument
 from tests.sample_corpus import DOCUMENTS
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.statements import is_question, readable, statements
+from ingest.embedding.statements import is_question, readable, statements
 
 
 def shown(text: str) -> list[str]:

@@ -13,18 +13,22 @@ from typing import Any
 import faiss
 import pytest
 
-from ingest import batch, library_embedder, publish, sync, writer, writing
-from ingest.catalog import Catalog
+from ingest import sync
 from ingest.check import check
+from ingest.embedding import library_embedder
 from ingest.errors import DocentError, SettingsError
-from ingest.library import CATALOG_FILE, Library
-from ingest.reading import Readers
-from ingest.records import ListedDocument
+from ingest.indexes import publish
+from ingest.library import Library
+from ingest.reading.readers import Readers
 from ingest.report import Failure, IngestReport, Progress
+from ingest.runs import batch, writing
 from ingest.settings import Settings
+from ingest.store import writer
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.store.records import ListedDocument
+from ingest.store.writer import Work, work_at
 from ingest.sync import ingest, ingest_documents, remove
 from ingest.types import Page, ReadDocument
-from ingest.writer import Work, work_at
 from tests.conftest import OFFICE
 
 PROJECT = Path(__file__).parent.parent
@@ -307,7 +311,9 @@ def test_remove_unknown(office: Path, settings: Settings, monkeypatch: pytest.Mo
 HOLD = """
 import sys, time
 from pathlib import Path
-from ingest import batch, catalog, sync
+from ingest import sync
+from ingest.runs import batch
+from ingest.store import catalog
 from ingest.settings import load_settings
 
 insert, done = catalog.Catalog.insert_passages, []

@@ -9,18 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from ingest import formats, reading, unreadable
-from ingest.catalog import Catalog
-from ingest.library import CATALOG_FILE
+from ingest import formats
+from ingest.reading import readers as reading
 from ingest.report import IngestReport
-from ingest.settings import Settings
-from ingest.sync import ingest
-from ingest.unreadable import (
+from ingest.runs import unreadable
+from ingest.runs.unreadable import (
     UnreadableFile,
     readers_fingerprint,
     remember_unreadable,
     unreadable_files,
 )
+from ingest.settings import Settings
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.sync import ingest
 
 Run = Callable[..., tuple[IngestReport, list[str]]]
 

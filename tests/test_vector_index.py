@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest import vector_index
-from ingest.embed import Vectors
-from ingest.vector_index import VectorIndex
+from ingest.indexes import vector_index
+from ingest.indexes.vector_index import VectorIndex
+from ingest.types import Vectors
 
 
 def unit(count: int, seed: int = 1) -> Vectors:

@@ -21,15 +21,15 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryResult,
 )
 
-from ingest.catalog import vector_of
 from ingest.errors import DocentError
 from ingest.language import terms
 from ingest.library import Library
 from ingest.rebuild import rebuild
 from ingest.settings import Settings
+from ingest.store.catalog import vector_of
+from ingest.store.writer import the_one_writer
 from ingest.sync import ingest
 from ingest.vector_store import LibraryEmbedding, LibraryVectorStore, index_over
-from ingest.writer import the_one_writer
 
 QUESTION = "How many days of annual leave do full-time staff get?"
 OLD, NEW, VPN, TRAVEL = "hr/leave-policy-2024.md", "hr/leave-policy-2026.md", "it/vpn.txt", "finance/差旅.md"

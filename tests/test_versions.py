@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.versions import names_version, superseded, version_of
+from ingest.search.versions import names_version, superseded, version_of
 
 
 @pytest.mark.parametrize(

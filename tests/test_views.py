@@ -5,9 +5,9 @@ from typing import cast
 
 import numpy as np
 
-from ingest.embed import Embedder, Vectors
-from ingest.types import Passage
-from ingest.views import pack_views, unpack_views
+from ingest.embedding.embed import Embedder
+from ingest.embedding.views import pack_views, unpack_views
+from ingest.types import Passage, Vectors
 from tests.conftest import toy_vectors
 
 

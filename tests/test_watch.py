@@ -14,8 +14,8 @@ from ingest import watch as watching
 from ingest.errors import DocentError
 from ingest.report import IngestReport
 from ingest.settings import Settings
+from ingest.store.writer import AnotherWriter, the_one_writer
 from ingest.watch import watch
-from ingest.writer import AnotherWriter, the_one_writer
 
 Told = tuple[int, int, int, int, int]
 

@@ -1,4 +1,4 @@
-"""Tantivy as we use it; that its scores are BM25 is proved in `test_index`."""
+"""Tantivy as we use it; that its scores are BM25 is proved in `test_search_index`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.word_index import WordIndex, digest_of
+from ingest.indexes.word_index import WordIndex, digest_of
 
 
 def filled(index: WordIndex) -> WordIndex:

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import DocentError
-from ingest.writer import is_being_written, the_one_writer
+from ingest.store.writer import is_being_written, the_one_writer
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from ingest.writer import the_one_writer
+from ingest.store.writer import the_one_writer
 with the_one_writer(Path(sys.argv[1]), "docent ingest"):
     print("holding", flush=True)
     time.sleep(600)

@@ -140,9 +140,8 @@ def serve(**flags: Any) -> int:
 @settings_options("home")
 def list_documents(unreadable: bool, as_json: bool, **flags: Any) -> int:
     """List the documents of the library with format, language, pages, passages, parse score and state."""
-    from ingest.catalog import Catalog
-    from ingest.library import CATALOG_FILE
-    from ingest.unreadable import unreadable_files
+    from ingest.runs.unreadable import unreadable_files
+    from ingest.store.catalog import CATALOG_FILE, Catalog
 
     catalog = Catalog(settings_from(flags).home / CATALOG_FILE)
     try:
@@ -224,7 +223,7 @@ def rebuild(rollback: bool, as_json: bool, **flags: Any) -> int:
 def status(as_json: bool, **flags: Any) -> int:
     """Say what the library holds and whether it can be used."""
     from ingest.library import Library
-    from ingest.rerank import reranker_of
+    from ingest.search.rerank import reranker_of
 
     settings = settings_from(flags)
     library = Library(settings.home, reranker_of(settings))

@@ -13,14 +13,13 @@ from assistant.calibration import CHANGED, is_level, kept_calibration
 from assistant.conversion import find_converted, read_manifest
 from assistant.latency import kept_rate
 from assistant.models import list_models, locate
-from ingest.catalog import Catalog
 from ingest.check import check
 from ingest.cpu import cpu_features
 from ingest.errors import DocentError
-from ingest.hub import hub_endpoint, hub_reachable
-from ingest.library import CATALOG_FILE
-from ingest.rerank import RERANKED, reranker_of
+from ingest.models.hub import hub_endpoint, hub_reachable
+from ingest.search.rerank import RERANKED, reranker_of
 from ingest.settings import Settings
+from ingest.store.catalog import CATALOG_FILE, Catalog
 
 # A library of 100,000 passages with its indexes takes about half of this; Qwen's weights take 1.2 GB.
 DISK_BYTES = 2_000_000_000

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from ingest.terminal import PLAIN_LINE_SECONDS
 
 if TYPE_CHECKING:
-    from ingest.hub import DownloadProgress
+    from ingest.models.hub import DownloadProgress
 
 
 @contextmanager

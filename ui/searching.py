@@ -54,7 +54,7 @@ def search_command(text: str, count: int, explained: bool, as_json: bool, **flag
     if explained:
         return _explain(question, count, as_json, settings)
     from ingest.library import Library
-    from ingest.rerank import reranker_of
+    from ingest.search.rerank import reranker_of
 
     reranker = reranker_of(settings)
     if reranker is not None:
@@ -81,7 +81,7 @@ def _explain(question: str, count: int, as_json: bool, settings: Settings) -> in
     from assistant.verdict import weigh
     from ingest.explain import explain
     from ingest.library import Library
-    from ingest.rerank import reranker_of
+    from ingest.search.rerank import reranker_of
 
     library = Library(settings.home, reranker_of(settings))
     try:

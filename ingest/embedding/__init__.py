@@ -1,0 +1,1 @@
+"""Text to passages, and passages to vectors."""

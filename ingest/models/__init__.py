@@ -1,0 +1,1 @@
+"""Models from ModelScope, checked byte by byte."""

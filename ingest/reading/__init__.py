@@ -1,0 +1,1 @@
+"""A file to the text that stands in it, in a process of its own."""

@@ -1,0 +1,1 @@
+"""What one run over a folder finds, plans, takes in and tells."""

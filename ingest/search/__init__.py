@@ -1,0 +1,1 @@
+"""From a question's words and vector to the passages in the best order."""

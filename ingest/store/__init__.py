@@ -1,0 +1,1 @@
+"""The library's record: one SQLite file, one writer, backups, checks."""

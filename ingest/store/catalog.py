@@ -1,0 +1,308 @@
+"""The record of the library: files, documents, passages and vectors in one SQLite file. Knows nothing of searching.
+
+Everything else (FAISS, Tantivy) is a cache of this file. Passage ids are issued once and never again, and the
+same number names a passage everywhere. `revision` grows with every committed change to what is answered from, so a
+reader can tell at any moment whether what it holds is still level. What the tables mean stands in `schema`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ingest.errors import DocentError
+from ingest.store.database import Database
+from ingest.store.records import ANSWERING, FileRecord, ListedDocument, NewFile, NewPath, format_of
+from ingest.types import DocumentRecord, Page, Passage, ReadDocument, Vectors
+
+CATALOG_FILE = "catalog.db"
+# The first path that led to a file is the one its documents are known by.
+_FROM_DOCUMENTS = """FROM documents JOIN files ON files.id = documents.file_id
+    JOIN paths ON paths.id = (SELECT min(id) FROM paths AS other WHERE other.file_id = documents.file_id)"""
+_SHOWN_PATH = "paths.path || CASE member WHEN '' THEN '' ELSE '/' || member END AS path, paths.root"
+_RECORD = f"""documents.id, {_SHOWN_PATH}, title, documents.format, sha256, size, modified_ns, pages, ingested_at,
+    (SELECT count(*) FROM passages WHERE document_id = documents.id AND generation = :generation) AS passages"""
+_LISTED = f"""{_RECORD}, member, language, score, state, reason, (SELECT json_group_array(path) FROM
+    (SELECT path FROM paths AS other WHERE other.file_id = documents.file_id ORDER BY id)) AS paths"""
+# SQLite allows 32,766 variables in a statement; rows are asked for in chunks well below it.
+_CHUNK = 10_000
+
+
+class Catalog(Database):
+    """The tables of documents. With a `generation`, a connection speaks of its passages, else of the current one's."""
+
+    def __init__(self, path: Path, create: bool = False, generation: int | None = None) -> None:
+        """Open the catalog. Raises DocentError when there is none (and `create` is false) or it is not ours."""
+        super().__init__(path, create)
+        self._pinned = generation
+
+    # What the library knows of itself
+
+    @property
+    def generation(self) -> int:
+        """Number of the generation whose passages this connection speaks of."""
+        return self._pinned or int(self.state("generation") or 1)
+
+    def embedder(self) -> dict[str, Any] | None:
+        """The card of the embedder all vectors were made with; None for a library nothing was ever put into."""
+        rows = self.rows("SELECT embedder FROM generations WHERE id = ?", (self.generation,))
+        return json.loads(rows[0][0]) if rows and rows[0][0] else None
+
+    def set_embedder(self, card: dict[str, Any]) -> None:
+        values = (json.dumps(card, ensure_ascii=False), self.generation)
+        self.write("UPDATE generations SET embedder = ? WHERE id = ?", values)
+
+    # Writing
+
+    def put(self, entries: Iterable[NewFile | NewPath]) -> None:
+        """Add files, replacing what their paths and their content held, and paths to known ones; one transaction.
+
+        A path keeps the root, and so its documents their names, it was first taken in under.
+        """
+        with self.transaction():
+            changed = False
+            for entry in entries:
+                if isinstance(entry, NewFile):
+                    self._put_file(entry)
+                    changed = True
+                    continue
+                changed |= self._lead(entry)
+                if entry.moved_from is not None:
+                    self._forget_paths([entry.moved_from])
+            if changed:
+                self.bump()
+
+    def _put_file(self, file: NewFile) -> None:
+        failures = json.dumps(file.failures, ensure_ascii=False)
+        (row,) = self.write(
+            "INSERT INTO files (sha256, format, failures) VALUES (?, ?, ?)"
+            " ON CONFLICT (sha256, format) DO UPDATE SET failures = excluded.failures RETURNING id",
+            (file.sha256, file.format, failures),
+        )
+        file_id = int(row["id"])
+        self._lead(file)
+        self.write("DELETE FROM documents WHERE file_id = ?", (file_id,))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        for new in file.documents:
+            document = new.document
+            (row,) = self.write(
+                "INSERT INTO documents (file_id, member, title, format, pages, language, score, state, reason,"
+                " ingested_at, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                (
+                    file_id, document.member, document.title, format_of(document.member or file.path),
+                    len(document.pages), new.language, new.score, new.state, new.reason, now,
+                    json.dumps([[page.label, page.text] for page in document.pages], ensure_ascii=False),
+                ),
+            )  # fmt: skip
+            self.insert_passages(int(row["id"]), new.passages, new.vectors, new.views, self.generation)
+
+    def _lead(self, entry: NewFile | NewPath) -> bool:
+        """Let a path lead to its content, which is there; False when it did already.
+
+        What it led to before goes when nothing else leads there.
+        """
+        earlier = self.write("SELECT file_id FROM paths WHERE path = ?", (str(entry.path),))
+        (now,) = self.write(
+            "INSERT INTO paths (path, root, size, modified_ns, checked_ns, file_id) VALUES (?, ?, ?, ?, ?,"
+            " (SELECT id FROM files WHERE sha256 = ? AND format = ?))"
+            " ON CONFLICT (path) DO UPDATE SET size = excluded.size, modified_ns = excluded.modified_ns,"
+            " checked_ns = excluded.checked_ns, file_id = excluded.file_id RETURNING file_id",
+            (
+                str(entry.path), str(entry.root), entry.size, entry.modified_ns, entry.checked_ns, entry.sha256,
+                entry.format,
+            ),
+        )  # fmt: skip
+        self._drop_unreachable(row[0] for row in earlier)
+        return not earlier or bool(earlier[0][0] != now[0])
+
+    def insert_passages(
+        self, document_id: int, passages: Sequence[Passage], vectors: Vectors, views: Sequence[bytes], generation: int
+    ) -> None:
+        """A step of a transaction of the caller's. No `views` at all stands for empty ones."""
+        self._connection.executemany(
+            "INSERT INTO passages"
+            " (document_id, ordinal, text, heading, page, start_offset, end_offset, vector, generation, views)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    document_id, passage.ordinal, passage.text, passage.heading, passage.page, passage.start,
+                    passage.end, vector.astype("<f4").tobytes(), generation, view,
+                )
+                for passage, vector, view in zip(passages, vectors, views or [b""] * len(passages), strict=True)
+            ],
+        )  # fmt: skip
+
+    def accept(
+        self, document_id: int, passages: Sequence[Passage], vectors: Vectors, views: Sequence[bytes] = ()
+    ) -> None:
+        """Release a document from quarantine with its passages, and remember it for this content; one transaction."""
+        with self.transaction():
+            self.write(
+                "INSERT OR IGNORE INTO accepted SELECT sha256, member FROM documents JOIN files"
+                " ON files.id = file_id WHERE documents.id = ?",
+                (document_id,),
+            )
+            self.write("UPDATE documents SET state = ?, reason = '' WHERE id = ?", (ANSWERING, document_id))
+            self.insert_passages(document_id, passages, vectors, views, self.generation)
+            self.bump()
+
+    def remove_paths(self, paths: Iterable[Path]) -> int:
+        """Forget paths, and the documents that nothing leads to any more: how many; one transaction."""
+        with self.transaction():
+            before = self.counts()[0]
+            self._forget_paths(paths)
+            self.bump()
+            return before - self.counts()[0]
+
+    def remove_documents(self, document_ids: Iterable[int]) -> None:
+        """Forget documents with their passages and every path to them; one transaction.
+
+        When others came from the same file, that file counts as changed, so that it is read again.
+        """
+        with self.transaction():
+            for document_id in document_ids:
+                for (file_id,) in self.write("DELETE FROM documents WHERE id = ? RETURNING file_id", (document_id,)):
+                    if self.rows("SELECT 1 FROM documents WHERE file_id = ?", (file_id,)):
+                        self.write("UPDATE files SET sha256 = ? WHERE id = ?", (f"part of {file_id}", file_id))
+                        self.write("UPDATE paths SET checked_ns = 0 WHERE file_id = ?", (file_id,))
+                    else:
+                        self.write("DELETE FROM paths WHERE file_id = ?", (file_id,))
+                        self._drop_unreachable([file_id])
+            self.bump()
+
+    def _forget_paths(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            gone = self.write("DELETE FROM paths WHERE path = ? RETURNING file_id", (str(path),))
+            self._drop_unreachable(row[0] for row in gone)
+
+    def _drop_unreachable(self, file_ids: Iterable[int]) -> None:
+        for file_id in file_ids:
+            self.write(
+                "DELETE FROM files WHERE id = :id AND NOT EXISTS (SELECT 1 FROM paths WHERE file_id = :id)",
+                {"id": file_id},
+            )
+
+    # Reading
+
+    def documents(self) -> list[DocumentRecord]:
+        rows = self.rows(f"SELECT {_RECORD} {_FROM_DOCUMENTS} ORDER BY 2", {"generation": self.generation})
+        return [DocumentRecord(**_record(row)) for row in rows]
+
+    def listed(self, state: str | None = None) -> list[ListedDocument]:
+        """Every document (in that state) with language, score and all its paths, ordered by the first of these."""
+        rows = self.rows(
+            f"SELECT {_LISTED} {_FROM_DOCUMENTS} WHERE :state IS NULL OR state = :state ORDER BY 2",
+            {"generation": self.generation, "state": state},
+        )
+        return [_listed(row) for row in rows]
+
+    def document(self, document_id: int) -> ListedDocument:
+        """Raises DocentError when the library no longer has it."""
+        rows = self.rows(
+            f"SELECT {_LISTED} {_FROM_DOCUMENTS} WHERE documents.id = :id",
+            {"generation": self.generation, "id": document_id},
+        )
+        if not rows:
+            raise _gone(document_id)
+        return _listed(rows[0])
+
+    def content(self, document_id: int) -> ReadDocument:
+        """The document as it was read, pages and all. Raises DocentError when the library no longer has it."""
+        rows = self.rows("SELECT title, content, member FROM documents WHERE id = ?", (document_id,))
+        if not rows:
+            raise _gone(document_id)
+        pages = tuple(Page(label, text) for label, text in json.loads(rows[0]["content"]))
+        return ReadDocument(rows[0]["title"], pages, rows[0]["member"])
+
+    def files(self) -> dict[Path, FileRecord]:
+        """Every path the library knows, in the order they came."""
+        rows = self.rows(
+            "SELECT path, root, size, modified_ns, checked_ns, sha256, failures,"
+            " (SELECT count(*) FROM documents WHERE documents.file_id = files.id) AS documents"
+            " FROM paths JOIN files ON files.id = file_id ORDER BY paths.id"
+        )
+        return {record.path: record for record in map(_file, rows)}
+
+    def accepted(self) -> set[tuple[str, str]]:
+        """(SHA-256, member) of what was released from quarantine."""
+        return {(row[0], row[1]) for row in self.rows("SELECT sha256, member FROM accepted")}
+
+    def counts(self) -> tuple[int, int]:
+        """(documents, passages)."""
+        row = self.rows(
+            "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages WHERE generation = ?)",
+            (self.generation,),
+        )[0]
+        return int(row[0]), int(row[1])
+
+    def has_passages(self) -> bool:
+        return bool(self.rows("SELECT 1 FROM passages WHERE generation = ? LIMIT 1", (self.generation,)))
+
+    def passage_ids(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Every passage id of the generation, ascending."""
+        # As one text: 100,000 rows as Python objects take five times as long, and every removal waits for this.
+        (row,) = self.rows("SELECT group_concat(id) FROM passages WHERE generation = ?", (self.generation,))
+        return np.sort(np.fromstring(row[0] or "", np.int64, sep=","))
+
+    def passages(self, ids: Sequence[int]) -> dict[int, sqlite3.Row]:
+        """Passages with their document, by id; ids that are gone are left out.
+
+        One of the generation before is still found, so that whoever searches with that goes on until it has changed.
+        """
+        found: dict[int, sqlite3.Row] = {}
+        for start in range(0, len(ids), _CHUNK):
+            chunk = [int(i) for i in ids[start : start + _CHUNK]]
+            rows = self.rows(
+                "SELECT passages.id, document_id, ordinal, passages.text, heading, page, start_offset, end_offset,"
+                f" {_SHOWN_PATH}, title, vector {_FROM_DOCUMENTS} JOIN passages ON document_id = documents.id"
+                f" WHERE passages.id IN ({','.join('?' * len(chunk))}) ORDER BY passages.id",
+                chunk,
+            )
+            found.update((int(row["id"]), row) for row in rows)
+        return found
+
+    def headings(self) -> list[tuple[str, str]]:
+        """(title, heading path) of every section, in the order of documents and reading."""
+        rows = self.rows(
+            "SELECT title, heading FROM passages JOIN documents ON documents.id = document_id WHERE generation = ?"
+            " GROUP BY document_id, heading ORDER BY document_id, min(ordinal)",
+            (self.generation,),
+        )
+        return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def _gone(document_id: int) -> DocentError:
+    return DocentError(f"Document {document_id} is not in the library (any more): ask again to see today's sources.")
+
+
+def vector_of(row: sqlite3.Row) -> Vectors:
+    """The passage's vector, shape (dimension,)."""
+    return np.frombuffer(row["vector"], "<f4").astype(np.float32)
+
+
+def name_of(path: str, root: str) -> str:
+    """How people see a document: its path below the folder that was ingested."""
+    document, folder = Path(path), Path(root)
+    return document.relative_to(folder).as_posix() if document.is_relative_to(folder) else document.name
+
+
+def _record(row: sqlite3.Row) -> dict[str, Any]:
+    values = dict(row)
+    values["name"] = name_of(values["path"], values.pop("root"))
+    return values
+
+
+def _listed(row: sqlite3.Row) -> ListedDocument:
+    values = _record(row)
+    return ListedDocument(**{**values, "paths": tuple(json.loads(values["paths"]))})
+
+
+def _file(row: sqlite3.Row) -> FileRecord:
+    failures = tuple((str(member), str(reason)) for member, reason in json.loads(row["failures"]))
+    return FileRecord(**{**dict(row), "path": Path(row["path"]), "root": Path(row["root"]), "failures": failures})

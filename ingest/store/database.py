@@ -1,0 +1,120 @@
+"""One connection to the library's SQLite file: opened, read, changed all or nothing. Knows no table but `state`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import DocentError
+from ingest.store.schema import SCHEMA_VERSION, set_up
+
+Values = Sequence[Any] | Mapping[str, Any]
+
+
+class Database:
+    """A connection belongs to the thread that uses it: see `Library`."""
+
+    def __init__(self, path: Path, create: bool = False) -> None:
+        """Open the file. Raises DocentError when there is none (and `create` is false) or it is not ours."""
+        self.path = path
+        if not create and not path.is_file():
+            raise DocentError(f"There is no library in {path.parent}: run `docent ingest FOLDER` to make one.")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            try:
+                self._connection.row_factory = sqlite3.Row
+                self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+                version = set_up(self._connection, create)
+            except sqlite3.DatabaseError:
+                self.close()
+                raise
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise DocentError(
+                f"The catalog {path} cannot be opened ({error}): check the disk and its permissions, "
+                "or set it aside and run `docent ingest` again."
+            ) from error
+        if version != SCHEMA_VERSION:
+            self.close()
+            raise DocentError(
+                f"The library in {path.parent} has schema {version}, this Docent reads schema {SCHEMA_VERSION}: "
+                "set that folder aside and run `docent ingest` again, or install the Docent that made it."
+            )
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; what is written inside becomes visible to others at once, at the end."""
+        self.write("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.write("COMMIT")
+        except BaseException:
+            # On a full disk SQLite has already rolled back by itself; saying it again would hide the reason.
+            if self._connection.in_transaction:
+                self.write("ROLLBACK")
+            raise
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """What is read inside is the file of one moment, though others go on changing it: never a half of two."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self.rows("BEGIN")
+        try:
+            yield
+        finally:
+            self.rows("ROLLBACK")
+
+    def write(self, statement: str, values: Values = ()) -> list[sqlite3.Row]:
+        """Change something; gives what the statement returns. Raises sqlite3.DatabaseError, such as for a full disk."""
+        return self._connection.execute(statement, values).fetchall()
+
+    def rows(self, query: str, values: Values = ()) -> list[sqlite3.Row]:
+        """Raises DocentError when the file is damaged or cannot be read."""
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise DocentError(
+                f"The catalog {self.path} cannot be read ({error}): run `docent check`; if it is damaged, set it "
+                "aside and run `docent ingest` again."
+            ) from error
+
+    def state(self, key: str) -> str | None:
+        rows = self.rows("SELECT value FROM state WHERE key = ?", (key,))
+        return str(rows[0][0]) if rows else None
+
+    def set_state(self, key: str, value: str) -> None:
+        self.write("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
+
+    def set_note(self, key: str, value: Any) -> None:
+        """Remember a small fact, such as how fast passages were embedded here."""
+        self.set_state(f"note.{key}", json.dumps(value))
+
+    def note(self, key: str) -> Any:
+        value = self.state(f"note.{key}")
+        return json.loads(value) if value else None
+
+    @property
+    def revision(self) -> int:
+        """Grows by at least one with every committed change to what is answered from."""
+        return int(self.state("revision") or 0)
+
+    def bump(self) -> None:
+        """Say in the caller's transaction that it changes what is answered from."""
+        self.write("UPDATE state SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'")
+
+    def integrity_problems(self) -> list[str]:
+        """What SQLite itself finds wrong with the file; empty when all is well."""
+        try:
+            lines = [str(row[0]) for row in self._connection.execute("PRAGMA integrity_check(5)")]
+        except sqlite3.DatabaseError as error:
+            lines = [str(error)]
+        return [] if lines == ["ok"] else [f"catalog: {line}" for line in lines]
