@@ -17,8 +17,9 @@ from ingest.errors import DocentError
 from ingest.indexes.search_index import INDEX_FOLDER, SearchIndex, indexed_terms
 from ingest.indexes.vector_index import Ids, VectorIndex
 from ingest.indexes.word_index import digest_of
-from ingest.store.catalog import CATALOG_FILE, Catalog, vector_of
+from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import ANSWERING
+from ingest.store.vectors import vector_of
 from ingest.store.writer import is_being_written
 
 _CHUNK = 2_000

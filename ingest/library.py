@@ -22,8 +22,8 @@ from ingest.search.fuse import FusedScore
 from ingest.search.ranking import Preference, ScoredHit, propose
 from ingest.search.rerank import RERANKED, Reranker
 from ingest.search.versions import superseded
-from ingest.store.catalog import CATALOG_FILE, Catalog, name_of
-from ingest.store.records import ListedDocument
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.store.records import ListedDocument, name_of
 from ingest.store.writer import Work, work_at
 from ingest.types import DocumentRecord, Hit, ReadDocument
 
@@ -31,6 +31,8 @@ from ingest.types import DocumentRecord, Hit, ReadDocument
 CANDIDATES = 100
 # How often a server looks whether another process has changed the library.
 FOLLOW_SECONDS = 0.5
+# How long a search that met what is just being exchanged waits for the index to be level again.
+_PATIENCE_SECONDS = 5.0
 log = get_logger(__name__)
 
 
@@ -160,11 +162,20 @@ class Library:
         depth = count if self.reranker is None else max(count, RERANKED)
         scored, whole = self._scored(question, depth, among)
         if not whole:
-            # What was found is being exchanged: once more, with nobody changing index or catalog meanwhile.
-            with self._refreshing, self.catalog.one_moment():
-                self.refresh()
-                scored, _ = self._scored(question, depth, among)
+            scored = self._scored_at_rest(question, depth, among) or scored
         return scored if self.reranker is None else self.reranker.reorder(question, scored)[:count]
+
+    def _scored_at_rest(self, question: str, count: int, among: Sequence[int] | None) -> list[ScoredHit]:
+        """The best hits with nobody changing index or catalog meanwhile; none when that takes too long to wait for."""
+        if not self._refreshing.acquire(timeout=_PATIENCE_SECONDS):
+            log.warning("library.search_did_not_wait")
+            return []
+        try:
+            with self.catalog.one_moment():
+                self.refresh()
+                return self._scored(question, count, among)[0]
+        finally:
+            self._refreshing.release()
 
     def _scored(self, question: str, count: int, among: Sequence[int] | None) -> tuple[list[ScoredHit], bool]:
         """The best hits, and whether to rely on them: not when there are none or some have left the catalog."""

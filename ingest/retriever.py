@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeRelationship, NodeWithScore, QueryBundle, RelatedNodeInfo, TextNode
 
-from ingest.store.catalog import name_of
-from ingest.store.records import format_of
+from ingest.store.records import format_of, name_of
 from ingest.types import Hit
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from ingest.runs.survey import survey
 from ingest.runs.unreadable import UnreadableFile, readers_fingerprint, remember_unreadable, unreadable_files
 from ingest.runs.writing import library_written
 from ingest.settings import Settings
-from ingest.store.catalog import Catalog, name_of
-from ingest.store.records import QUARANTINED, NewDocument, NewFile, NewPath
+from ingest.store.catalog import Catalog
+from ingest.store.records import QUARANTINED, NewDocument, NewFile, NewPath, name_of
 from ingest.types import DocumentRecord, ReadDocument
 
 log = get_logger(__name__)

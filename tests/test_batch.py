@@ -14,8 +14,9 @@ from ingest.runs import batch as batches
 from ingest.runs.batch import Batch
 from ingest.runs.plan import Fate
 from ingest.runs.progress import Meter
-from ingest.store.catalog import Catalog, vector_of
+from ingest.store.catalog import Catalog
 from ingest.store.records import NewDocument, NewFile, NewPath
+from ingest.store.vectors import vector_of
 from ingest.types import Page, ReadDocument
 
 TEXTS = ["The VPN certificate has expired.", "Lunch is at noon.", "Full-time staff get 25 days of leave."]

@@ -13,8 +13,9 @@ import pytest
 
 from ingest.embedding.passages import NO_VECTORS
 from ingest.errors import DocentError
-from ingest.store.catalog import Catalog, name_of, vector_of
-from ingest.store.records import NewDocument, NewFile, NewPath
+from ingest.store.catalog import Catalog
+from ingest.store.records import NewDocument, NewFile, NewPath, name_of
+from ingest.store.vectors import vector_of
 from ingest.types import Page, Passage, ReadDocument
 from tests.conftest import PutDocument, put_document, toy_vectors
 

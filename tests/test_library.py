@@ -128,6 +128,28 @@ def test_exchanged_while_searching(
     assert next(rounds) == 2
 
 
+def test_a_search_does_not_wait_for_ever(library: Library, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the index is being made level for minutes, a search that met what is gone answers with the rest."""
+    library.search("leave")
+    remove(["it/vpn.txt"], settings)
+    monkeypatch.setattr(library_module, "_PATIENCE_SECONDS", 0.01)
+    held, done = threading.Event(), threading.Event()
+
+    def level() -> None:
+        with library._refreshing:
+            held.set()
+            done.wait()
+
+    levelling = threading.Thread(target=level)
+    levelling.start()
+    held.wait()
+    assert sorted(names(library.search("What does E-07 mean?"))) == [
+        "finance/差旅.md", "hr/leave-policy-2024.md", "hr/leave-policy-2026.md",
+    ]  # fmt: skip
+    done.set()
+    levelling.join()
+
+
 def test_refresh_after_another_process(library: Library, office: Path, settings: Settings) -> None:
     """What another process takes in is found after a refresh."""
     assert "it/printer.md" not in names(library.search("printer"))

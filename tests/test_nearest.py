@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from ingest.indexes.search_index import SearchIndex
-from ingest.search import nearest as nearest_module
 from ingest.search.nearest import nearest
 from ingest.store.catalog import Catalog
 from tests.conftest import PutDocument, toy_vectors
@@ -16,10 +15,8 @@ from tests.conftest import PutDocument, toy_vectors
 TEXTS = ["annual leave", "sick leave", "the vpn client", "travel expenses", "annual report"]
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 10_000])
-def test_of_all_and_of_some(tmp_path: Path, put: PutDocument, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_all_and_of_some(tmp_path: Path, put: PutDocument) -> None:
     """The cosines are those of the vectors, the order is theirs, and what is not among the ids does not count."""
-    monkeypatch.setattr(nearest_module, "_CHUNK", chunk)
     catalog = Catalog(tmp_path / "catalog.db", create=True)
     put(catalog, "a.md", TEXTS)
     index = SearchIndex(tmp_path / "index", 16, "toy")

@@ -10,8 +10,9 @@ import pytest
 
 from ingest.errors import DocentError
 from ingest.store import schema
-from ingest.store.catalog import Catalog, vector_of
+from ingest.store.catalog import Catalog
 from ingest.store.schema import SCHEMA_VERSION
+from ingest.store.vectors import vector_of
 from tests.conftest import PutDocument, toy_vectors
 
 # The tables of schema 1, as its Docent made them.

@@ -26,7 +26,7 @@ from ingest.language import terms
 from ingest.library import Library
 from ingest.rebuild import rebuild
 from ingest.settings import Settings
-from ingest.store.catalog import vector_of
+from ingest.store.vectors import vector_of
 from ingest.store.writer import the_one_writer
 from ingest.sync import ingest
 from ingest.vector_store import LibraryEmbedding, LibraryVectorStore, index_over

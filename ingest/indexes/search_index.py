@@ -24,7 +24,8 @@ from ingest.indexes.vector_index import PROPOSED, Ids, VectorIndex
 from ingest.indexes.word_index import WordIndex
 from ingest.language import terms
 from ingest.logs import get_logger
-from ingest.store.catalog import Catalog, vector_of
+from ingest.store.catalog import Catalog
+from ingest.store.vectors import exact_cosines, vector_of
 from ingest.types import Vectors
 
 INDEX_FOLDER = "index"
@@ -87,14 +88,14 @@ class SearchIndex:
         if vectors.exact or catalog is None:
             return vectors.search(vector, count)
         proposed = list(vectors.search(vector, max(PROPOSED, count)))
-        exact = _exact_cosines(catalog, vector, proposed)
+        exact = exact_cosines(catalog, vector, proposed)
         return dict(sorted(exact.items(), key=lambda item: (-item[1], item[0]))[:count])
 
     def cosines(self, vector: Vectors, ids: Sequence[int], catalog: Catalog | None = None) -> dict[int, float]:
         """Passage id → cosine, for the ids given (those the index holds); exact as `dense` is."""
         vectors = self.vectors
         if not vectors.exact and catalog is not None:
-            return _exact_cosines(catalog, vector, ids)
+            return exact_cosines(catalog, vector, ids)
         found: dict[int, float] = {}
         for passage_id in ids:
             try:
@@ -301,12 +302,3 @@ class SearchIndex:
 def indexed_terms(title: str, heading: str, text: str) -> list[str]:
     """What a passage is found by in the word index."""
     return terms(f"{context_line(title, heading)}\n{text}")
-
-
-def _exact_cosines(catalog: Catalog, vector: Vectors, ids: Sequence[int]) -> dict[int, float]:
-    places = ",".join("?" * len(ids))
-    rows = catalog.rows(f"SELECT id, vector FROM passages WHERE id IN ({places})", [int(i) for i in ids])
-    if not rows:
-        return {}
-    cosines = np.frombuffer(b"".join(row["vector"] for row in rows), "<f4").reshape(len(rows), -1) @ vector
-    return {int(row["id"]): float(cosine) for row, cosine in zip(rows, cosines, strict=True)}

@@ -8,9 +8,6 @@ from ingest.indexes.search_index import SearchIndex
 from ingest.store.catalog import Catalog
 from ingest.types import Vectors
 
-# SQLite allows 32,766 variables in a statement.
-_CHUNK = 10_000
-
 
 def nearest(
     index: SearchIndex, catalog: Catalog, vector: Vectors, count: int, among: Sequence[int] | None = None
@@ -18,7 +15,5 @@ def nearest(
     """Passage id → cosine of the `count` nearest, best first; with `among` of these passages only, exactly."""
     if among is None:
         return index.dense(vector, count, catalog)
-    cosines: dict[int, float] = {}
-    for start in range(0, len(among), _CHUNK):
-        cosines |= index.cosines(vector, among[start : start + _CHUNK], catalog)
+    cosines = index.cosines(vector, among, catalog)
     return dict(sorted(cosines.items(), key=lambda item: (-item[1], item[0]))[:count])

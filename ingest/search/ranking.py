@@ -23,6 +23,7 @@ from ingest.search.fuse import Cosines, FusedScore, fuse
 from ingest.search.nearest import nearest
 from ingest.search.versions import names_version
 from ingest.store.catalog import Catalog
+from ingest.store.vectors import packed_views
 from ingest.types import Hit, Vectors
 
 # What an older version's score is multiplied by when the question does not ask for that version: enough to order
@@ -31,8 +32,6 @@ OLDER_VERSION = 0.85
 # What the score of a passage that opens with 'Yes' or 'No' is multiplied by when that is what was asked: it is the
 # answer to some such question (18F's handbook: .623 → .651 nDCG@10). One under a question of its own answers that.
 YES_OR_NO = 1.3
-# SQLite allows 32,766 variables in a statement.
-_CHUNK = 10_000
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def propose(
         whole |= index.cosines(vector, [passage_id for passage_id in bm25 if passage_id not in whole], catalog)
         only_dense = [passage_id for passage_id in whole if passage_id not in bm25]
         bm25 |= index.lexical(query_terms, len(only_dense), among=only_dense)
-        views = _views(catalog, list(whole))
+        views = packed_views(catalog, list(whole))
         for passage_id, cosine in whole.items():
             seen = unpack_views(views.get(passage_id, b""), len(vector)) @ vector
             cosines[passage_id] = _cosines(cosine, seen)
@@ -106,13 +105,3 @@ def _cosines(whole: float, views: Vectors) -> Cosines:
     if len(views) < 2:
         return Cosines(whole, whole, whole)
     return Cosines(whole, float(np.max(views[1:])), float(views[0]))
-
-
-def _views(catalog: Catalog, ids: Sequence[int]) -> dict[int, bytes]:
-    """Packed views by passage id; a passage that is gone has none."""
-    found: dict[int, bytes] = {}
-    for start in range(0, len(ids), _CHUNK):
-        chunk = ids[start : start + _CHUNK]
-        rows = catalog.rows(f"SELECT id, views FROM passages WHERE id IN ({','.join('?' * len(chunk))})", chunk)
-        found.update((int(row["id"]), row["views"]) for row in rows)
-    return found

@@ -18,7 +18,7 @@ import numpy as np
 
 from ingest.errors import DocentError
 from ingest.store.database import Database
-from ingest.store.records import ANSWERING, FileRecord, ListedDocument, NewFile, NewPath, format_of
+from ingest.store.records import ANSWERING, FileRecord, ListedDocument, NewFile, NewPath, format_of, name_of
 from ingest.types import DocumentRecord, Page, Passage, ReadDocument, Vectors
 
 CATALOG_FILE = "catalog.db"
@@ -279,17 +279,6 @@ class Catalog(Database):
 
 def _gone(document_id: int) -> DocentError:
     return DocentError(f"Document {document_id} is not in the library (any more): ask again to see today's sources.")
-
-
-def vector_of(row: sqlite3.Row) -> Vectors:
-    """The passage's vector, shape (dimension,)."""
-    return np.frombuffer(row["vector"], "<f4").astype(np.float32)
-
-
-def name_of(path: str, root: str) -> str:
-    """How people see a document: its path below the folder that was ingested."""
-    document, folder = Path(path), Path(root)
-    return document.relative_to(folder).as_posix() if document.is_relative_to(folder) else document.name
 
 
 def _record(row: sqlite3.Row) -> dict[str, Any]:

@@ -103,3 +103,9 @@ class ListedDocument(DocumentRecord):
 def format_of(name: str | PurePath) -> str:
     """'pdf' for 'Report.PDF'; '' for a name without a suffix."""
     return PurePath(name).suffix.lower().lstrip(".")
+
+
+def name_of(path: str, root: str) -> str:
+    """How people see a document: its path below the folder that was ingested."""
+    document, folder = Path(path), Path(root)
+    return document.relative_to(folder).as_posix() if document.is_relative_to(folder) else document.name
