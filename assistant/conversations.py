@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -46,6 +47,8 @@ class Conversations:
 
     def __init__(self, home: Path) -> None:
         self._path = home / CONVERSATIONS_FILE
+        # SQLite does not wait its time-out for whoever is just making the file or its write-ahead log.
+        self._turn_by_turn = threading.Lock()
 
     def turns(self, conversation_id: str) -> list[Turn]:
         """All turns of a conversation; none for an id nobody has used. Raises DocentError when they cannot be read."""
@@ -76,7 +79,7 @@ class Conversations:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # The inner context commits or rolls back; it does not close.
-            with closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
+            with self._turn_by_turn, closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(
                     "CREATE TABLE IF NOT EXISTS turns"
