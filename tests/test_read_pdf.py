@@ -26,12 +26,13 @@ def pdf(
     page_entries: str = "",
     catalog_entries: str = "",
     more: Sequence[str] = (),
+    font: str = FONT,
 ) -> bytes:
-    """A PDF of lines of Helvetica, or of pages drawn as the operators say; protected when a password is given.
+    """A PDF of lines of one font, or of pages drawn as the operators say; protected when a password is given.
 
     `more` are further objects, numbered from 4; entries of the catalog and of each page may point to them.
     """
-    objects = [f"<< /Type /Catalog /Pages 2 0 R {catalog_entries} >>", "", FONT, *more]
+    objects = [f"<< /Type /Catalog /Pages 2 0 R {catalog_entries} >>", "", font, *more]
     kids = []
     for page in pages:
         content = page if isinstance(page, str) else text(72, 720, *page)
@@ -151,6 +152,22 @@ def test_columns_are_read_one_after_the_other(drawn: str) -> None:
     [found] = read_text(title + body)
     places = [found.index(words) for words in ("A title", LEFT[0], LEFT[4], RIGHT[0], RIGHT[4])]
     assert places == sorted(places)
+
+
+def test_emoji_displace_nothing() -> None:
+    """A letter that pdfium counts twice does not make it tell the places of others."""
+    codes = (
+        "begincmap 1 begincodespacerange <00> <FF> endcodespacerange 1 beginbfrange <20> <7D> <0020> endbfrange "
+        "1 beginbfchar <7E> <D83DDD12> endbfchar endcmap"
+    )
+    stream = f"<< /Length {len(codes)} >>\nstream\n{codes}\nendstream"
+    left = [f"~ ~ ~ ~ {line}" for line in LEFT]
+    drawn = text(50, 700, *left) + text(310, 700, *RIGHT) + text(50, 500, "Below ~", "the ~", "columns")
+    [found] = read_text(drawn, font=FONT.replace(">>", "/ToUnicode 4 0 R >>"), more=[stream])
+    assert found.count("\U0001f512") == 4 * len(LEFT) + 2
+    assert " ".join(found.split()).replace("\U0001f512 ", "") == " ".join(
+        read_text(text(50, 700, *LEFT) + text(310, 700, *RIGHT) + text(50, 500, "Below", "the", "columns"))[0].split()
+    )
 
 
 def test_text_that_is_turned() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -109,8 +110,10 @@ class _Place:
         self._angle = pdfium.FPDFText_GetCharAngle
         self._font = pdfium.FPDFText_GetFontInfo
         self._name, self._flags = ctypes.create_string_buffer(128), ctypes.c_int()
-        # Letters without a place, or beyond the first 65,536 of Unicode, make the two counts differ.
-        self._same = text_page.count_chars() == len(text)
+        # pdfium counts a letter beyond the first 65,536 of Unicode, such as an emoji, as two.
+        self._doubles = [number for number, letter in enumerate(text) if letter > "\uffff"]
+        # Letters without a place make the two counts differ as well.
+        self._same = not self._doubles and text_page.count_chars() == len(text)
         self._index = pdfium.FPDFText_GetCharIndexFromTextIndex
 
     def quarter(self, letter: int) -> int:
@@ -150,7 +153,7 @@ class _Place:
         return _BOLD.search(self._name.value) is not None
 
     def _number(self, letter: int) -> int:
-        return letter if self._same else max(0, self._index(self._page, letter))
+        return letter if self._same else max(0, self._index(self._page, letter + bisect_left(self._doubles, letter)))
 
 
 def _add_line(line: list[Box], text: str, words: list[tuple[int, int]], place: _Place, quarter: int, mark: str) -> None:
