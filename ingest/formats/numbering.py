@@ -84,6 +84,11 @@ class Level:
     def is_bullet(self) -> bool:
         return self.format == "bullet"
 
+    @property
+    def is_bare(self) -> bool:
+        """True when nothing is shown before the text: the level only sets it in."""
+        return not self.text.strip() and (self.format == "none" or (self.is_bullet and self.text != ""))
+
 
 @dataclass
 class Counter:

@@ -236,7 +236,7 @@ class _Document:
         number = counter.next(min(depth, 8)) if counter else ""
         if level < BODY_LEVEL:
             return heading(level + 1, f"{number} {text}")
-        if not 0 < used < _NO_LIST:
+        if not 0 < used < _NO_LIST or (counter and depth in counter.levels and counter.levels[depth].is_bare):
             return paragraph(text)
         return f"{'  ' * min(depth, 8)}{number or '-'} {flat(text)}"
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.formats.markdown import flat, heading, join, paragraph
-from ingest.formats.numbering import counters
+from ingest.formats.numbering import Level, counters
 from ingest.formats.package import attribute, local, open_package, parse_xml, part
 from ingest.formats.tables import Grid, Span, to_markdown
 from ingest.types import Page
@@ -30,6 +30,7 @@ _MACHINE_ALT = re.compile(
     r"|\s*(?:Description automatically generated.*|AI-generated content may be incorrect\.?)$"
 )
 _OUTLINE_LEVELS = 9
+_COUNTED = Level()
 
 
 def read_docx(data: bytes) -> list[Page]:
@@ -135,7 +136,7 @@ class _Document:
         number = counter.next(numbering[1]) if counter and numbering else ""
         if level < _OUTLINE_LEVELS:
             return heading(level + 1, f"{number} {text}")
-        if counter is None or numbering is None:
+        if counter is None or numbering is None or counter.levels.get(numbering[1], _COUNTED).is_bare:
             return paragraph(text)
         return f"{'  ' * numbering[1]}{number or '-'} {flat(text)}"
 
