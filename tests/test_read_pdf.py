@@ -263,6 +263,24 @@ def test_running_lines_are_dropped() -> None:
     ]
 
 
+def test_running_lines_of_pages_on_their_side() -> None:
+    """A header is known where one of the pages is lower than the others."""
+    names = ("one", "two", "three")
+    pages = [text(72, 800 - 200 * (name == "two"), "Handbook", "", f"Rule {name} of it.") for name in names]
+    assert read_text(*pages) == ["Handbook\n\nRule one of it.", "Rule two of it.", "Rule three of it."]
+
+
+def test_running_lines_of_two_pages() -> None:
+    """On two pages a header that says the same, and a page number that says how many there are, are running lines."""
+    pages = [
+        text(72, 800, "Handbook", "", f"Rule {name} of the house.") + text(72, 30, f"handbook.html {number}/2")
+        for number, name in enumerate(("one", "two"), 1)
+    ]
+    assert read_text(*pages) == ["Handbook\n\nRule one of the house.", "Rule two of the house."]
+    apart = [text(72, 800, f"Annex {number}", "", "Rules.") for number in (1, 2)]
+    assert read_text(*apart) == ["Annex 1\n\nRules.", "Annex 2\n\nRules."]
+
+
 def test_body_text_that_repeats_stays() -> None:
     """A header of a table, figures, and a page's only line are not taken for running lines."""
     rows = [("Item", "Quantity", "Price"), ("Lamp", "2", "40"), ("Desk", "1", "90")]
