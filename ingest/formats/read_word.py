@@ -173,6 +173,11 @@ class _Document:
                 said.text.append(_MACHINE_ALT.sub("", attribute(element, "descr")))
             elif name == "r" and self._is_hidden(element):
                 continue
+            elif name == "r" and _is_raised(element) and "".join(said.text[-1:])[-1:].isdigit():
+                start = len(said.text)
+                self._collect(element, said)
+                if "".join(said.text[start:])[:1].isdigit():  # a power is no further digit
+                    said.text.insert(start, "^")
             else:
                 self._collect(element, said)
 
@@ -227,6 +232,11 @@ class _Document:
                 column += width
         # A blank row in a table of a text is only an empty line of the same table.
         yield to_markdown(grid.without_blank_rows())
+
+
+def _is_raised(run: Any) -> bool:
+    properties = next((child for child in run if local(child) == "rPr"), ())
+    return any(local(child) == "vertAlign" and attribute(child, "val") == "superscript" for child in properties)
 
 
 def _inside(parent: Any, name: str) -> Iterator[Any]:
