@@ -231,6 +231,13 @@ def test_bookmarks_are_headings() -> None:
     ]
 
 
+def test_bookmarks_of_slides() -> None:
+    """A slide's number is no heading where the slide does not say it, and a title numbered anew is its title."""
+    pages = [["Plans", "We build."], ["No title here."], ["Plans", "We sell."]]
+    found = read_text(*pages, **outline(("Plans", 0, 740), ("Slide 2", 1, 740), ("Plans (2)", 2, 740)))
+    assert found == ["# Plans\n\nWe build.", "No title here.", "# Plans\n\nWe sell."]
+
+
 def test_bookmarks_of_another_document() -> None:
     """An outline that was left from a longer document does not fill the page with its headings."""
     entries = [("Leave", 0, 735.0), *((f"Chapter {number}", 0, 0.0) for number in range(30))]
