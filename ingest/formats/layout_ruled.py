@@ -25,7 +25,7 @@ _FILLED = 0.25
 # Cells of a table hold at most this many lines of text on average; more is a page set in ruled columns.
 _CELL_LINES = 8
 # Lines of text with a wide gap in them, as a share of all, from which on there are columns that no line parts.
-_GAPS_SHARE = 0.2
+_GAPS_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,8 @@ def _split(rows: Rows) -> Rows:
         for number in range(most - 1)
     ]
     gutters = [(left, right) for left, right in gutters if left < right]
-    return [[piece for box in row for piece in _cut(box, gutters)] for row in rows]
+    # A box alone on its line is more likely a text than all the cells of a row.
+    return [[piece for box in row for piece in _cut(box, gutters)] if len(row) > 1 else row for row in rows]
 
 
 def _cut(box: Box, gutters: Sequence[tuple[float, float]]) -> list[Box]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ingest.formats.equations import equation
 from ingest.formats.markdown import flat, heading, join, paragraph
 from ingest.formats.numbering import Level, counters
 from ingest.formats.package import attribute, local, open_package, parse_xml, part
@@ -166,12 +167,12 @@ class _Document:
             elif name == "hyperlink":
                 self._link(element, said)
             elif name == "oMath":
-                said.text.append(_equation(element))
+                said.text.append(equation(element))
             elif name == "txbxContent":
                 said.boxes.append(element)
             elif name == "docPr":
                 said.text.append(_MACHINE_ALT.sub("", attribute(element, "descr")))
-            elif name == "r" and self._is_hidden(element):
+            elif name == "r" and _is_hidden(element):
                 continue
             elif name == "r" and _is_raised(element) and "".join(said.text[-1:])[-1:].isdigit():
                 start = len(said.text)
@@ -180,11 +181,6 @@ class _Document:
                     said.text.insert(start, "^")
             else:
                 self._collect(element, said)
-
-    def _is_hidden(self, run: Any) -> bool:
-        properties = next((child for child in run if local(child) == "rPr"), ())
-        marks = [child for child in properties if local(child) == "vanish"]
-        return any(attribute(mark, "val", "1") not in {"0", "false", "off"} for mark in marks)
 
     def _link(self, element: Any, said: _Paragraph) -> None:
         start = len(said.text)
@@ -234,9 +230,17 @@ class _Document:
         yield to_markdown(grid.without_blank_rows())
 
 
+def _set(run: Any, name: str) -> list[str]:
+    """What a run's property of that name is set to."""
+    return [attribute(e, "val", "1") for e in run.iterfind("{*}rPr/{*}" + name)]
+
+
+def _is_hidden(run: Any) -> bool:
+    return any(value not in {"0", "false", "off"} for value in _set(run, "vanish"))
+
+
 def _is_raised(run: Any) -> bool:
-    properties = next((child for child in run if local(child) == "rPr"), ())
-    return any(local(child) == "vertAlign" and attribute(child, "val") == "superscript" for child in properties)
+    return "superscript" in _set(run, "vertAlign")
 
 
 def _inside(parent: Any, name: str) -> Iterator[Any]:
@@ -279,25 +283,3 @@ def _numbering_of(element: Any) -> tuple[str, int] | None:
         return None
     values = {local(child): attribute(child, "val") for child in element}
     return values.get("numId", ""), min(8, int(values.get("ilvl", "0")))
-
-
-def _equation(element: Any) -> str:
-    """An equation on one line: fractions with '/', powers with '^', indices with '_'."""
-    name = local(element)
-    if name == "t":
-        return element.text or ""
-    inner = {local(child): _equation(child) for child in element if local(child) in {"num", "den", "sup", "sub", "e"}}
-    if name == "f":
-        return f"({inner.get('num', '')})/({inner.get('den', '')})"
-    if name in {"sSup", "sSub", "sSubSup", "nary"} and inner:
-        sub, sup = (
-            f"{mark}{_grouped(inner[part])}" if inner.get(part) else "" for mark, part in (("_", "sub"), ("^", "sup"))
-        )
-        return inner.get("e", "") + sub + sup
-    if name == "rad":
-        return f"√({inner.get('e', '')})"
-    return "".join(map(_equation, element))
-
-
-def _grouped(text: str) -> str:
-    return text if len(text) <= 1 else f"({text})"
