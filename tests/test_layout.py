@@ -60,6 +60,15 @@ def table(*cells: tuple[str, float, float]) -> str:
     return read(*(box(text, left, top) for text, left, top in cells))
 
 
+def test_a_header_of_close_words() -> None:
+    """A header whose words stand no further apart than those of a sentence is cut where the rows below are."""
+    header = Box("Base Model Large Model", 100, 220, 190, 200, gaps=((5, 125, 130), (11, 155, 162), (17, 187, 191)))
+    rows = [box(said, left, 180 - 15 * row) for row in range(3) for said, left in (("a", 0), ("12", 110), ("34", 170))]
+    assert read(box("Dataset", 0, 200), header, *rows) == (
+        "| Dataset | Base Model | Large Model |\n| --- | --- | --- |" + 3 * "\n| a | 12 | 34 |"
+    )
+
+
 def test_a_table_with_broken_cells() -> None:
     """The second line of a cell belongs to the row above when rows stand further apart than lines."""
     assert table(

@@ -41,3 +41,17 @@ def test_start_and_unknown() -> None:
     """A list may start later; a format nobody knows and numbers out of bounds are digits."""
     counter = Counter({0: Level("strange", "%1)", start=3), 1: Level("upperRoman", "%2.", start=20_000)})
     assert [counter.next(0), counter.next(0), counter.next(1)] == ["3)", "4)", "20000."]
+
+
+def test_formal_and_stems() -> None:
+    """Contracts count in characters that nobody can alter, annexes in the ten heavenly stems."""
+    counter = Counter({0: Level("chineseLegalSimplified", "%1、"), 1: Level("ideographTraditional", "%2")})
+    assert [counter.next(0), counter.next(0), counter.next(1), counter.next(1)] == ["壹、", "贰、", "甲", "乙"]
+    assert Counter({0: Level("chineseLegalSimplified", "%1", start=12)}).next(0) == "壹拾贰"
+
+
+def test_starting_anew() -> None:
+    """A list that starts anew does so once; lists of its definition go on from there."""
+    first = Counter({0: Level()})
+    second = Counter(first.levels, first.numbers, {0: 1})
+    assert [counter.next(0) for counter in (first, first, second, second, first)] == ["1.", "2.", "1.", "2.", "3."]

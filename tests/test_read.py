@@ -46,6 +46,11 @@ def test_markdown(tmp_path: Path) -> None:
     )
 
 
+def test_bullets_of_symbol_fonts(tmp_path: Path) -> None:
+    """The places that Symbol and Wingdings have for bullets are told as bullets."""
+    assert written(tmp_path, "a.txt", "\uf0b7 one\n\uf0a7 two").text == "• one\n• two"
+
+
 def test_title(tmp_path: Path) -> None:
     """The title is what the file itself names, else its first heading, else its name; codes keep their underscores."""
     assert written(tmp_path, "a.md", "---\ntitle: 'Travel'\nowner: HR\n---\n# Heading\ntext").title == "Travel"

@@ -45,9 +45,17 @@ def page(places: list[int], entries: list[bytes], entry_size: int) -> bytes:
 
 
 def word(
-    paragraphs: list[Paragraph], notes: list[Paragraph] | None = None, narrow: bool = False, flags: int = 0
+    paragraphs: list[Paragraph],
+    notes: list[Paragraph] | None = None,
+    narrow: bool = False,
+    flags: int = 0,
+    more: dict[int, bytes] | None = None,
+    stored: bytes = b"",
 ) -> bytes:
-    """A file with these paragraphs and footnotes, in one piece of UTF-16, or of Windows-1252 when `narrow`."""
+    """A file with these paragraphs and footnotes, in one piece of UTF-16, or of Windows-1252 when `narrow`.
+
+    `more` are further tables by where the file says where they lie; `stored` is the stream of long properties.
+    """
     every = paragraphs + (notes or [])
     encoding, width = ("cp1252", 1) if narrow else ("utf-16-le", 2)
     text = "".join(paragraph.text for paragraph in every)
@@ -80,6 +88,9 @@ def word(
     ):
         where[offset] = (len(tables), len(data))
         tables += data
+    for offset, data in (more or {}).items():
+        where[offset] = (len(tables), len(data))
+        tables += data
     head = bytearray(start)
     struct.pack_into("<HH", head, 0, 0xA5EC, 0xC1)
     struct.pack_into("<H", head, 10, 0x0200 | flags)
@@ -88,11 +99,17 @@ def word(
     for offset, pair in where.items():
         struct.pack_into("<II", head, offset, *pair)
     stream = bytes(head) + body + page(places, entries, 13) + page(changed, marks, 1)
-    return ole_file({"WordDocument": stream, "1Table": tables})
+    return ole_file({"WordDocument": stream, "1Table": tables, "Data": stored})
 
 
-def text(*paragraphs: Paragraph, notes: list[Paragraph] | None = None, narrow: bool = False) -> str:
-    (only,) = read_doc(word(list(paragraphs), notes, narrow))
+def text(
+    *paragraphs: Paragraph,
+    notes: list[Paragraph] | None = None,
+    narrow: bool = False,
+    more: dict[int, bytes] | None = None,
+    stored: bytes = b"",
+) -> str:
+    (only,) = read_doc(word(list(paragraphs), notes, narrow, more=more, stored=stored))
     assert only.label == ""
     return only.text
 
@@ -117,6 +134,95 @@ def test_tables() -> None:
     end = Paragraph("\x07", 0, ROW_END)
     said = text(*cells[:2], end, *cells[2:], end, Paragraph("after\r"))
     assert said == "| City | Sum |\n| --- | --- |\n| Cork city |  |\n\nafter"
+
+
+def row(*cells: tuple[str, int], left: int = 0, flags: tuple[int, ...] = ()) -> list[Paragraph]:
+    """A row of cells with their text and where they end; `flags` say how the first of them are merged."""
+    count = len(cells)
+    edges = struct.pack(f"<B{count + 1}h", count, left, *(edge for _, edge in cells))
+    kinds = b"".join(struct.pack("<H18x", flag) for flag in flags)
+    definition = struct.pack("<HH", 0xD608, len(edges + kinds) + 1) + edges + kinds
+    return [*(Paragraph(f"{said}\x07", 0, IN_TABLE) for said, _ in cells), Paragraph("\x07", 0, ROW_END + definition)]
+
+
+def test_merged_cells() -> None:
+    """A cell merged across or down is said in each column and row that it reaches over, whatever the row's own cuts."""
+    begins, goes_on = 0x0060, 0x0020
+    said = text(
+        *row(("Kind", 1000), ("Kept for", 3000), ("", 0x1000), flags=(begins,)),
+        *row(("", 1010), ("Active", 2000), ("Archive", 3000), ("Owner", 0x1000), flags=(goes_on,)),
+        *row(("Pay", 1000), ("7", 2000), ("10", 3000), ("HR", 0x1000)),
+    )
+    header = "| Kind | Kept for / Active | Kept for / Archive | Owner |"
+    assert said == f"{header}\n| --- | --- | --- | --- |\n| Pay | 7 | 10 | HR |"
+
+
+def test_long_properties() -> None:
+    """A wide table's rows are too long for a page of properties and lie elsewhere; not one of its cells is lost."""
+    ends = struct.pack("<H", len(ROW_END)) + ROW_END
+    huge = struct.pack("<HI", 0x6646, 4)
+    said = text(
+        *(Paragraph(f"{said}\x07", 0, IN_TABLE) for said in ("City", "Sum")), Paragraph("\x07", 0, huge),
+        *(Paragraph(f"{said}\x07", 0, IN_TABLE) for said in ("Cork", "5")), Paragraph("after\r"), stored=b"junk" + ends,
+    )  # fmt: skip
+    assert said == "| City | Sum |\n| --- | --- |\n| Cork | 5 |\n\nafter"
+
+
+def style_sheet(*found: tuple[int, int, bytes]) -> bytes:
+    """A style sheet of paragraph styles: Word's number for it, the one it is based on (0xFFF: none), its changes."""
+    sheet = struct.pack("<HHH", 4, len(found), 10)
+    for identifier, base, changes in found:
+        changes = struct.pack("<H", 0) + changes
+        definition = struct.pack("<HHHHH", identifier, 1 | base << 4, 1, 0, 0) + struct.pack("<H2sH", 1, b"a\0", 0)
+        definition += struct.pack("<H", len(changes)) + changes
+        sheet += struct.pack("<H", len(definition)) + definition
+    return sheet
+
+
+def level(number_format: int, said: str) -> bytes:
+    """A level of a list that counts from 1."""
+    return struct.pack("<iB19xBBH", 1, number_format, 0, 0, 0) + struct.pack("<H", len(said)) + said.encode("utf-16-le")
+
+
+def test_styles_and_numbers() -> None:
+    """Numbers of headings and items are shown as Word shows them, also those that a style brings; so is a title.
+    Uses of one list count on together until one of them starts anew."""
+    lists = struct.pack("<h", 2) + struct.pack("<i22xBx", 7, 0) + struct.pack("<i22xBx", 8, 1)
+    lists += level(39, "第\0章") + level(4, "\1)") + level(0, "") * 7 + level(23, "\uf0b7")
+    uses = struct.pack("<I", 3) + struct.pack("<i8xBBH", 7, 0, 0, 0)
+    uses += struct.pack("<i8xBBH", 8, 0, 0, 0) + struct.pack("<i8xBBH", 7, 1, 0, 0)
+    uses += struct.pack("<iiiiI", -1, -1, -1, 1, 0x11)  # the third starts its second level anew at 1
+    sheet = style_sheet(
+        (0, 0xFFF, b""), (1, 0, struct.pack("<HH", 0x460B, 1)), (62, 0, b""), (400, 1, b""), (19, 0, b"")
+    )
+    inner = struct.pack("<HB", 0x260A, 1)
+    said = text(
+        Paragraph("Guide\r", 2), Paragraph("Contents 1\r", 4), Paragraph("范围\r", 1),
+        Paragraph("one\r", 0, struct.pack("<HH", 0x460B, 1) + inner),
+        Paragraph("two\r", 0, struct.pack("<HH", 0x460B, 1) + inner),
+        Paragraph("anew\r", 0, struct.pack("<HH", 0x460B, 3) + inner),
+        Paragraph("dot\r", 0, LIST), Paragraph("休假\r", 3),
+        more={0xA2: sheet, 0x2E2: lists, 0x2EA: uses},
+    )  # fmt: skip
+    assert said == "# Guide\n\n# 第一章 范围\n\n  a) one\n  b) two\n  a) anew\n- dot\n\n# 第二章 休假"
+
+
+def test_notes_and_links() -> None:
+    """A note follows the paragraph or table that refers to it; a link keeps where it leads."""
+    notes = [Paragraph("\x02 In May.\r"), Paragraph("\x02 By post.\r"), Paragraph("\r")]
+    body = [Paragraph("Agreed\x02.\r"), Paragraph("City\x07", 0, IN_TABLE), Paragraph("Sum\x02\x07", 0, IN_TABLE)]
+    places = [6, 9 + len("City\x07Sum")]
+    link = '\x13 HYPERLINK "https://hr.example" \x14HR\x15'
+    said = text(
+        *body, Paragraph("\x07", 0, ROW_END), Paragraph(f"Ask {link}.\r"), notes=notes,
+        more={
+            0xAA: struct.pack("<IIIHH", places[0], places[1], 0, 1, 1),
+            0xB2: struct.pack("<IIII", 0, len(notes[0].text), len(notes[0].text + notes[1].text), 0),
+        },
+    )  # fmt: skip
+    assert said == (
+        "Agreed[1].\n\n[1] In May.\n\n| City | Sum[2] |\n| --- | --- |\n\n[2] By post.\n\nAsk [HR](https://hr.example)."
+    )
 
 
 def test_unseen() -> None:

@@ -92,3 +92,12 @@ def test_span_made_to_explode() -> None:
     """Cells that claim to span thousands of rows and columns take no room."""
     html = "<table><tr>" + "<td rowspan=65534 colspan=1000>x</td>" * 50 + "</tr>" + "<tr><td>a<td>b" * 200 + "</table>"
     assert len(text(html)) < 10_000
+
+
+def test_raised_numbers() -> None:
+    """A note's number stands in brackets and its way back is left out; a power is no further digit; hints on how to
+    say a character are not text."""
+    html = '<p>In 2023<a href="#fn1"><sup>1</sup></a>, 10<sup>6</sup> of 25 m<sup>2</sup> on the 5<sup>th</sup></p>'
+    assert text(html) == "In 2023[1], 10^6 of 25 m2 on the 5th"
+    assert text('<ol><li>By mail.<a href="#r1">↩︎</a></li></ol>') == "1. By mail."
+    assert text("<p><ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp></ruby></p>") == "漢"

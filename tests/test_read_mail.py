@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from email.message import EmailMessage
 
 import pytest
 
@@ -163,3 +164,35 @@ def test_foreign_bytes_in_headers() -> None:
         subject = bytes(chosen.choice(b"ab \xc4\xea\xbc\xd9=?<>") for _ in range(20))
         data = b"From: a@x.example\nX-Subject: " + subject + b"\n\nthe text"
         assert page(data).endswith("the text")
+
+
+def test_bare_letters_in_headers() -> None:
+    """Headers in which a program has put Chinese as it is, in UTF-8 or in GBK, are read."""
+    headers = "From: 李雷 <li@example.com>\nSubject: 周报 第12周\nContent-Type: text/plain; charset="
+    for code in ("utf-8", "gbk"):
+        subject, (found,) = read_mail(f"{headers}{code}\n\n本周完成三项任务。\n".encode(code))
+        assert subject == "周报 第12周"
+        assert found.text.startswith("# 周报 第12周\n\nFrom: 李雷 <li@example.com>")
+
+
+def test_a_stand_in_for_the_text() -> None:
+    """A plain form that only says that the mail is HTML gives way to what the mail says."""
+    message = EmailMessage()
+    message["Subject"] = "Minutes"
+    message.set_content("This message needs an HTML viewer.")
+    message.add_alternative("<p>The committee decided to open a second plant.</p>" * 5, subtype="html")
+    text = page(message.as_bytes())
+    assert "second plant" in text
+    assert "viewer" not in text
+
+
+def test_an_invitation() -> None:
+    """An invitation without a text is told as what, when, where and why."""
+    event = (
+        b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Budget\nDTSTART;TZID=Europe/Berlin:20260601T090000\n"
+        b"DTEND:20260601T080000Z\nLOCATION:Room 5\nDESCRIPTION:Bring the figures\\, ple\n ase.\nEND:VEVENT\n"
+    )
+    assert page(mail("Subject: Invitation\nContent-Type: text/calendar; charset=utf-8", event)).endswith(
+        "What: Budget\nBegins: 2026-06-01 09:00\nEnds: 2026-06-01 08:00 UTC\nWhere: Room 5\n"
+        "About: Bring the figures, please."
+    )

@@ -55,3 +55,23 @@ def test_org() -> None:
         "# Leave", "Ask [HR](https://hr.example) with `form` `a`.", "## Steps", "| City | Sum |", "| --- | --- |",
         "| Cork | 120 |", "```", "* not a heading", "```", "- an item",
     ]  # fmt: skip
+
+
+def test_rst_that_was_lost() -> None:
+    """Tables written as lists or as CSV, a figure's caption, and what follows an empty comment are text; marks of
+    notes and of literal blocks are not."""
+    said = from_rst(
+        ".. list-table:: Ports\n   :header-rows: 1\n\n   * - Port\n     - Use\n   * - 443\n     - Safe\n       web\n\n"
+        '.. csv-table::\n   :header: "Name", "Size"\n\n   "Large, wide", 10\n\n.. figure:: x.png\n\n   The plant.\n\n'
+        "Agreed. [1]_ A\\*B\n\n..\n\n   Nobody pays.\n\n::\n\n   run\n"
+    )
+    assert "\n".join(line for line in said.split("\n") if line.strip()) == (
+        "Ports\n| Port | Use |\n| --- | --- |\n| 443 | Safe web |\n| Name | Size |\n"
+        "| --- | --- |\n| Large, wide | 10 |\n"
+        "The plant.\nAgreed. [1] A*B\n   Nobody pays.\n   run"
+    )
+
+
+def test_org_marks() -> None:
+    """A note's mark is its number; a bar that would part cells is written in a way of its own."""
+    assert from_org("Text.[fn:1]\n| A\\vert{}B | 6 |")[1].rstrip() == "Text.[1]\n| A\\|B | 6 |\n| --- | --- |"

@@ -52,6 +52,61 @@ def test_text() -> None:
     ]
 
 
+def test_numbers() -> None:
+    """Numbers of headings and items are shown as their styles count them; a list goes on where it says so; only the
+    first paragraph of an item has its mark, and a level that shows none has none."""
+    styles = (
+        '<text:outline-style><text:outline-level-style text:level="1" style:num-format="一, 二, 三, ..."'
+        ' style:num-prefix="第" style:num-suffix="章"/></text:outline-style><text:list-style style:name="L">'
+        '<text:list-level-style-number text:level="1" style:num-format="1" style:num-suffix="."/>'
+        '<text:list-level-style-number text:level="2" style:num-format="1" text:display-levels="2"/>'
+        '<text:list-level-style-bullet text:level="3"/><text:list-level-style-number text:level="4"/></text:list-style>'
+    )
+
+    def items(*said: str, more: str = "") -> str:
+        inside = "".join(f"<text:list-item>{one}</text:list-item>" for one in said)
+        return f"<text:list {more}>{inside}</text:list>"
+
+    def line(said: str) -> str:
+        return f"<text:p>{said}</text:p>"
+
+    deep = items(items(line("bare")), line("deep"))
+    body = '<text:h text:outline-level="1">范围</text:h>' + items(
+        line("one") + line("more") + items(line("in")), line("two") + items(deep), more='text:style-name="L" xml:id="a"'
+    )
+    body += line("between") + items(line("three"), more='text:style-name="L" text:continue-list="a"')
+    body += items(line("anew"), more='text:style-name="L"') + '<text:h text:outline-level="1">休假</text:h>'
+    (page,) = read_odt(packed("text", body, styles))
+    assert page.text == (
+        "# 第一章 范围\n\n1. one\n\nmore\n\n  1.1 in\n\n2. two\n\nbare\n\n    - deep\n\nbetween\n\n"
+        "3. three\n1. anew\n\n# 第二章 休假"
+    )
+
+
+def test_hidden_and_inner() -> None:
+    """Hidden text is not told; a table inside a cell is told in that cell; a chart is the table it was drawn from."""
+    styles = '<style:style style:name="T1"><style:text-properties text:display="none"/></style:style>'
+    inner = f"<table:table><table:table-row>{cell('a')}{cell('b')}</table:table-row></table:table>"
+    rows = (f"{cell('City')}{cell('Sum')}", f"{cell('Cork')}<table:table-cell>{inner}</table:table-cell>")
+    body = "<text:p>seen<text:span text:style-name='T1'>secret</text:span></text:p><table:table>"
+    body += "".join(f"<table:table-row>{row}</table:table-row>" for row in rows) + "</table:table>"
+    body += '<text:p><draw:frame><draw:object xlink:href="./Object 1"/></draw:frame></text:p>'
+    data = io.BytesIO(packed("text", body, styles))
+    chart = "".join(
+        f"<table:table-row>{one}</table:table-row>" for one in (cell("") + cell("Sum"), cell("Q1") + cell("5"))
+    )
+    with zipfile.ZipFile(data, "a") as archive:
+        archive.writestr(
+            "Object 1/content.xml",
+            f'<x {SPACES} xmlns:chart="urn:c"><chart:chart><chart:title><text:p>Sales</text:p></chart:title>'
+            f"<table:table>{chart}</table:table></chart:chart></x>",
+        )
+    (page,) = read_odt(data.getvalue())
+    assert page.text == (
+        "seen\n\n| City | Sum |\n| --- | --- |\n| Cork | a b |\n\nSales\n\n|  | Sum |\n| --- | --- |\n| Q1 | 5 |"
+    )
+
+
 def cell(said: str, more: str = "") -> str:
     return f"<table:table-cell {more}><text:p>{said}</text:p></table:table-cell>"
 

@@ -201,6 +201,17 @@ def test_tables() -> None:
     ]
 
 
+def test_tables_with_drawn_lines() -> None:
+    """Lines drawn as strokes, thin boxes or outlines of boxes part the cells, on a page that is turned as well."""
+    words = text(75, 700, "Item") + text(175, 700, "Where") + text(75, 670, "Lamp") + text(175, 676, "desks of the")
+    words += text(175, 662, "office") + text(75, 640, "Chair") + text(175, 640, "hall")
+    lines = "72 716 200 0.5 re f 72 690 200 0.5 re f 72 655 m 272 655 l S 72 630 200 30 re S 172 630 m 172 716 l S "
+    lines += "72 630 m 72 716 l S 272 630 m 272 716 l S "
+    said = "| Item | Where |\n| --- | --- |\n| Lamp | desks of the office |\n| Chair | hall |"
+    assert read_text(words + lines) == [said]
+    assert read_text(f"0 1 -1 0 842 0 cm {words}{lines}", page_entries="/MediaBox [0 0 842 842]") == [said]
+
+
 def test_a_header_in_a_bold_font() -> None:
     """Bold letters tell a header of two columns, by the name of their font."""
     rows = [("Property", "Value"), ("Power", "by cable"), ("Weight", "a few kilograms")]
@@ -237,6 +248,13 @@ def test_bookmarks_are_headings() -> None:
     ]
 
 
+def test_bookmarks_of_slides() -> None:
+    """A slide's number is no heading where the slide does not say it, and a title numbered anew is its title."""
+    pages = [["Plans", "We build."], ["No title here."], ["Plans", "We sell."]]
+    found = read_text(*pages, **outline(("Plans", 0, 740), ("Slide 2", 1, 740), ("Plans (2)", 2, 740)))
+    assert found == ["# Plans\n\nWe build.", "No title here.", "# Plans\n\nWe sell."]
+
+
 def test_bookmarks_of_another_document() -> None:
     """An outline that was left from a longer document does not fill the page with its headings."""
     entries = [("Leave", 0, 735.0), *((f"Chapter {number}", 0, 0.0) for number in range(30))]
@@ -267,6 +285,24 @@ def test_running_lines_are_dropped() -> None:
         f"Rule {name} of the house.\nIt holds for everybody on floor {floor}."
         for name, floor in (("two", 4), ("three", 9), ("four", 16))
     ]
+
+
+def test_running_lines_of_pages_on_their_side() -> None:
+    """A header is known where one of the pages is lower than the others."""
+    names = ("one", "two", "three")
+    pages = [text(72, 800 - 200 * (name == "two"), "Handbook", "", f"Rule {name} of it.") for name in names]
+    assert read_text(*pages) == ["Handbook\n\nRule one of it.", "Rule two of it.", "Rule three of it."]
+
+
+def test_running_lines_of_two_pages() -> None:
+    """On two pages a header that says the same, and a page number that says how many there are, are running lines."""
+    pages = [
+        text(72, 800, "Handbook", "", f"Rule {name} of the house.") + text(72, 30, f"handbook.html {number}/2")
+        for number, name in enumerate(("one", "two"), 1)
+    ]
+    assert read_text(*pages) == ["Handbook\n\nRule one of the house.", "Rule two of the house."]
+    apart = [text(72, 800, f"Annex {number}", "", "Rules.") for number in (1, 2)]
+    assert read_text(*apart) == ["Annex 1\n\nRules.", "Annex 2\n\nRules."]
 
 
 def test_body_text_that_repeats_stays() -> None:

@@ -33,7 +33,7 @@ def slide(*boxes: bytes, notes: int = 0, kind: int = 0x03EE) -> bytes:
     return record(kind, record(0x03EF, struct.pack("<IQIII", 0, 0, 0, notes, 0)) + b"".join(boxes), container=True)
 
 
-def presentation(token: int = 0xE391C05F) -> bytes:
+def presentation(token: int = 0xE391C05F, drawn: bytes = b"") -> bytes:
     """Two slides, the first with notes; it was written twice, and the second edit goes before the first."""
     entry = struct.Struct("<IIiII")
     outline = record(0x03F3, entry.pack(2, 0, 1, 256, 0)) + said(0, "Review\vcycle") + said(1, "In May\rby mail")
@@ -55,7 +55,7 @@ def presentation(token: int = 0xE391C05F) -> bytes:
     first_edit = len(stream)
     stream += record(0x0FF5, struct.pack("<IIIIIII", 0, 0, 0, directory, 1, 4, 0))
     newer = len(stream)
-    stream += slide(box(said(4, "年度回顾")), box(said(0, "Dates")), box(said(4, "*")))
+    stream += slide(box(said(4, "年度回顾")), box(said(0, "Dates")), box(said(4, "*")), drawn)
     directory = len(stream)
     stream += record(0x1772, struct.pack("<II", 1 << 20 | 3, newer))
     last_edit = len(stream)
@@ -70,6 +70,26 @@ def test_slides() -> None:
         Page("slide 1", "# Review cycle\n\n- In May\n- by mail\n\n### Notes\n\nSay it slowly."),
         Page("slide 2", "# Dates\n\n年度回顾"),
     ]
+
+
+def test_tables() -> None:
+    """A group that is a table is told as one, by where its cells stand; merged ones are said where they reach."""
+
+    def shape(text: str, left: int, top: int, right: int, bottom: int) -> bytes:
+        content = record(0xF00D, said(4, text), container=True) if text else b""
+        return record(0xF004, record(0xF00F, struct.pack("<4i", left, top, right, bottom)) + content, container=True)
+
+    head = record(0xF004, record(0xF122, struct.pack("<HI", 0x039F, 1), instance=1), container=True)
+    cells = (
+        shape("2026", 100, 0, 300, 50), shape("Plant", 0, 0, 100, 100), shape("H1", 100, 50, 200, 100),
+        shape("H2", 200, 50, 300, 100), shape("", 100, 0, 100, 150), shape("Ulm", 0, 100, 100, 150),
+        shape("7\rand more", 100, 100, 200, 150), shape("9", 200, 100, 300, 150),
+    )  # fmt: skip
+    group = record(0xF003, head + b"".join(cells), container=True)
+    drawn = record(0x040C, record(0xF002, record(0xF003, group, container=True), container=True), container=True)
+    assert read_ppt(presentation(drawn=drawn))[1].text == (
+        "# Dates\n\n年度回顾\n\n| Plant | 2026 / H1 | 2026 / H2 |\n| --- | --- | --- |\n| Ulm | 7 and more | 9 |"
+    )
 
 
 def test_protected() -> None:

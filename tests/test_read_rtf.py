@@ -55,13 +55,36 @@ def test_unseen() -> None:
     assert text(body) == "aHRb"
 
 
-def test_lists_and_notes() -> None:
-    """Bullets of symbol fonts are dashes; a note follows its paragraph; boxes are read."""
+def test_merged_cells() -> None:
+    """A cell merged across or down is said in each column and row that it reaches over."""
     body = (
-        r"{\listtext\f2\'b7\tab}one\par Two{\footnote In May.} days\par"
+        r"\trowd\clvmgf\cellx1000\cellx3000\intbl Kind\cell Kept for\cell\row"
+        r"\trowd\clvmrg\cellx1000\cellx2000\cellx3000\intbl\cell Active\cell Archive\cell\row"
+        r"\trowd\cellx1000\cellx2000\cellx3000\intbl Pay\cell 7\cell 10\cell\row"
+    )
+    assert text(body) == "| Kind | Kept for / Active | Kept for / Archive |\n| --- | --- | --- |\n| Pay | 7 | 10 |"
+
+
+def test_lists_and_notes() -> None:
+    """Items keep their numbers and depth, any bullet is a dash; a note follows its paragraph; boxes are read."""
+    body = (
+        r"{\listtext\f2\'b7\tab}one\par{\listtext\pard\plain \u61623\'3f\tab}\ilvl1 two\par"
+        r"\pard{\listtext (a)\tab}three\par\pard\outlinelevel0{\listtext 1.2\tab}Four\par"
+        r"\pard Two{\footnote In May.} days{\super\chftn}{\*\footnote\chftn In {\i June}.\par}\par"
         r"{\shp{\*\shpinst{\sp{\sn x}{\sv 1}}{\shptxt \pard boxed\par}}}"
     )
-    assert text(body) == "- one\n\nTwo days\n\n(In May.)\n\nboxed"
+    assert text(body) == (
+        "- one\n  - two\n(a) three\n\n# 1.2 Four\n\nTwo[1] days[2]\n\n[1] In May.\n\n[2] In June.\n\nboxed"
+    )
+
+
+def test_fields() -> None:
+    """A link keeps where it leads, a table of contents is left out, any other field is what it shows."""
+    body = (
+        r'{\field{\*\fldinst {\rtlch HYPERLINK "https://hr.example" }}{\fldrslt {\ul HR}}} on page '
+        r"{\field{\*\fldinst PAGE}{\fldrslt 3}}\par{\field{\*\fldinst TOC \\o}{\fldrslt Leave 3\par Pay 4}}\par end"
+    )
+    assert text(body) == "[HR](https://hr.example) on page 3\n\nend"
 
 
 def test_refused() -> None:

@@ -61,3 +61,17 @@ def test_tables_and_charts() -> None:
         "| City | 2026 / Q1 | 2026 / Q2 |\n| --- | --- | --- |\n| Cork | 120 | 130 |\n\n"
         "|  | Sales |\n| --- | --- |\n| May | 1.5 |\n| June | 20 |"
     )
+
+
+def test_large_and_shared_numbers_of_charts() -> None:
+    """A chart's numbers are shown in full and as their format says."""
+    deck = Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[6])
+    for code, number in (("General", 1234567), ("0.0%", 0.1567)):
+        data = CategoryChartData(number_format=code)
+        data.categories = ["Q1"]
+        data.add_series("Sum", [number])
+        slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, 0, 0, Inches(4), Inches(3), data)
+    (page,) = read(deck)
+    assert "| Q1 | 1234567 |" in page.text
+    assert "| Q1 | 15.7% |" in page.text

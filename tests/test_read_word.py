@@ -140,6 +140,13 @@ def test_links_and_equations() -> None:
     assert text(fraction) == "a=(1)/(b^2)"
 
 
+def test_powers() -> None:
+    """A raised number after a number is a power, not a further digit."""
+    raised = '<w:r><w:rPr><w:vertAlign w:val="superscript"/></w:rPr><w:t>{}</w:t></w:r>'
+    body = f"<w:p><w:r><w:t>10</w:t></w:r>{raised.format(6)}<w:r><w:t> or 5</w:t></w:r>{raised.format('th')}</w:p>"
+    assert text(body) == "10^6 or 5th"
+
+
 def test_strict() -> None:
     """Files saved as 'Strict Open XML', which name everything differently, are read."""
     data = io.BytesIO()

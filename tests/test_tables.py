@@ -59,6 +59,14 @@ def test_merged_down() -> None:
     assert to_markdown(grid).endswith("| North | Cork |\n| North | Derry |")
 
 
+def test_merged_down_in_a_header() -> None:
+    """A cell that reaches from the first row into the second makes both the header, whatever else they say."""
+    rows = [["Plant", "2026", "", "Total"], ["", "H1", "H2", "EUR"], ["Ulm", "1", "2", "3"]]
+    grid = Grid.of(rows)
+    grid.spans = [Span(0, 0, 1, 0), Span(0, 1, 0, 2)]
+    assert to_markdown(grid).startswith("| Plant | 2026 / H1 | 2026 / H2 | Total / EUR |\n| --- |")
+
+
 def test_one_column() -> None:
     """A single column is lines of text, and a '#' in front of one makes no heading."""
     assert to_markdown(Grid.of([["Notes"], ["# of items"], ["two"]])) == "Notes\n\\# of items\ntwo"

@@ -85,6 +85,21 @@ def mend_broken_words(texts: list[str]) -> list[str]:
 
 
 def _blocks(lines: list[list[Box]], beside_another: bool) -> Iterator[Block]:
+    """The lines as blocks; tables that were read already are blocks between them."""
+    before: list[list[Box]] = []
+    for line in lines:
+        tables = [box for box in line if box.table]
+        rest = [box for box in line if not box.table]
+        before += [rest] if rest else []
+        if tables:
+            yield from _plain_blocks(before, beside_another)
+            before = []
+        for box in tables:
+            yield Block(box.text, box.left, box.right, box.top - box.depth, box.top, box.height, 2, True)
+    yield from _plain_blocks(before, beside_another)
+
+
+def _plain_blocks(lines: list[list[Box]], beside_another: bool) -> Iterator[Block]:
     least = _BROKEN_WIDTH_IN_COLUMN if beside_another else _BROKEN_WIDTH
     edges = _edges(lines)
     current: Block | None = None

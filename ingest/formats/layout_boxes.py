@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 # White space as wide as the letters are high parts two cells or columns; justified words stand closer together.
 CELL_GAP = 1.0
+# White space from which on words of one box may still be two cells, where other rows say so.
+WORD_GAP = 0.2
 # Two boxes are on one line when they share half the height of the smaller one.
 _SAME_LINE = 0.5
 # A space between two words is about a quarter of the letters' height; kerning is far less.
@@ -27,11 +29,16 @@ _SECTION_NUMBER = re.compile(r"\d{1,2}|[A-Z]|[IVX]{1,4}")
 _MARK_GAP = 5.0
 
 
+Gap = tuple[int, float, float]
+
+
 @dataclass(slots=True)
 class Box:
     """A piece of a line: words with no wide gap between them.
 
-    `order` is where it came in the file, from 0; `bold` says that it begins and ends in bold letters.
+    `order` is where it came in the file, from 0; `bold` says that it begins and ends in bold letters. A `table` is one
+    that was read already: its text is Markdown, and it reaches `depth` down from its top. `gaps` are the wider ones
+    between its words: (where in the text, left, right).
     """
 
     text: str
@@ -41,6 +48,9 @@ class Box:
     top: float
     order: int = 0
     bold: bool = False
+    table: bool = False
+    depth: float = 0.0
+    gaps: tuple[Gap, ...] = ()
 
     @property
     def height(self) -> float:
@@ -88,21 +98,25 @@ def _merged(row: list[Box]) -> list[Box]:
     for box in row[1:]:
         last = merged[-1]
         gap, height = box.left - last.right, max(last.height, box.height)
-        if gap >= (_MARK_GAP if _is_mark(last, box, row) else CELL_GAP) * height:
+        if last.table or box.table or gap >= (_MARK_GAP if _is_mark(last, box, row) else CELL_GAP) * height:
             merged.append(box)
         elif box.right <= last.right and box.text in last.text:
             continue  # printed twice, a little beside itself, to look bold
         else:
             # The longer piece tells how high the letters are: the other may be a note's number or a large initial.
             longer = max(last, box, key=lambda one: len(one.text))
+            text = joined(last.text, box.text) if gap > _SPACE * height else last.text + box.text
+            begun = len(text) - len(box.text)
+            between = [(begun, last.right, box.left)] if gap > WORD_GAP * height else []
             merged[-1] = Box(
-                joined(last.text, box.text) if gap > _SPACE * height else last.text + box.text,
+                text,
                 last.left,
                 max(last.right, box.right),
                 longer.bottom,
                 longer.top,
                 min(last.order, box.order),
                 last.bold and box.bold,
+                gaps=(*last.gaps, *between, *((begun + at, left, right) for at, left, right in box.gaps)),
             )
     return merged
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from ingest.formats.layout_boxes import Box, joined
@@ -29,6 +30,7 @@ Rows = Sequence[list[Box]]
 
 def table(rows: Rows) -> str:
     """The rows as a Markdown table, '' when they are none. Its first row is the header where it reads like one."""
+    rows = _split(rows)
     columns = _columns(rows)
     width = len(columns)
     if width < 2 or len(rows) < (3 if width == 2 else 2):
@@ -46,6 +48,42 @@ def table(rows: Rows) -> str:
     body = cells[1:] if header else cells
     lines = [header or [""] * width, ["---"] * width, *body]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def _split(rows: Rows) -> Rows:
+    """The rows with boxes cut in two where a gap between their words stands over one that parts other rows' cells.
+
+    Words of a narrow table's header stand hardly further apart than those of a sentence. The cells of the rows that
+    have the most are the measure.
+    """
+    most = max(map(len, rows))
+    usual = [row for row in rows if len(row) == most]
+    if most < 2 or len(usual) < 2:
+        return rows
+    gutters = [
+        (max(row[number].right for row in usual), min(row[number + 1].left for row in usual))
+        for number in range(most - 1)
+    ]
+    gutters = [(left, right) for left, right in gutters if left < right]
+    # A box alone on its line is more likely a text than all the cells of a row.
+    return [[piece for box in row for piece in _cut(box, gutters)] if len(row) > 1 else row for row in rows]
+
+
+def _cut(box: Box, gutters: Sequence[tuple[float, float]]) -> list[Box]:
+    pieces = [box]
+    for left, right in gutters:
+        last = pieces[-1]
+        found = [
+            gap for gap in last.gaps if last.left < left and right < last.right and gap[1] <= right and left <= gap[2]
+        ]
+        if found:
+            at, end, start = max(found, key=lambda gap: min(gap[2], right) - max(gap[1], left))
+            rest = tuple((place - at, one, other) for place, one, other in last.gaps if place > at)
+            pieces[-1:] = [
+                replace(last, text=last.text[:at].rstrip(), right=end, gaps=tuple(g for g in last.gaps if g[0] < at)),
+                replace(last, text=last.text[at:], left=start, gaps=rest),
+            ]
+    return pieces
 
 
 def fits_a_column(box: Box, rows: Rows) -> bool:

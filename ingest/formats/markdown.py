@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-_LIST_ITEM = re.compile(r"\s*(?:[-*+•]|[(（]?(?:\d{1,3}|[A-Za-z]|[ivxlc]+)[.)、）])\s")
+_LIST_ITEM = re.compile(r"\s*(?:[-*+•–▪◦‣]|[(（]?(?:\d{1,3}|[A-Za-z]|[ivxlc]+)[.)、）])\s")
 
 
 def flat(text: str) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 from ingest.formats.package import attribute, local
 
 _CHINESE_DIGITS = "〇一二三四五六七八九"
+_FORMAL = str.maketrans("一二三四五六七八九十百千", "壹贰叁肆伍陆柒捌玖拾佰仟")
+_STEMS = "甲乙丙丁戊己庚辛壬癸"
 _ROMAN = ((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"))
 _ROMAN_SMALL = ((50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
 _LARGEST = 9999  # larger ones come from damaged files; they are shown as digits
@@ -45,6 +47,11 @@ def chinese(number: int) -> str:
     return text.removeprefix("一") if text.startswith("一十") else text
 
 
+def formal(number: int) -> str:
+    """The characters of cheques and contracts, which nobody can alter: 壹, 贰, 叁, 壹拾."""
+    return ("一" if 10 <= number < 20 else "").translate(_FORMAL) + chinese(number).translate(_FORMAL)
+
+
 _FORMATS: Mapping[str, Callable[[int], str]] = {
     "lowerLetter": letters,
     "upperLetter": lambda number: letters(number).upper(),
@@ -54,10 +61,12 @@ _FORMATS: Mapping[str, Callable[[int], str]] = {
     "decimalEnclosedCircle": lambda number: chr(0x2460 + number - 1) if number <= 20 else str(number),
     "ideographDigital": lambda number: "".join(_CHINESE_DIGITS[int(digit)] for digit in str(number)),
     **dict.fromkeys(
-        ("chineseCounting", "chineseCountingThousand", "chineseLegalSimplified", "japaneseCounting",
-         "taiwaneseCounting", "taiwaneseCountingThousand", "ideographTraditional"),
+        ("chineseCounting", "chineseCountingThousand", "japaneseCounting",
+         "taiwaneseCounting", "taiwaneseCountingThousand"),
         chinese,
     ),
+    **dict.fromkeys(("chineseLegalSimplified", "ideographLegalTraditional"), formal),
+    "ideographTraditional": lambda number: _STEMS[number - 1] if number <= len(_STEMS) else str(number),
     "none": lambda _number: "",
 }  # fmt: skip
 
@@ -75,19 +84,30 @@ class Level:
     def is_bullet(self) -> bool:
         return self.format == "bullet"
 
+    @property
+    def is_bare(self) -> bool:
+        """True when nothing is shown before the text: the level only sets it in."""
+        return not self.text.strip() and (self.format == "none" or (self.is_bullet and self.text != ""))
+
 
 @dataclass
 class Counter:
-    """The running numbers of one list."""
+    """The running numbers of one list. Lists of the same definition share `numbers`; one that starts anew says in
+    `starts` at which number each level does, once."""
 
     levels: Mapping[int, Level]
     numbers: dict[int, int] = field(default_factory=dict)
+    starts: dict[int, int] = field(default_factory=dict)
 
     def next(self, depth: int) -> str:
         """The number of the next item at a depth counted from 0, '' for a bullet; deeper levels start again."""
         level = self.levels.get(depth, Level())
-        self.numbers = {at: number for at, number in self.numbers.items() if at <= depth}
-        self.numbers[depth] = self.numbers.get(depth, level.start - 1) + 1
+        for deeper in [at for at in self.numbers if at > depth]:
+            del self.numbers[deeper]
+        if depth in self.starts:
+            self.numbers[depth] = self.starts.pop(depth)
+        else:
+            self.numbers[depth] = self.numbers.get(depth, level.start - 1) + 1
         if level.is_bullet:
             return ""
         return re.sub(r"%(\d)", lambda match: self._at(int(match[1]) - 1, level.legal), level.text).strip()
@@ -103,21 +123,27 @@ class Counter:
 def counters(root: Any) -> Iterator[tuple[str, Counter]]:
     """(list, its counter) of each list in the numbering part, given its root element, or nothing where there is none.
 
-    Lists of the same definition go on counting together, unless one starts anew.
+    Lists of the same definition go on counting together; one that starts anew does so where it is first used.
     """
     levels = {
         attribute(e, "abstractNumId"): {int(attribute(lvl, "ilvl")): _level(lvl) for lvl in e if local(lvl) == "lvl"}
         for e in root
         if local(e) == "abstractNum"
     }
-    shared: dict[str, Counter] = {}
+    shared: dict[str, dict[int, int]] = {}
     for element in root:
         if local(element) != "num":
             continue
         abstract = next((attribute(child, "val") for child in element if local(child) == "abstractNumId"), "")
-        overrides = [child for child in element if local(child) == "lvlOverride"]
-        counter = shared.setdefault(abstract, Counter(levels.get(abstract, {})))
-        yield attribute(element, "numId"), Counter(levels.get(abstract, {})) if overrides else counter
+        own, starts = dict(levels.get(abstract, {})), {}
+        for override in (child for child in element if local(child) == "lvlOverride"):
+            depth = int(attribute(override, "ilvl", "0"))
+            for child in override:
+                if local(child) == "lvl":
+                    own[depth] = _level(child)
+                elif local(child) == "startOverride":
+                    starts[depth] = int(attribute(child, "val", "1"))
+        yield attribute(element, "numId"), Counter(own, shared.setdefault(abstract, {}), starts)
 
 
 def _level(element: Any) -> Level:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingest.formats.layout import Block
 from ingest.formats.layout_boxes import text_width
@@ -25,6 +25,9 @@ _LEVELS = 3
 _MISSING = 8
 # More of the letters in large type than this, and size says nothing.
 _LARGE_SHARE = 0.25
+# What LibreOffice writes for a slide without a title, and for one whose title another slide has as well.
+_SLIDE = re.compile(r"(?:slide|folie|diapo(?:sitive)?|幻灯片|投影片)\s*\d+", re.IGNORECASE)
+_NUMBERED_AGAIN = re.compile(r"(.*\S)\s*\(\d+\)$")
 _NO_LETTERS = re.compile(r"[\W_]+")
 _SENTENCE = re.compile(r"[.。;；,，:：]$")
 _NUMBERING = re.compile(
@@ -49,10 +52,12 @@ def mark_bookmarks(page: list[Block], bookmarks: Sequence[Bookmark]) -> list[Blo
     missing = []
     for bookmark in bookmarks:
         place, count = _find(marked, keys, bookmark)
+        if not count and (again := _NUMBERED_AGAIN.match(bookmark.title)):
+            place, count = _find(marked, keys, replace(bookmark, title=again[1]))
         if count:
             marked[place : place + count] = [_heading(marked[place : place + count], "#" * min(6, bookmark.level))]
             keys[place : place + count] = [_NEVER]
-        else:
+        elif not _SLIDE.fullmatch(bookmark.title):
             missing.append(bookmark)
     # An outline that names many things a page does not show was kept from a longer document.
     for bookmark in missing if len(missing) <= _MISSING else ():

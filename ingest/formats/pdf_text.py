@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from ingest.formats.layout_boxes import BROKEN_WORD, CELL_GAP, Box
+from ingest.formats.layout_boxes import BROKEN_WORD, CELL_GAP, WORD_GAP, Box, Gap
+from ingest.formats.layout_ruled import Rule, parts, turned, with_tables
 
 _BOLD = re.compile(rb"bold|black|heavy|demi|medi$|-b$", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
@@ -24,24 +25,29 @@ _HYPHEN = "\ufffe"
 _NOTE_KINDS = ("FPDF_ANNOT_TEXT", "FPDF_ANNOT_FREETEXT")
 
 
-def page_boxes(text_page: Any, filled: Sequence[Box] = ()) -> list[list[Box]]:
+def page_boxes(text_page: Any, filled: Sequence[Box] = (), rules: Sequence[Rule] = ()) -> list[list[Box]]:
     """The page's printed text, one list for each direction it runs in, the commonest first.
 
-    `filled` is what `form_boxes` found; it belongs to the text that is not turned.
+    `filled` is what `form_boxes` found; it belongs to the text that is not turned. `rules` are the lines drawn on the
+    page: no box reaches over one, and what they make a table is one box.
     """
     import pypdfium2.raw as pdfium
 
     text = text_page.get_text_range()
     place = _Place(text_page, pdfium, text)
-    turned: dict[int, list[Box]] = {0: list(filled)} if filled else {}
+    directions: dict[int, list[Box]] = {0: list(filled)} if filled else {}
+    walls: dict[int, list[Rule]] = {}
     for start, end in _lines(text):
         words = [(match.start(), match.end()) for match in _WORD.finditer(text, start, end)]
         if words:
             quarter = place.quarter(words[0][0])
-            line = turned.setdefault(quarter, [])
+            line = directions.setdefault(quarter, [])
+            if quarter not in walls:
+                walls[quarter] = turned(rules, quarter)
             mark = BROKEN_WORD if text[end : end + 1] == _HYPHEN else ""
-            _add_line(line, text, words, place, quarter, mark)
-    return sorted(turned.values(), key=len, reverse=True)
+            _add_line(line, text, words, place, quarter, mark, walls[quarter])
+    ordered = sorted(directions, key=lambda quarter: len(directions[quarter]), reverse=True)
+    return [with_tables(directions[quarter], walls.get(quarter, [])) for quarter in ordered]
 
 
 def form_boxes(page: Any, form: Any) -> list[Box]:
@@ -141,9 +147,9 @@ class _Place:
         right: float = self._box.right
         return right
 
-    def closed(self, box: Box, text: str, right: float, first: int, end: int) -> Box:
-        """The box with its text and end, and whether it is bold: from letter `first` to before `end`."""
-        box.text, box.right = text, right
+    def closed(self, box: Box, text: str, right: float, first: int, end: int, gaps: Sequence[Gap]) -> Box:
+        """The box with its text, end and gaps, and whether it is bold: from letter `first` to before `end`."""
+        box.text, box.right, box.gaps = text, right, tuple(gaps)
         box.bold = self._is_bold(first) and self._is_bold(end - 1)
         return box
 
@@ -156,22 +162,35 @@ class _Place:
         return letter if self._same else max(0, self._index(self._page, letter + bisect_left(self._doubles, letter)))
 
 
-def _add_line(line: list[Box], text: str, words: list[tuple[int, int]], place: _Place, quarter: int, mark: str) -> None:
+def _add_line(
+    line: list[Box],
+    text: str,
+    words: list[tuple[int, int]],
+    place: _Place,
+    quarter: int,
+    mark: str,
+    walls: Sequence[Rule],
+) -> None:
     """Append the line's words to `line`, those with no wide gap between them as one box."""
     current: Box | None = None
     first = previous = longest = 0
     ended = height = 0.0
+    gaps: list[Gap] = []
     for start, end in words:
         left, right, bottom, top = place.box(start, quarter)
         gap = left - ended
-        if current is None or not -0.5 * height < gap < CELL_GAP * height or top < current.bottom:
+        apart = current is None or not -0.5 * height < gap < CELL_GAP * height or top < current.bottom
+        if current is None or apart or (walls and parts(walls, ended, left, (top + bottom) / 2)):
             if current:
-                line.append(place.closed(current, text[first:previous], ended, first, previous))
+                line.append(place.closed(current, text[first:previous], ended, first, previous, gaps))
             current, first, height = Box("", left, right, bottom, top, start), start, top - bottom
-            longest = end - start
-        elif end - start > longest:  # the longest word tells the height: others may be small or large initials
-            current.bottom, current.top, height, longest = bottom, top, top - bottom, end - start
+            longest, gaps = end - start, []
+        else:
+            if gap > WORD_GAP * height:
+                gaps.append((start - first, ended, left))
+            if end - start > longest:  # the longest word tells the height: others may be small or large initials
+                current.bottom, current.top, height, longest = bottom, top, top - bottom, end - start
         ended = place.right(end - 1, quarter) if end - start > 1 else right
         previous = end
     if current:
-        line.append(place.closed(current, text[first:previous] + mark, ended, first, previous))
+        line.append(place.closed(current, text[first:previous] + mark, ended, first, previous, gaps))

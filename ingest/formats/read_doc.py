@@ -15,8 +15,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingest.errors import ReadError
+from ingest.formats.cell_edges import Cell, TableRow, grid
+from ingest.formats.doc_fields import Fields, Notes
+from ingest.formats.doc_styles import (
+    BODY_LEVEL,
+    LIST,
+    LIST_LEVEL,
+    OUTLINE,
+    Style,
+    counters,
+    modifiers,
+    styles,
+)  # fmt: skip
 from ingest.formats.markdown import flat, heading, join, paragraph
-from ingest.formats.tables import Grid, to_markdown
+from ingest.formats.tables import to_markdown
 from ingest.types import Page
 
 _IDENTIFIER = 0xA5EC
@@ -26,17 +38,18 @@ _ENCRYPTED, _TABLE_1 = 0x0100, 0x0200
 _MAIN, _FOOTNOTES, _HEADERS, _COMMENTS, _ENDNOTES, _TEXT_BOXES = 0x4C, 0x50, 0x54, 0x5C, 0x60, 0x64
 # … and where the tables lie: (offset, length) in the table stream.
 _CHARACTER_PAGES, _PARAGRAPH_PAGES, _PIECES = 0xFA, 0x102, 0x1A2
+_STYLES, _LISTS, _LIST_USES = 0xA2, 0x2E2, 0x2EA
+# Where the main text refers to notes, and where among the notes' text each begins.
+_NOTES = ((_FOOTNOTES, 0xAA, 0xB2), (_ENDNOTES, 0x20A, 0x212))
 _PAGE = 512
 # Single property modifiers (2.6): what they change, by operation code.
-_IN_TABLE, _ROW_END, _OUTLINE, _LIST = 0x2416, 0x2417, 0x2640, 0x460B
+_IN_TABLE, _ROW_END, _TABLE_DEFINITION = 0x2416, 0x2417, 0xD608
 _DELETED, _HIDDEN = 0x0800, 0x083C
-_OPERAND_SIZES = {0: 1, 1: 1, 2: 2, 3: 4, 4: 2, 5: 2, 7: 3}
+# Of a table cell (2.9.331 TCGRF): joined to the one on its left, joined to the one above.
+_ALONG, _BELOW, _BELOW_BEGINS = 0x0002, 0x0020, 0x0040
 _HEADING_STYLES = range(1, 10)
-_BODY_LEVEL = 9
+_NO_LIST = 0x7FF  # numbers from here on take a paragraph out of its list
 _PARAGRAPH_END = re.compile("[\r\x07\x0c]")
-_FIELD = re.compile("[\x13\x14\x15]")
-_CHARACTERS = str.maketrans({"\x0b": "\n", "\x1e": "-", "\x1f": None, "\t": " ", "\xa0": " ", **dict.fromkeys(
-    ("\x00", "\x01", "\x02", "\x03", "\x04", "\x05", "\x08", "\x0e"), None)})  # fmt: skip
 
 
 def read_doc(data: bytes) -> list[Page]:
@@ -52,7 +65,8 @@ def read_doc(data: bytes) -> list[Page]:
         if identifier != _IDENTIFIER or version < _WORD_97:
             raise ReadError("the file was written by Word 95 or older: open it in Word and save it as .docx")
         tables = container.openstream("1Table" if flags & _TABLE_1 else "0Table").read()
-    return [Page("", join(_Document(stream, tables).blocks()))]
+        stored = container.openstream("Data").read() if container.exists("Data") else b""
+    return [Page("", join(_Document(stream, tables, stored).blocks()))]
 
 
 @dataclass(frozen=True)
@@ -72,17 +86,24 @@ class _Run:
     start: int
     end: int
     style: int
-    properties: dict[int, int]
+    properties: dict[int, bytes]
+
+    def number(self, operation: int) -> int:
+        """What a property is set to, 0 where it is not."""
+        return int.from_bytes(self.properties.get(operation, b"")[:2], "little")
 
 
 class _Document:
-    def __init__(self, stream: bytes, tables: bytes) -> None:
-        self._stream, self._tables = stream, tables
+    def __init__(self, stream: bytes, tables: bytes, stored: bytes) -> None:
+        self._stream, self._tables, self._stored = stream, tables, stored
+        self._styles = styles(self._table(_STYLES))
+        # The levels of the lists follow after their table, which is all that its length counts.
+        self._counters = counters(self._tables[self._number(_LISTS) :], self._table(_LIST_USES))
         self._pieces = list(self._read_pieces())
         self._starts = [piece.start for piece in self._pieces]
         self._paragraphs = sorted(self._runs(_PARAGRAPH_PAGES, 13), key=lambda run: run.start)
         self._run_starts = [run.start for run in self._paragraphs]
-        unseen = [r for r in self._runs(_CHARACTER_PAGES, 1) if r.properties.get(_DELETED) or r.properties.get(_HIDDEN)]
+        unseen = [r for r in self._runs(_CHARACTER_PAGES, 1) if r.number(_DELETED) or r.number(_HIDDEN)]
         self._text = self._read_text(unseen)
 
     def _number(self, offset: int) -> int:
@@ -119,8 +140,8 @@ class _Document:
             places = struct.unpack_from(f"<{runs + 1}I", page)
             for run in range(runs):
                 at = 2 * page[4 * (runs + 1) + entry_size * run]
-                style, modifiers = _properties(page, at, entry_size > 1)
-                yield _Run(places[run], places[run + 1], style, dict(_modifiers(modifiers)))
+                style, changes = _properties(page, at, entry_size > 1)
+                yield _Run(places[run], places[run + 1], style, dict(modifiers(changes, self._stored)))
 
     def _read_text(self, unseen: list[_Run]) -> str:
         """The text of all parts, deleted and hidden characters as NUL so that places stay right."""
@@ -140,42 +161,84 @@ class _Document:
 
     def blocks(self) -> Iterator[str]:
         lengths = [self._number(at) for at in (_MAIN, _FOOTNOTES, _HEADERS, _COMMENTS, _ENDNOTES, _TEXT_BOXES)]
-        start = 0
+        starts = [sum(lengths[:position]) for position in range(len(lengths))]
+        notes = dict(self._note_texts({_FOOTNOTES: starts[1], _ENDNOTES: starts[4]}))
         for position, length in enumerate(lengths):
-            if position in {0, 1, 4, 5}:  # not the page headers, not the comments
-                yield from self._part(start, min(start + length, len(self._text)))
-            start += length
+            # Not the page headers, not the comments; notes follow what refers to them, where that is known.
+            if position in {0, 5} or (position in {1, 4} and not notes):
+                end = min(starts[position] + length, len(self._text))
+                yield from self._part(starts[position], end, notes if position == 0 else {})
 
-    def _part(self, start: int, end: int) -> Iterator[str]:
-        rows: list[list[str]] = []
+    def _note_texts(self, starts: dict[int, int]) -> Iterator[tuple[int, str]]:
+        """(where the text refers to it, the note) of each foot- and endnote."""
+        for part, references, places in _NOTES:
+            referred, begun = self._table(references), self._table(places)
+            count = (len(referred) - 4) // 6 if len(referred) >= 4 else 0
+            if count < 1 or len(begun) < 4 * (count + 1):
+                continue
+            where = struct.unpack_from(f"<{count}I", referred)
+            bounds = struct.unpack_from(f"<{count + 1}I", begun)
+            for number, character in enumerate(where):
+                first, last = starts[part] + bounds[number], starts[part] + bounds[number + 1]
+                yield character, flat(" ".join(self._part(first, min(last, len(self._text)), {})))
+
+    def _part(self, start: int, end: int, notes: dict[int, str]) -> Iterator[str]:
+        rows: list[TableRow] = []
         cells: list[str] = []
-        said = ""
-        fields = _Fields()
+        below: list[str] = []  # notes of the table
+        said = cell = ""
+        fields, waiting = Fields(), Notes(notes)
         while start < end:
             mark = _PARAGRAPH_END.search(self._text, start, end)
             stop = mark.start() if mark else end
             run = self._run_at(min(stop, end - 1))
-            properties = run.properties if run else {}
-            said += fields.shown(self._text[start:stop])
+            said += fields.shown(waiting.marked(self._text, start, stop))
             start = stop + 1
-            if properties.get(_ROW_END):
-                rows.append(cells)
-                cells, said = [], ""
-            elif properties.get(_IN_TABLE):
+            if run and run.number(_ROW_END):
+                rows.append(_row([*cells, cell] if cell else cells, run.properties.get(_TABLE_DEFINITION, b"")))
+                cells, said, cell = [], "", ""
+                below += waiting.told()
+            elif run and run.number(_IN_TABLE):
+                cell, said = f"{cell} {flat(re.sub(r'^#+ ', '', self._decorated(said, run)))}", ""
                 if mark and mark.group() == "\x07":
-                    cells.append(flat(said))
-                    said = ""
-                else:
-                    said += " "
+                    cells.append(cell)
+                    cell = ""
             else:
+                if cells or cell:  # a row whose end is damaged
+                    rows.append(_row([*cells, cell], b""))
+                    cells, cell = [], ""
                 if rows:
-                    yield to_markdown(Grid.of(rows).without_blank_rows())
-                    rows = []
-                yield _decorated(said, run)
+                    yield to_markdown(grid(rows).without_blank_rows())
+                    yield from below
+                    rows, below = [], []
+                yield self._decorated(said, run)
+                yield from waiting.told()
                 said = ""
-        if rows:
-            yield to_markdown(Grid.of(rows).without_blank_rows())
+        if rows or cells or cell:
+            rows += [_row([*cells, cell], b"")] if cells or cell else []
+            yield to_markdown(grid(rows).without_blank_rows())
+            yield from below
         yield paragraph(said)
+        yield from waiting.told()
+
+    def _decorated(self, text: str, run: _Run | None) -> str:
+        lines = [flat(line) for line in text.split("\n")]
+        text = "\n".join(line for line in lines if line)
+        if run is None or not text:
+            return paragraph(text)
+        style = self._styles.get(run.style) or Style(run.style - 1 if run.style in _HEADING_STYLES else BODY_LEVEL)
+        if style.is_contents:
+            return ""
+        level = run.number(OUTLINE) if OUTLINE in run.properties else style.level
+        used = run.number(LIST) if LIST in run.properties else style.list
+        depth = run.number(LIST_LEVEL) if LIST_LEVEL in run.properties else style.depth
+        counter = self._counters.get(used)
+        number = counter.next(min(depth, 8)) if counter else ""
+        if level < BODY_LEVEL:
+            return heading(level + 1, f"{number} {text}")
+        if not 0 < used < _NO_LIST or (counter and depth in counter.levels and counter.levels[depth].is_bare):
+            return paragraph(text)
+        return f"{'  ' * min(depth, 8)}{number or '-'} {flat(text)}"
 
     def _run_at(self, character: int) -> _Run | None:
         piece = self._pieces[max(0, bisect_right(self._starts, character) - 1)]
@@ -191,17 +254,6 @@ def _same_length(raw: bytes, text: list[str], width: int) -> list[str]:
     return [item for character in text for item in (character, "\x00")[: 2 if ord(character) > 0xFFFF else 1]]
 
 
-def _decorated(text: str, run: _Run | None) -> str:
-    lines = [flat(line) for line in text.split("\n")]
-    text = "\n".join(line for line in lines if line)
-    if run is None or not text:
-        return paragraph(text)
-    level = run.style if run.style in _HEADING_STYLES else run.properties.get(_OUTLINE, _BODY_LEVEL) + 1
-    if level <= _BODY_LEVEL:
-        return heading(level, text)
-    return f"- {flat(text)}" if run.properties.get(_LIST) else paragraph(text)
-
-
 def _properties(page: bytes, at: int, is_paragraph: bool) -> tuple[int, bytes]:
     """(style, modifiers) of an entry; a place of 0 means none."""
     if at == 0:
@@ -214,43 +266,17 @@ def _properties(page: bytes, at: int, is_paragraph: bool) -> tuple[int, bytes]:
     return int(struct.unpack_from("<H", page, at)[0]), page[at + 2 : at + size]
 
 
-def _modifiers(data: bytes) -> Iterator[tuple[int, int]]:
-    """(operation, first byte of its operand or of its two)."""
-    position = 0
-    while position + 2 < len(data):
-        (operation,) = struct.unpack_from("<H", data, position)
-        position += 2
-        size = _OPERAND_SIZES.get(operation >> 13)
-        if size is None:  # of variable length, which the operand's first byte says; a table's takes two
-            size = 1 + data[position] if operation != 0xD608 else 1 + data[position] + (data[position + 1] << 8)
-        yield operation, int.from_bytes(data[position : position + min(size, 2)], "little")
-        position += size
-
-
-class _Fields:
-    """Fields: what they were made from is not text, what they show is. Tables of contents are left out."""
-
-    def __init__(self) -> None:
-        self._codes: list[str] = []
-        self._is_shown: list[bool] = []
-
-    def shown(self, text: str) -> str:
-        said, position = "", 0
-        for mark in [*_FIELD.finditer(text), None]:
-            part = text[position : mark.start() if mark else len(text)]
-            if all(self._is_shown):
-                said += part
-            elif not self._is_shown[-1]:
-                self._codes[-1] += part
-            if mark is None:
-                break
-            position = mark.end()
-            if mark.group() == "\x13":
-                self._codes.append("")
-                self._is_shown.append(False)
-            elif mark.group() == "\x14" and self._codes:
-                self._is_shown[-1] = self._codes[-1].split()[:1] != ["TOC"]
-            elif self._codes:
-                self._codes.pop()
-                self._is_shown.pop()
-        return said.translate(_CHARACTERS)
+def _row(cells: list[str], definition: bytes) -> TableRow:
+    """A row by its definition (2.9.324 TDefTableOperand): how many cells, their edges, and how each is merged."""
+    count = definition[2] if len(definition) > 2 else 0
+    # A definition of another number of cells is damaged; the mark that ends the row may be counted as one.
+    if not count or len(definition) < 3 + 2 * (count + 1) or not count <= len(cells) <= count + 1:
+        return TableRow([Cell(text, 0) for text in cells])
+    edges = struct.unpack_from(f"<{count + 1}h", definition, 3)
+    found = []
+    for number, (text, right) in enumerate(zip(cells, edges[1:], strict=False)):
+        place = 3 + 2 * (count + 1) + 20 * number
+        flags = int.from_bytes(definition[place : place + 2], "little")
+        goes_on = bool(flags & _BELOW) and not flags & _BELOW_BEGINS
+        found.append(Cell(text, right, goes_on, bool(flags & _ALONG)))
+    return TableRow(found, edges[0])

@@ -18,7 +18,9 @@ from ingest.formats.read_text import decode
 from ingest.formats.tables import Grid, Span, to_markdown
 from ingest.types import Page
 
-_NOT_TEXT = "script style noscript template svg canvas iframe object embed button select input textarea datalist map"
+_NOT_TEXT = (
+    "script style noscript template svg canvas iframe object embed button select input textarea datalist map rt rp"
+)
 _AROUND = (
     "nav, [role=navigation], [role=search], [role=menu], [role=menubar],"
     " [role=toolbar], [hidden], [aria-hidden=true], [style*='display:none'], [style*='display: none']"
@@ -37,6 +39,8 @@ _CONTENT_SHARE = 0.4
 # What is taken for furniture by its name may hold at most this much of the page's text.
 _FURNITURE_SHARE = 0.5
 _LONGEST_LINK = 200
+# Where a note leads back to what refers to it.
+_BACK = re.compile(r"[↩↑⏎^]\ufe0e?")
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([\w.:-]{2,40})""", re.IGNORECASE)
 _LARGEST_SPAN = 1000  # of a cell, as browsers have it, and of a table
 
@@ -131,11 +135,22 @@ def _converter() -> Any:
             target, title = (element.get("href") or "").strip(), flat(element.get("title") or "")
             kept = target and not target.lower().startswith(("javascript:", "data:", "#"))
             name = flat(text)
+            if target.startswith("#") and _BACK.fullmatch(name):
+                return ""
             if not kept or not name or len(target) > _LONGEST_LINK or target in {name, f"mailto:{name}"}:
                 return text
             before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
             said = f' "{title}"' if title and '"' not in title else ""
             return f"{before}[{name}]({target}{said}){after}"
+
+        def convert_sup(self, element: Any, text: str, **_context: Any) -> str:
+            """A note's number stands in brackets, and a power is no further digit."""
+            link = element.find_parent("a") or element.find("a")
+            if link is not None and (link.get("href") or "").startswith("#") and re.fullmatch(r"\d{1,3}|[*†‡]", text):
+                return f"[{text}]"
+            before = element.previous_sibling
+            is_power = isinstance(before, str) and before[-1:].isdigit() and re.match(r"[-−+]?\d", text)
+            return f"^{text}" if is_power else text
 
         def convert_img(self, element: Any, _text: str, **_context: Any) -> str:
             return flat(element.get("alt") or "")

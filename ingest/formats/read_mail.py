@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import email.policy
 import re
@@ -17,6 +18,10 @@ from ingest.types import Page
 _SHOWN_HEADERS = ("From", "To", "Cc", "Date")
 # Signatures and the like, which mail programs attach and nobody reads.
 _MACHINE_PARTS = re.compile(r"application/(?:pkcs7-signature|x-pkcs7-signature|pgp-signature|pgp-keys)")
+# A plain form shorter than this may be a stand-in for the HTML form, when that is this many times as long.
+_STUB = 200
+_MUCH_LONGER = 3
+_EVENT = {"SUMMARY": "What", "DTSTART": "Begins", "DTEND": "Ends", "LOCATION": "Where", "DESCRIPTION": "About"}
 _ENCRYPTED_PARTS = re.compile(r"application/(?:x-)?pkcs7-mime|multipart/encrypted")
 
 
@@ -40,10 +45,27 @@ def _parsed(data: bytes) -> EmailMessage:
             data = decode(data).encode()
         except ReadError:
             data = b""
-    message = email.message_from_bytes(data.lstrip(), policy=email.policy.default)
+    message = email.message_from_bytes(_plain_headers(data.lstrip()), policy=email.policy.default)
     if not message.keys() or not any(name in message for name in ("From", "Subject", "Date")):
         raise ReadError("the file is not an e-mail: it has neither sender nor subject")
     return message
+
+
+def _plain_headers(data: bytes) -> bytes:
+    """The mail with letters that stand bare in its headers encoded as they should be (RFC 2047)."""
+    end = re.search(rb"\r?\n\r?\n", data)
+    head = data[: end.start()] if end else data
+    if head.isascii():
+        return data
+    try:
+        text = decode(head)
+    except ReadError:
+        return data
+
+    def encoded(match: re.Match[str]) -> str:
+        return f"=?utf-8?b?{base64.b64encode(match[0].encode()).decode()}?="
+
+    return re.sub(r"[^\x00-\x7f]+(?: +[^\x00-\x7f]+)*", encoded, text).encode() + data[len(head) :]
 
 
 def attachments(data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -87,17 +109,44 @@ def _leaves(message: MIMEPart) -> Iterator[MIMEPart]:
 def _text(message: EmailMessage) -> str:
     """The plain form of the text, else the HTML form, and what else is text without being a file."""
     body = message.get_body(preferencelist=("plain", "html"))
-    if body is None and message.get_content_maintype() == "text":
+    if body is None and message.get_content_maintype() == "text" and message.get_content_subtype() != "calendar":
         body = message
     text = _body_text(body) if body is not None else ""
-    if not text.strip() and body is not None and (other := message.get_body(preferencelist=("html",))) is not None:
-        text = _body_text(other)
+    if body is not None and len(text.strip()) < _STUB:
+        other = message.get_body(preferencelist=("html",))
+        shown = _body_text(other) if other is not None and other is not body else ""
+        # 'Your program cannot show HTML' is not what the mail says.
+        if len(shown) > _MUCH_LONGER * len(text.strip()):
+            text = shown
+    if not text.strip():
+        text = "\n\n".join(_invitation(part) for part in message.walk() if part.get_content_type() == "text/calendar")
     if message.get_content_type() == "multipart/mixed":
         # Mailing lists and scanners put further texts after the first.
         for part in message.iter_parts():
             if part.get_content_type() == "text/plain" and not part.get_filename() and part is not body:
                 text += "\n\n" + _body_text(part)
     return text
+
+
+def _invitation(part: MIMEPart) -> str:
+    """What an invitation says (RFC 5545): a line for each of what, when, where and why."""
+    payload = part.get_payload(decode=True)
+    text = decode(payload, part.get_content_charset() or "") if isinstance(payload, bytes) and payload else ""
+    event = re.sub(r"\r?\n[ \t]", "", text).partition("BEGIN:VEVENT")[2]
+    found = re.findall(r"^(SUMMARY|DTSTART|DTEND|LOCATION|DESCRIPTION)[^:\n]*:(.*)$", event, re.MULTILINE)
+    return "\n".join(f"{_EVENT[name]}: {_event_value(name, value)}" for name, value in found)
+
+
+def _event_value(name: str, value: str) -> str:
+    if name.startswith("DT"):
+        return re.sub(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d)?(Z?)", _moment, value.strip())
+    return flat(re.sub(r"\\([,;\\])", r"\1", re.sub(r"\\[nN]", " ", value)))
+
+
+def _moment(match: re.Match[str]) -> str:
+    year, month, day, hour, minute, universal = match.groups()
+    clock = f" {hour}:{minute}" + (" UTC" if universal else "") if hour else ""
+    return f"{year}-{month}-{day}{clock}"
 
 
 def _body_text(body: MIMEPart) -> str:

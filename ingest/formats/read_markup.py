@@ -6,6 +6,7 @@ because their header is repeated, and marks that would stand in the way of readi
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 
@@ -18,9 +19,10 @@ _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1*\s*")
 _DIRECTIVE = re.compile(r"(\s*)\.\. (?:\|[^|]*\| )?([\w:+.-]+?)::\s*(.*)")
 # Directives that stand for something else than their own text.
 _NO_TEXT = frozenset(
-    """image figure include toctree contents raw index meta highlight default-role role target-notes sectnum header
-    footer literalinclude automodule autoclass autofunction automethod currentmodule module csv-table math""".split()
+    """image include toctree contents raw index meta highlight default-role role target-notes sectnum header
+    footer literalinclude automodule autoclass autofunction automethod currentmodule module math""".split()
 )
+_UNNAMED = frozenset("container class only glossary rubric topic table figure".split())
 _CODE = frozenset({"code", "code-block", "sourcecode", "parsed-literal", "prompt", "console"})
 _RST_GRID_RULE = re.compile(r"\s*\+[-=+]+\+\s*")
 _RST_SIMPLE_RULE = re.compile(r"\s*=+(?: +=+)+\s*")
@@ -65,6 +67,8 @@ def from_rst(text: str) -> str:
         elif re.match(r"\s*\.\.(?:\s|$)", line):  # a comment, a target or a footnote
             note = re.match(r"\s*\.\. (\[[^\]]+\]) (.*)", line)
             position += 1
+            if line.strip() == ".." and not "".join(lines[position : position + 1]).strip():
+                continue  # an empty comment ends what stands above it and takes nothing with it
             if note:
                 done.append(f"{note[1]} {_rst_inline(note[2])}")
             else:
@@ -99,15 +103,40 @@ def _directive(lines: list[str], position: int, match: re.Match[str]) -> tuple[l
     indent, name, argument = len(match[1]), match[2].lower(), match[3]
     end = _end_of_block(lines, position + 1, indent)
     body = lines[position + 1 : end]
+    if name in {"list-table", "csv-table"}:
+        rows = _list_rows(body) if name == "list-table" else _csv_rows(body)
+        return ["", _rst_inline(argument), "", table(rows) if rows else "", ""], end
     while body and (re.match(r"\s+:[\w-]+:", body[0]) or not body[0].strip()):
         body.pop(0)
     if name in _NO_TEXT:
         return [], end
     if name in _CODE:
         return ["```", *_dedented(body), "```"], end
-    label = "" if name in {"container", "class", "only", "glossary", "rubric", "topic"} else f"{name.capitalize()}: "
+    if name == "figure":  # its file's name is no text, its caption is
+        argument = ""
+    label = "" if name in _UNNAMED else f"{name.capitalize()}: "
     first = [f"{label}{_rst_inline(argument)}"] if label or argument else []
     return ["", *first, from_rst("\n".join(_dedented(body))), ""], end
+
+
+def _list_rows(body: list[str]) -> list[list[str]]:
+    """The rows of a table written as a list of lists: '* -' begins a row, '-' a cell."""
+    rows: list[list[str]] = []
+    for line in body:
+        begun = re.match(r"\s*(\* )?\s*- ?(.*)", line)
+        if begun and begun[1]:
+            rows.append([_rst_inline(begun[2])])
+        elif begun and rows:
+            rows[-1].append(_rst_inline(begun[2]))
+        elif rows and line.strip():
+            rows[-1][-1] = flat(f"{rows[-1][-1]} {_rst_inline(line)}")
+    return rows
+
+
+def _csv_rows(body: list[str]) -> list[list[str]]:
+    header = [match[1] for line in body if (match := re.match(r"\s*:header:\s*(.*)", line))]
+    said = [line.strip() for line in body if line.strip() and not re.match(r"\s+:[\w-]+:", line)]
+    return [[_rst_inline(cell) for cell in row] for row in csv.reader(header + said, skipinitialspace=True)]
 
 
 def _end_of_block(lines: list[str], position: int, indent: int) -> int:
@@ -130,7 +159,10 @@ def _rst_inline(text: str) -> str:
     text = re.sub(r":[\w:+.-]+:`~?([^`<]+?)(?:\s*<[^`>]*>)?`", r"\1", text)
     text = re.sub(r"`([^`<]+?)\s*<([^`>]+)>`__?", r"[\1](\2)", text)
     text = re.sub(r"`([^`]+)`__?", r"\1", text)
-    return re.sub(r"::\s*$", ":", text)
+    text = re.sub(r"(\[#?[\w*-]+\])_(?!\w)", r"\1", text)
+    if "`" not in text:  # what stands in backquotes is meant as it is
+        text = re.sub(r"\\([^\w\s])", r"\1", text)
+    return "" if text.strip() == "::" else re.sub(r"::\s*$", ":", text)
 
 
 def _grid_table(lines: list[str], position: int) -> tuple[str, int]:
@@ -139,10 +171,10 @@ def _grid_table(lines: list[str], position: int) -> tuple[str, int]:
     while position < len(lines) and re.match(r"\s*[+|]", lines[position]):
         line = lines[position].strip()
         if line.startswith("+"):
-            rows += [[flat(cell) for cell in cells]] if cells else []
+            rows += [[flat(_rst_inline(cell)) for cell in cells]] if cells else []
             cells = []
         else:
-            parts = line.strip("|").split("|")
+            parts = re.split(r"(?<!\\)\|", line.removeprefix("|").removesuffix("|"))
             cells = [f"{a} {b}" for a, b in zip(cells or [""] * len(parts), parts, strict=False)]
         position += 1
     return (table(rows) if rows else ""), position
@@ -209,6 +241,7 @@ def _org_lines(text: str) -> Iterator[str]:
 
 
 def _org_inline(text: str) -> str:
+    text = re.sub(r"\[fn:(\w+)\]", r"[\1]", re.sub(r"\\vert(?:\{\}|\b)", "|", text))
     text = re.sub(r"\[\[([^\]]+)\]\[([^\]]+)\]\]", r"[\2](\1)", text)
     text = re.sub(r"\[\[([^\]]+)\]\]", r"\1", text)
     return re.sub(r"(?<![\w~=])[~=]([^\s~=](?:[^~=\n]*[^\s~=])?)[~=](?![\w~=])", r"`\1`", text)

@@ -1,24 +1,29 @@
 """OpenDocument texts, slides and sheets (odt, odp, ods). Knows nothing of files.
 
 Read from `content.xml` (OASIS OpenDocument 1.3, part 3). Cells hold what they show as text, so no number has to be
-formatted. What was deleted under tracked changes, comments and tables of contents are left out.
+formatted. What was deleted under tracked changes, hidden text, comments and tables of contents are left out.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ingest.errors import ReadError
-from ingest.formats.markdown import flat, heading, join, paragraph
-from ingest.formats.package import attribute, local, open_package, parse_xml
+from ingest.formats.markdown import flat, heading, join, paragraph, table
+from ingest.formats.numbering import Counter
+from ingest.formats.odf_lists import Lists
+from ingest.formats.package import attribute, local, open_package, parse_xml, part
 from ingest.formats.tables import Grid, Span, to_markdown
 from ingest.types import Page
 
 # Elements whose text a reader does not see.
 _UNSEEN = frozenset(
     """tracked-changes annotation annotation-end table-of-content alphabetical-index bibliography illustration-index
-    forms event-listeners sequence-decls variable-decls user-field-decls scripts shapes settings""".split()
+    forms event-listeners sequence-decls variable-decls user-field-decls scripts shapes settings title desc
+    ruby-text""".split()
 )
 _TITLE_STYLES = {"Title"}
 _LINK_SCHEMES = ("http://", "https://", "mailto:")
@@ -29,139 +34,197 @@ _MOST_CELLS = 3_000_000
 
 def read_odt(data: bytes) -> list[Page]:
     """One page. Raises ReadError for a protected file or one made to explode."""
-    return [Page("", join(_blocks(_content(data))))]
+    document = _Document(data)
+    return [Page("", join(document.blocks(document.body)))]
 
 
 def read_odp(data: bytes) -> list[Page]:
     """One page a slide, labelled 'slide 1', …"""
-    slides = [element for element in _content(data) if local(element) == "page"]
-    return [Page(f"slide {number}", join(_slide(slide))) for number, slide in enumerate(slides, start=1)]
+    document = _Document(data)
+    slides = [element for element in document.body if local(element) == "page"]
+    return [Page(f"slide {number}", join(document.slide(slide))) for number, slide in enumerate(slides, start=1)]
 
 
 def read_ods(data: bytes) -> list[Page]:
     """One page a sheet, labelled 'sheet NAME'."""
-    pages = []
-    for sheet in (element for element in _content(data) if local(element) == "table"):
-        name, body = attribute(sheet, "name"), to_markdown(_grid(sheet))
-        pages.append(Page(f"sheet {name}", f"{heading(2, name)}\n\n{body}" if body else ""))
+    document, pages = _Document(data), []
+    for sheet in (element for element in document.body if local(element) == "table"):
+        name, boxes = attribute(sheet, "name"), [element for element in sheet if local(element) == "shapes"]
+        text = join([to_markdown(document.grid(sheet)), *(text for box in boxes for text in document.blocks(box))])
+        pages.append(Page(f"sheet {name}", f"{heading(2, name)}\n\n{text}" if text else ""))
     return pages
 
 
-def _content(data: bytes) -> Any:
-    """The element below the body: text, presentation or spreadsheet."""
-    archive = open_package(data)
-    if b"encryption-data" in archive.read("META-INF/manifest.xml"):
-        raise ReadError("the file is protected by a password: save a copy without one")
-    root = parse_xml(archive.read("content.xml"))
-    # A paragraph's own formatting makes a style without a name that only says which named one it comes from.
-    titles = {attribute(e, "name") for e in root.iter() if attribute(e, "parent-style-name") in _TITLE_STYLES}
-    for element in root.iter():
-        if local(element) == "p" and attribute(element, "style-name") in titles | _TITLE_STYLES:
-            element.tag = element.tag.removesuffix("p") + "h"
-    return next(iter(next(child for child in root if local(child) == "body")))
+@dataclass(frozen=True)
+class _Place:
+    """Where among lists a block stands: how many it is in, what counts their items, whether it begins an item."""
+
+    depth: int = 0
+    counter: Counter | None = None
+    begins: bool = False
+    in_cell: bool = False
 
 
-def _blocks(parent: Any, depth: int = 0) -> Iterator[str]:
-    """The Markdown of what is below an element, in order. `depth` is how many lists it is in."""
-    for element in parent:
-        name = local(element)
-        if name == "h":
-            yield from _paragraph(element, int(attribute(element, "outline-level", "1")), depth)
-        elif name == "p":
-            yield from _paragraph(element, 0, depth)
-        elif name == "list":
-            yield from _blocks(element, depth + 1)
-        elif name == "table":
-            yield to_markdown(_grid(element).without_blank_rows())
-        elif name and name not in _UNSEEN:
-            yield from _blocks(element, depth)
+_NOWHERE, _IN_CELL = _Place(), _Place(in_cell=True)
 
 
-def _paragraph(element: Any, level: int, depth: int) -> Iterator[str]:
-    boxes: list[Any] = []
-    notes: list[str] = []
-    lines = [flat(line) for line in _said(element, boxes, notes).split("\n")]
-    text = "\n".join(line for line in lines if line)
-    if text and level:
-        yield heading(level, text)
-    elif text:
-        yield f"{'  ' * (depth - 1)}- {flat(text)}" if depth else paragraph(text)
-    for box in boxes:
-        yield from _blocks(box)
-    yield from notes
+class _Document:
+    """One document with the styles, lists and objects that its text refers to."""
 
+    def __init__(self, data: bytes) -> None:
+        self._archive = open_package(data)
+        if b"encryption-data" in self._archive.read("META-INF/manifest.xml"):
+            raise ReadError("the file is protected by a password: save a copy without one")
+        root = parse_xml(self._archive.read("content.xml"))
+        styles = part(self._archive, "styles.xml")
+        roots = [root] if styles is None else [styles, root]
+        # A paragraph's own formatting makes a style without a name that only says which named one it comes from.
+        found = [element for each in roots for element in each.iter() if local(element) == "style"]
+        titles = {attribute(e, "name") for e in found if attribute(e, "parent-style-name") in _TITLE_STYLES}
+        self._titles = titles | _TITLE_STYLES
+        self._hidden = {
+            attribute(style, "name")
+            for style in found
+            if any(local(e) == "text-properties" and attribute(e, "display") == "none" for e in style)
+        }
+        self._lists = Lists(roots)
+        # The element below the body: text, presentation or spreadsheet.
+        self.body = next(iter(next(child for child in root if local(child) == "body")))
 
-def _said(parent: Any, boxes: list[Any], notes: list[str]) -> str:
-    """The text of a paragraph. Frames in it are put aside, to follow after it, and so are its notes."""
-    parts = [parent.text or ""]
-    for element in parent:
-        name = local(element)
-        if name in {"s", "tab"}:
-            parts.append(" ")
-        elif name == "line-break":
-            parts.append("\n")
-        elif name == "note":
-            citation = next((child for child in element if local(child) == "note-citation"), None)
-            mark = "" if citation is None else "".join(citation.itertext())
-            body = (block for child in element if local(child) == "note-body" for block in _blocks(child))
-            parts.append(f"[{mark}]")
-            notes.append(f"[{mark}] " + " ".join(map(flat, body)))
-        elif name in {"frame", "custom-shape", "text-box"}:
-            boxes.append(element)
-        elif name == "a":
-            text, target = _said(element, boxes, notes), attribute(element, "href")
-            linked = text.strip() and target.startswith(_LINK_SCHEMES) and target.removeprefix("mailto:") != text
-            parts.append(f"[{text}]({target})" if linked else text)
-        elif name and name not in _UNSEEN:
-            parts.append(_said(element, boxes, notes))
-        parts.append(element.tail or "")
-    return "".join(parts)
+    def blocks(self, parent: Any, place: _Place = _NOWHERE) -> Iterator[str]:
+        """The Markdown of what is below an element, in order."""
+        for element in parent:
+            name = local(element)
+            if name in {"h", "p"}:
+                yield from self._paragraph(element, place)
+                place = replace(place, begins=False)
+            elif name == "list":
+                counter = self._lists.counter(element, place.counter, place.depth)
+                yield from self.blocks(element, replace(place, depth=place.depth + 1, counter=counter))
+            elif name in {"list-item", "list-header"}:
+                yield from self.blocks(element, replace(place, begins=name == "list-item"))
+            elif name == "table":
+                inner = self.grid(element).without_blank_rows()
+                if place.in_cell:  # a table inside a cell is told cell by cell
+                    yield " ".join(text for row in sorted(inner.rows) for _, text in sorted(inner.rows[row].items()))
+                else:
+                    yield to_markdown(inner)
+            elif name == "object":
+                yield from self._chart(attribute(element, "href"))
+            elif name and name not in _UNSEEN and attribute(element, "display") != "none":
+                yield from self.blocks(element, place)
 
+    def _chart(self, target: str) -> Iterator[str]:
+        """A chart as its title and the table it was drawn from, which the document keeps beside it."""
+        root = part(self._archive, f"{target.removeprefix('./').rstrip('/')}/content.xml")
+        for chart in (e for e in root.iter() if local(e) == "chart") if root is not None else ():
+            for element in chart:
+                if local(element) == "title":
+                    yield from self.blocks(element)
+                elif local(element) == "table":
+                    rows = self.grid(element).without_blank_rows().rows
+                    width = max((max(cells) for cells in rows.values() if cells), default=-1) + 1
+                    if len(rows) > 1:
+                        yield table([[cells.get(column, "") for column in range(width)] for cells in rows.values()])
 
-def _slide(page: Any) -> Iterator[str]:
-    notes: list[str] = []
-    for element in page:
-        kind = attribute(element, "class")
-        if local(element) == "notes":
-            for frame in element:
-                if attribute(frame, "class") == "notes":
-                    notes += _blocks(frame)
-        elif kind == "title":
-            title = " ".join(flat(block) for block in _blocks(element))
-            if title:
-                yield heading(1, title)
-        elif kind not in {"date-time", "footer", "page-number", "header"}:
-            yield from _blocks([element])
-    if notes:
-        yield heading(3, "Notes")
+    def _paragraph(self, element: Any, place: _Place) -> Iterator[str]:
+        boxes: list[Any] = []
+        notes: list[str] = []
+        lines = [flat(line) for line in self._said(element, boxes, notes).split("\n")]
+        text = "\n".join(line for line in lines if line)
+        if text:
+            yield self._decorated(element, text, place)
+        for box in boxes:
+            yield from self.blocks(box)
         yield from notes
 
+    def _decorated(self, element: Any, text: str, place: _Place) -> str:
+        level = int(attribute(element, "outline-level", "1")) if local(element) == "h" else 0
+        if not level and attribute(element, "style-name") in self._titles:
+            return heading(1, text)
+        counter, depth = place.counter if place.begins else None, place.depth - 1
+        if counter is None and level and attribute(element, "is-list-header") != "true":
+            counter, depth = self._lists.outline, level - 1
+        shown = counter is not None and depth in counter.levels
+        number = counter.next(depth) if counter is not None and shown else ""
+        if level:
+            return heading(level, f"{number} {text}")
+        if counter is None or (shown and counter.levels[depth].is_bare):
+            return paragraph(text)
+        return f"{'  ' * depth}{number or '-'} {flat(text)}"
 
-def _grid(table: Any) -> Grid:
-    grid, cells, row = Grid(), 0, 0
-    for element in _rows(table):
-        column = 0
-        shown = []
-        for cell in element:
-            if local(cell) not in {"table-cell", "covered-table-cell"}:
-                continue
-            repeats = _number(cell, "number-columns-repeated")
-            text = " ".join(flat(block) for block in _blocks(cell)) if local(cell) == "table-cell" else ""
-            if text:
-                shown += [(at, text) for at in range(column, column + min(repeats, _MOST_REPEATS))]
-            width, height = _number(cell, "number-columns-spanned"), _number(cell, "number-rows-spanned")
-            if width > 1 or height > 1:
-                grid.spans.append(Span(row, column, row + height - 1, column + width - 1))
-            column += repeats
-        repeats = _number(element, "number-rows-repeated")
-        for number in range(row, row + min(repeats, _MOST_REPEATS) if shown else row):
-            for at, text in shown:
-                grid.put(number, at, text)
-        cells += len(shown) * min(repeats, _MOST_REPEATS)
-        if cells > _MOST_CELLS:
-            raise ReadError(f"the file has more than {_MOST_CELLS:,} cells with text: split it")
-        row += repeats
-    return grid
+    def _said(self, parent: Any, boxes: list[Any], notes: list[str]) -> str:
+        """The text of a paragraph. Frames in it are put aside, to follow after it, and so are its notes."""
+        parts = [parent.text or ""]
+        for element in parent:
+            name = local(element)
+            if name in {"s", "tab"}:
+                parts.append(" ")
+            elif name == "line-break":
+                parts.append("\n")
+            elif name == "note":
+                citation = next((child for child in element if local(child) == "note-citation"), None)
+                mark = "" if citation is None else "".join(citation.itertext())
+                body = (block for child in element if local(child) == "note-body" for block in self.blocks(child))
+                parts.append(f"[{mark}]")
+                notes.append(f"[{mark}] " + " ".join(map(flat, body)))
+            elif name in {"frame", "custom-shape", "text-box"}:
+                boxes.append(element)
+            elif name == "a":
+                text, target = self._said(element, boxes, notes), attribute(element, "href")
+                linked = text.strip() and target.startswith(_LINK_SCHEMES) and target.removeprefix("mailto:") != text
+                parts.append(f"[{text}]({target})" if linked else text)
+            elif name and name not in _UNSEEN and attribute(element, "style-name") not in self._hidden:
+                parts.append(self._said(element, boxes, notes))
+            parts.append(element.tail or "")
+        return "".join(parts)
+
+    def slide(self, page: Any) -> Iterator[str]:
+        notes: list[str] = []
+        for element in page:
+            kind = attribute(element, "class")
+            if local(element) == "notes":
+                for frame in element:
+                    if attribute(frame, "class") == "notes":
+                        notes += self.blocks(frame)
+            elif kind == "title":
+                title = " ".join(flat(block) for block in self.blocks(element))
+                if title:
+                    yield heading(1, title)
+            elif kind not in {"date-time", "footer", "page-number", "header"}:
+                yield from self.blocks([element])
+        if notes:
+            yield heading(3, "Notes")
+            yield from notes
+
+    def _cell(self, cell: Any) -> str:
+        return " ".join(flat(re.sub(r"^#+ ", "", block)) for block in self.blocks(cell, _IN_CELL))
+
+    def grid(self, shown: Any) -> Grid:
+        grid, cells, row = Grid(), 0, 0
+        for element in _rows(shown):
+            column = 0
+            said = []
+            for cell in element:
+                if local(cell) not in {"table-cell", "covered-table-cell"}:
+                    continue
+                repeats = _number(cell, "number-columns-repeated")
+                text = self._cell(cell) if local(cell) == "table-cell" else ""
+                if text:
+                    said += [(at, text) for at in range(column, column + min(repeats, _MOST_REPEATS))]
+                width, height = _number(cell, "number-columns-spanned"), _number(cell, "number-rows-spanned")
+                if width > 1 or height > 1:
+                    grid.spans.append(Span(row, column, row + height - 1, column + width - 1))
+                column += repeats
+            repeats = _number(element, "number-rows-repeated")
+            for number in range(row, row + min(repeats, _MOST_REPEATS) if said else row):
+                for at, text in said:
+                    grid.put(number, at, text)
+            cells += len(said) * min(repeats, _MOST_REPEATS)
+            if cells > _MOST_CELLS:
+                raise ReadError(f"the file has more than {_MOST_CELLS:,} cells with text: split it")
+            row += repeats
+        return grid
 
 
 def _rows(parent: Any) -> Iterator[Any]:

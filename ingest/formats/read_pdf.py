@@ -15,6 +15,7 @@ from ingest.errors import ReadError
 from ingest.formats.layout import blocks, markdown, mend_broken_words
 from ingest.formats.layout_boxes import Box
 from ingest.formats.pdf_headings import Bookmark, mark_bookmarks, mark_large_lines
+from ingest.formats.pdf_rules import page_rules
 from ingest.formats.pdf_text import form_boxes, page_boxes
 from ingest.formats.read_image import NEEDS_OCR, RECOGNISED_PIXELS, can_recognise, recognise
 from ingest.formats.running_lines import without_running_lines
@@ -84,7 +85,7 @@ def _pages(document: Any) -> tuple[list[list[list[Box]]], set[int]]:
         sys.audit("docent.read.page")  # a long document is not a hanging one
         page = document[number]
         text_page = page.get_textpage()
-        found = page_boxes(text_page, form_boxes(page, document.formenv))
+        found = page_boxes(text_page, form_boxes(page, document.formenv), page_rules(page))
         if not found and _is_picture(page):
             pictures.add(number)
             if recognises:

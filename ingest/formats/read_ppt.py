@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import io
 import struct
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingest.errors import ReadError
 from ingest.formats.markdown import flat, heading, join, paragraph
+from ingest.formats.tables import Grid, Span, to_markdown
 from ingest.types import Page
 
 # Record types (2.13.24).
@@ -21,9 +23,12 @@ _DOCUMENT_LIST, _SLIDE_ENTRY = 0x0FF0, 0x03F3
 _SLIDE_ATOM = 0x03EF
 _TEXT_HEADER, _TEXT_UTF16, _TEXT_BYTES, _TEXT_REFERENCE = 0x0F9F, 0x0FA0, 0x0FA8, 0x0F9E
 _TEXT_BOX = 0xF00D
+# Of a drawing ([MS-ODRAW] 2.2): groups, shapes, where in its group one stands, properties; and the one of a table.
+_GROUP, _SHAPE, _CHILD_ANCHOR, _TABLE_PROPERTIES = 0xF003, 0xF004, 0xF00F, 0x039F
+_PROPERTIES = {0xF00B, 0xF121, 0xF122}
 _USER_EDIT, _PERSIST_DIRECTORY = 0x0FF5, 0x1772
 _SLIDES, _NOTES = 0, 2  # instances of the document's lists
-_TITLES, _BODIES = {0, 6}, {1, 5, 7, 8}  # kinds of text (2.13.33)
+_TITLES, _BODIES, _TABLE = {0, 6}, {1, 5, 7, 8}, -1  # kinds of text (2.13.33); a table is one of ours
 _ENCRYPTED = 0xF3D1C4DF
 _DEEPEST = 40
 _MOST_EDITS = 10_000
@@ -147,14 +152,52 @@ def _texts(container: _Record, outline: list[_Text], depth: int = 0) -> Iterator
     """The texts of all shapes below a container; a placeholder may only point at its slide's outline."""
     for record in _records(container.data):
         if record.kind == _TEXT_BOX:
-            inner = list(_records(record.data))
-            yield from _atoms(inner)
-            for atom in inner:
-                if atom.kind == _TEXT_REFERENCE:
-                    (number,) = struct.unpack_from("<I", atom.data)
-                    yield from outline[number : number + 1]
+            yield from _box_texts(record, outline)
+        elif record.kind == _GROUP and (table := _table(record, outline)):
+            yield _Text(_TABLE, table)
         elif record.is_container and depth < _DEEPEST:
             yield from _texts(record, outline, depth + 1)
+
+
+def _box_texts(box: _Record, outline: list[_Text]) -> Iterator[_Text]:
+    inner = list(_records(box.data))
+    yield from _atoms(inner)
+    for atom in inner:
+        if atom.kind == _TEXT_REFERENCE:
+            (number,) = struct.unpack_from("<I", atom.data)
+            yield from outline[number : number + 1]
+
+
+def _table(group: _Record, outline: list[_Text]) -> str:
+    """A table as Markdown, '' for any other group: its cells are shapes, known by where they stand in the group."""
+    shapes = [list(_records(record.data)) for record in _records(group.data) if record.kind == _SHAPE]
+    if not shapes or not any(r.kind in _PROPERTIES and _is_table(r) for r in shapes[0]):
+        return ""
+    cells = []
+    for shape in shapes[1:]:
+        anchor = next((r.data for r in shape if r.kind == _CHILD_ANCHOR and len(r.data) >= 16), b"")
+        texts = [r for r in shape if r.kind == _TEXT_BOX]
+        if anchor and texts:  # lines between cells have no text
+            said = " ".join(text.text for box in texts for text in _box_texts(box, outline))
+            cells.append((struct.unpack_from("<4i", anchor), " ".join(_lines(said))))
+    columns = sorted({left for (left, _, _, _), _ in cells})
+    rows = sorted({top for (_, top, _, _), _ in cells})
+    grid = Grid()
+    for (left, top, right, bottom), said in cells:
+        row, column = rows.index(top), columns.index(left)
+        grid.put(row, column, said)
+        last_row, last_column = bisect_left(rows, bottom) - 1, bisect_left(columns, right) - 1
+        if (last_row, last_column) > (row, column) and last_row >= row and last_column >= column:
+            grid.spans.append(Span(row, column, last_row, last_column))
+    return to_markdown(grid.without_blank_rows())
+
+
+def _is_table(properties: _Record) -> bool:
+    """Whether a row of properties, of six bytes each that begin with the property's number, is a table's."""
+    count = min(properties.instance, len(properties.data) // 6)
+    return any(
+        int.from_bytes(properties.data[6 * n : 6 * n + 2], "little") & 0x3FFF == _TABLE_PROPERTIES for n in range(count)
+    )
 
 
 def _blocks(texts: list[_Text]) -> Iterator[str]:
@@ -162,6 +205,8 @@ def _blocks(texts: list[_Text]) -> Iterator[str]:
         lines = _lines(text.text)
         if text.kind in _TITLES and lines:
             yield heading(1, " ".join(lines))
+        elif text.kind == _TABLE:
+            yield text.text
         elif text.kind in _BODIES and len(lines) > 1:
             yield from (f"- {line}" for line in lines)
         else:

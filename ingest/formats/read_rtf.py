@@ -11,36 +11,12 @@ import re
 from dataclasses import dataclass, field, replace
 
 from ingest.errors import ReadError
+from ingest.formats import rtf_words as rtf
+from ingest.formats.cell_edges import TableRow, grid
 from ingest.formats.markdown import flat, heading, join, paragraph
-from ingest.formats.tables import Grid, to_markdown
+from ingest.formats.tables import to_markdown
 from ingest.types import Page
 
-_TOKEN = re.compile(
-    r"\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?\d{1,10})? ?|\\'(?P<byte>[0-9a-fA-F]{2})|\\(?P<symbol>[^a-zA-Z])"
-    r"|(?P<brace>[{}])|(?P<text>[^\\{}\r\n]+)|[\r\n]+|\\",
-    re.DOTALL,
-)
-# Groups that hold no text of the document. What is marked '\*' and not known here is skipped as well.
-_SKIPPED = frozenset(
-    """colortbl info pict objdata header headerl headerr headerf footer footerl footerr footerf fldinst sn sv
-    shprslt nonshppict listtable listoverridetable rsidtbl generator themedata datastore latentstyles xmlnstbl
-    revtbl atnid atnauthor annotation bkmkstart bkmkend tc xe ftnsep ftnsepc aftnsep aftnsepc panose falt""".split()
-)
-_STARRED_TEXT = frozenset({"shpinst", "shptxt"})
-_PARAGRAPH_ENDS = frozenset({"par", "sect", "page"})
-_CHARACTERS = {
-    "tab": " ", "line": "\n", "emdash": "—", "endash": "–", "bullet": "•", "lquote": "‘", "rquote": "’",
-    "ldblquote": "“", "rdblquote": "”", "emspace": " ", "enspace": " ", "qmspace": " ", "nestcell": " ",
-}  # fmt: skip
-_SYMBOLS = {"~": " ", "_": "-", "\n": "\r", "\r": "\r", "\t": " ", "{": "{", "}": "}", "\\": "\\"}
-# \fcharset to Python's codec.
-_CHARSETS = {
-    77: "mac_roman", 128: "cp932", 129: "cp949", 130: "johab", 134: "gb18030", 136: "big5", 161: "cp1253",
-    162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874",
-    238: "cp1250", 255: "cp437",
-}  # fmt: skip
-_SYMBOL_CHARSET = 2
-_CODE_PAGES = {936: "gb18030", 950: "big5", 10000: "mac_roman", 65001: "utf-8"}
 # Deeper nesting than any program writes.
 _DEEPEST = 2000
 
@@ -53,23 +29,9 @@ def read_rtf(data: bytes) -> list[Page]:
 
 
 @dataclass
-class _State:
-    """What a group inherits and gives back when it ends."""
-
-    skipped: bool = False
-    destination: str = ""
-    font: int = -1
-    fallback: int = 1
-    hidden: bool = False
-    style: int = 0
-    level: int = -1
-    in_table: bool = False
-
-
-@dataclass
 class _Reader:
-    state: _State = field(default_factory=_State)
-    stack: list[_State] = field(default_factory=list)
+    state: rtf.State = field(default_factory=rtf.State)
+    stack: list[rtf.State] = field(default_factory=list)
     code_page: str = "cp1252"
     fonts: dict[int, int] = field(default_factory=dict)
     default_font: int = -1
@@ -78,14 +40,18 @@ class _Reader:
     pending: bytearray = field(default_factory=bytearray)
     said: list[str] = field(default_factory=list)
     cells: list[str] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
+    rows: list[TableRow] = field(default_factory=list)
+    shape: rtf.TableShape = field(default_factory=rtf.TableShape)
+    marker: str | None = None
+    fields: list[rtf.Field] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    note_count: int = 0
     outside: list[list[str]] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
 
     def blocks(self, source: str) -> list[str]:
         position, skip, starred = 0, 0, False
-        while match := _TOKEN.match(source, position):
+        while match := rtf.TOKEN.match(source, position):
             position = match.end()
             word, number = match["word"], int(match["number"]) if match["number"] else None
             if match["brace"]:
@@ -111,12 +77,12 @@ class _Reader:
                 self._bytes(bytes.fromhex(match["byte"]))
             elif match["text"]:
                 self._bytes(match["text"].encode("latin-1"))
-            elif match["symbol"] in _SYMBOLS:
+            elif match["symbol"] in rtf.SYMBOLS:
                 self._flush()
-                if _SYMBOLS[match["symbol"]] == "\r":
+                if rtf.SYMBOLS[match["symbol"]] == "\r":
                     self._end_paragraph()
                 else:
-                    self._say(_SYMBOLS[match["symbol"]])
+                    self._say(rtf.SYMBOLS[match["symbol"]])
             starred = False
         self._end_paragraph()
         self._end_table()
@@ -133,26 +99,47 @@ class _Reader:
             ended, self.state = self.state, self.stack.pop()
             if ended.destination == "footnote" != self.state.destination and self.outside:
                 note, self.said = flat("".join(self.said)), self.outside.pop()
-                self.notes.append(f"({note})")
+                self.note_count += 1
+                self.said.append(f"[{self.note_count}]")
+                self.notes.append(f"[{self.note_count}] {note}")
+            elif ended.destination == "field" != self.state.destination and self.fields:
+                self._end_field(self.fields.pop())
             elif ended.destination == "stylesheet" and self.style_name:
                 found = re.match(r"(?:heading|标题|titre|überschrift)\s*([1-9])\b", self.style_name.lower())
                 level = int(found[1]) - 1 if found else 0 if self.style_name.lower().startswith("title") else -1
                 self.style_levels[ended.style] = ended.level if ended.level >= 0 else level
                 self.style_name = ""
 
+    def _end_field(self, ended: rtf.Field) -> None:
+        """A link keeps where it leads."""
+        link, name = rtf.LINK.match(ended.code), "".join(self.said[ended.begun :]).strip()
+        if link and name and link[1].removeprefix("mailto:") != name:
+            self.said[ended.begun :] = [f"[{name}]({link[1]})"]
+
     def _word(self, word: str, number: int | None, starred: bool) -> None:
         state = self.state
         self._flush()
-        if word in _SKIPPED or (starred and word not in _STARRED_TEXT):
+        if word in rtf.SKIPPED or (starred and word not in rtf.STARRED_TEXT):
             state.skipped = True
         elif word in {"fonttbl", "stylesheet"}:
             state.destination, state.style, state.level = word, 0, -1
+        elif word in rtf.LIST_TEXT and not state.skipped:
+            state.destination = "marker"
+            self.marker = ""
+        elif word == "field" and not state.skipped:
+            state.destination = "field"
+            self.fields.append(rtf.Field(len(self.said)))
+        elif word == "fldinst":
+            state.destination, state.skipped = "fldinst", state.skipped or not self.fields
+        elif word == "fldrslt" and self.fields:
+            state.destination = "result"
+            state.skipped = state.skipped or self.fields[-1].code.split()[:1] == ["TOC"]
         elif word == "footnote" and not state.skipped:
             state.destination = "footnote"
             self.outside.append(self.said)
             self.said = []
         elif word == "ansicpg":
-            self.code_page = _CODE_PAGES.get(number or 0, f"cp{number}")
+            self.code_page = rtf.CODE_PAGES.get(number or 0, f"cp{number}")
         elif word in {"mac", "pc", "pca"}:
             self.code_page = {"mac": "mac_roman", "pc": "cp437", "pca": "cp850"}[word]
         elif word == "deff":
@@ -168,29 +155,45 @@ class _Reader:
         elif word == "plain":
             state.hidden, state.font = False, self.default_font
         elif word == "pard":
-            state.style, state.level, state.in_table = 0, -1, False
+            state.style, state.level, state.depth, state.in_table = 0, -1, 0, False
+        elif word == "ilvl":
+            state.depth = max(0, min(number or 0, 8))
         elif word == "s":
             state.style = number or 0
         elif word == "outlinelevel":
             state.level = number if number is not None and 0 <= number < 9 else -1
         elif word == "intbl":
             state.in_table = True
-        else:
+        elif not state.skipped:
+            self._table(word, number or 0)
             self._structure(word)
+
+    def _table(self, word: str, number: int) -> None:
+        """What a row says of its cells, before them or after them."""
+        shape = self.shape
+        if word == "trowd":
+            self.shape = rtf.TableShape()
+        elif word == "trleft":
+            shape.left = number
+        elif word in {"clvmrg", "clmrg"}:
+            shape.goes_on, shape.goes_along = shape.goes_on or word == "clvmrg", shape.goes_along or word == "clmrg"
+        elif word == "cellx":
+            shape.cells.append((number, shape.goes_on, shape.goes_along))
+            shape.goes_on = shape.goes_along = False
 
     def _structure(self, word: str) -> None:
         if self.state.skipped or self.state.destination in {"fonttbl", "stylesheet"}:
             return
-        if word in _PARAGRAPH_ENDS:
+        if word in rtf.PARAGRAPH_ENDS:
             self._end_paragraph()
         elif word == "cell":
-            self.cells.append(flat("".join(self.said)))
+            self.cells.append(f"{self._mark()} {flat(''.join(self.said))}")
             self.said = []
         elif word == "row":
-            self.rows.append(self.cells)
+            self.rows.append(self.shape.row(self.cells))
             self.cells = []
-        elif word in _CHARACTERS:
-            self._say(_CHARACTERS[word])
+        elif word in rtf.CHARACTERS:
+            self._say(rtf.CHARACTERS[word])
 
     def _bytes(self, data: bytes) -> None:
         if not self.state.skipped and not self.state.hidden:
@@ -203,10 +206,10 @@ class _Reader:
         font = self.state.font if self.state.font >= 0 else self.default_font
         charset = self.fonts.get(font, 0)
         data, self.pending = bytes(self.pending), bytearray()
-        if charset == _SYMBOL_CHARSET:  # bullets and pictures, whose letters mean nothing
+        if charset == rtf.SYMBOL_CHARSET:  # bullets and pictures, whose letters mean nothing
             self._say("".join("-" if byte in {0xB7, 0xA7, 0xD8, 0x6F} else " " for byte in data))
             return
-        name = _CHARSETS.get(charset, self.code_page)
+        name = rtf.CHARSETS.get(charset, self.code_page)
         try:
             codecs.lookup(name)
         except LookupError:
@@ -219,29 +222,49 @@ class _Reader:
             return
         if state.destination == "stylesheet":
             self.style_name = (self.style_name + text).rstrip(";").strip()
+        elif state.destination == "marker":
+            self.marker = (self.marker or "") + text
+        elif state.destination == "fldinst":
+            if self.fields:
+                self.fields[-1].code += text
         else:
             self.said.append(text)
 
     def _end_paragraph(self) -> None:
         self._flush()
-        if self.state.destination in {"stylesheet", "fonttbl", "footnote"} or self.state.in_table:
-            self.said.append(" ")
+        if self.state.destination in {"stylesheet", "fonttbl", "footnote", "marker", "fldinst"} or self.state.in_table:
+            if self.state.destination not in {"marker", "fldinst"}:
+                self.said = [f"{self._mark()} {''.join(self.said)}".lstrip() + " "]
             return
         # Characters beyond the first 65,536 come as two halves.
         text = "".join(self.said).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         self.said = []
+        for started in self.fields:
+            started.begun = 0
+        mark, depth = self._mark(), self.state.depth
         lines = [flat(line) for line in text.split("\n")]
         if not any(lines):
             return
         self._end_table()
         level = self.state.level if self.state.level >= 0 else self.style_levels.get(self.state.style, -1)
         text = "\n".join(line for line in lines if line)
-        self.done.append(heading(level + 1, text) if level >= 0 else paragraph(text))
+        if level >= 0:
+            self.done.append(heading(level + 1, f"{mark.removeprefix('-')} {text}"))
+        else:
+            self.done.append(f"{'  ' * depth}{mark} {flat(text)}" if mark else paragraph(text))
         self._end_notes()
+
+    def _mark(self) -> str:
+        """What the list puts before its item, once: its number, or a dash for a bullet of any kind."""
+        mark, self.marker = self.marker, None
+        if mark is None:
+            return ""
+        mark = flat(mark)
+        return mark if re.search(r"\w", mark) else "-"
 
     def _end_table(self) -> None:
         if self.rows:
-            self.done.append(to_markdown(Grid.of(self.rows).without_blank_rows()))
+            self.done.append(to_markdown(grid(self.rows).without_blank_rows()))
             self.rows = []
             self._end_notes()
 

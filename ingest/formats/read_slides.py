@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ingest.formats.markdown import flat, heading, join, paragraph, table
+from ingest.formats.number_format import shown
 from ingest.formats.package import local, open_package, parse_xml, refuse_declarations
 from ingest.formats.tables import Grid, Span, to_markdown
 from ingest.types import Page
@@ -87,9 +88,9 @@ def _paragraphs(frame: Any, *, listed: bool) -> Iterator[str]:
         yield f"{'  ' * level}- {text}" if (listed and len(lines) > 1) or level else paragraph(text)
 
 
-def _table(shown: Any) -> str:
+def _table(placed: Any) -> str:
     grid = Grid()
-    for row, cells in enumerate(shown.rows):
+    for row, cells in enumerate(placed.rows):
         for column, cell in enumerate(cells.cells):
             if not cell.is_spanned:
                 grid.put(row, column, cell.text)
@@ -106,11 +107,19 @@ def _chart(chart: Any) -> Iterator[str]:
         names = [str(category) for category in plot.categories]
         columns = [["", *names]]
         for series in plot.series:
-            columns.append([series.name or "", *("" if value is None else f"{value:g}" for value in series.values)])
+            code = next(
+                (e.text or "" for v in series._element if local(v) == "val" for e in v.iter() if _is_code(e)), ""
+            )
+            values = ("" if value is None else shown(value, code) for value in series.values)
+            columns.append([series.name or "", *values])
         height = max(map(len, columns))
         rows = [[column[row] if row < len(column) else "" for column in columns] for row in range(height)]
         if height > 1:
             yield table(rows)
+
+
+def _is_code(element: Any) -> bool:
+    return local(element) == "formatCode"
 
 
 def _diagrams(slide: Any) -> Iterator[str]:

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ingest.formats.equations import equation
 from ingest.formats.markdown import flat, heading, join, paragraph
-from ingest.formats.numbering import counters
+from ingest.formats.numbering import Level, counters
 from ingest.formats.package import attribute, local, open_package, parse_xml, part
 from ingest.formats.tables import Grid, Span, to_markdown
 from ingest.types import Page
@@ -30,6 +31,7 @@ _MACHINE_ALT = re.compile(
     r"|\s*(?:Description automatically generated.*|AI-generated content may be incorrect\.?)$"
 )
 _OUTLINE_LEVELS = 9
+_COUNTED = Level()
 
 
 def read_docx(data: bytes) -> list[Page]:
@@ -135,7 +137,7 @@ class _Document:
         number = counter.next(numbering[1]) if counter and numbering else ""
         if level < _OUTLINE_LEVELS:
             return heading(level + 1, f"{number} {text}")
-        if counter is None or numbering is None:
+        if counter is None or numbering is None or counter.levels.get(numbering[1], _COUNTED).is_bare:
             return paragraph(text)
         return f"{'  ' * numbering[1]}{number or '-'} {flat(text)}"
 
@@ -165,20 +167,20 @@ class _Document:
             elif name == "hyperlink":
                 self._link(element, said)
             elif name == "oMath":
-                said.text.append(_equation(element))
+                said.text.append(equation(element))
             elif name == "txbxContent":
                 said.boxes.append(element)
             elif name == "docPr":
                 said.text.append(_MACHINE_ALT.sub("", attribute(element, "descr")))
-            elif name == "r" and self._is_hidden(element):
+            elif name == "r" and _is_hidden(element):
                 continue
+            elif name == "r" and _is_raised(element) and "".join(said.text[-1:])[-1:].isdigit():
+                start = len(said.text)
+                self._collect(element, said)
+                if "".join(said.text[start:])[:1].isdigit():  # a power is no further digit
+                    said.text.insert(start, "^")
             else:
                 self._collect(element, said)
-
-    def _is_hidden(self, run: Any) -> bool:
-        properties = next((child for child in run if local(child) == "rPr"), ())
-        marks = [child for child in properties if local(child) == "vanish"]
-        return any(attribute(mark, "val", "1") not in {"0", "false", "off"} for mark in marks)
 
     def _link(self, element: Any, said: _Paragraph) -> None:
         start = len(said.text)
@@ -228,6 +230,19 @@ class _Document:
         yield to_markdown(grid.without_blank_rows())
 
 
+def _set(run: Any, name: str) -> list[str]:
+    """What a run's property of that name is set to."""
+    return [attribute(e, "val", "1") for e in run.iterfind("{*}rPr/{*}" + name)]
+
+
+def _is_hidden(run: Any) -> bool:
+    return any(value not in {"0", "false", "off"} for value in _set(run, "vanish"))
+
+
+def _is_raised(run: Any) -> bool:
+    return "superscript" in _set(run, "vertAlign")
+
+
 def _inside(parent: Any, name: str) -> Iterator[Any]:
     """The children of that name, also those wrapped in content controls and tracked insertions."""
     for child in parent:
@@ -268,25 +283,3 @@ def _numbering_of(element: Any) -> tuple[str, int] | None:
         return None
     values = {local(child): attribute(child, "val") for child in element}
     return values.get("numId", ""), min(8, int(values.get("ilvl", "0")))
-
-
-def _equation(element: Any) -> str:
-    """An equation on one line: fractions with '/', powers with '^', indices with '_'."""
-    name = local(element)
-    if name == "t":
-        return element.text or ""
-    inner = {local(child): _equation(child) for child in element if local(child) in {"num", "den", "sup", "sub", "e"}}
-    if name == "f":
-        return f"({inner.get('num', '')})/({inner.get('den', '')})"
-    if name in {"sSup", "sSub", "sSubSup", "nary"} and inner:
-        sub, sup = (
-            f"{mark}{_grouped(inner[part])}" if inner.get(part) else "" for mark, part in (("_", "sub"), ("^", "sup"))
-        )
-        return inner.get("e", "") + sub + sup
-    if name == "rad":
-        return f"√({inner.get('e', '')})"
-    return "".join(map(_equation, element))
-
-
-def _grouped(text: str) -> str:
-    return text if len(text) <= 1 else f"({text})"

@@ -1,8 +1,10 @@
 """Headers, footers and page numbers: lines that repeat at the edge of page after page. Knows nothing of PDF.
 
 Only what is certain is dropped: a line at the outer edge, in letters no larger than the text, that stands at the
-same height on at least three pages with the same words, or with one number that counts up with the pages. Its
-first occurrence stays when it says more than a page number, so that no words of the document are lost.
+same height on at least three pages with the same words, or with one number that counts up with the pages; the
+outermost line of pages of different sizes may stand at any height, and in a document of two pages both have to say
+the same, or 'page 1 of 2'. Its first occurrence stays when it says more than a page number, so that no words of the
+document are lost.
 """
 
 from __future__ import annotations
@@ -36,25 +38,37 @@ def without_running_lines(pages: Sequence[list[Box]], text_height: float) -> lis
     upper, lower = max(tops), min(box.bottom for page in pages for box in page)
     edge = _EDGE * (upper - lower)
     edges = [
-        (_outer_rows(page, upper - edge, True), _outer_rows(page, lower + edge, False)) if page else ([], [])
+        (_outer_rows(page, _limit(page, upper, edge), True), _outer_rows(page, lower + edge, False))
+        if page
+        else ([], [])
         for page in pages
     ]
     seen: dict[str, list[int]] = defaultdict(list)
     for number, (above, below) in enumerate(edges):
         for row in above + below:
-            for key in _keys(row, number):
+            for key in _keys(row, number, len(pages)):
                 seen[key].append(number)
+        for row, end in [(rows[0], end) for rows, end in ((above, "top"), (below, "bottom")) if rows]:
+            seen[f"{end} {_said(row)}"].append(number)
+    # A page that is there twice has nothing that runs.
+    two = len(pages) == 2 and 2 * len({b.text for b in pages[0]} & {b.text for b in pages[1]}) <= len(pages[1])
     kept: list[list[Box]] = []
     for number, (page, both) in enumerate(zip(pages, edges, strict=True)):
         running = {
             id(box)
             for rows, from_above in zip(both, (True, False), strict=True)
-            for row in _running(rows, page, number, seen, text_height, from_above)
+            for row in _running(rows, page, number, seen, text_height, from_above, len(pages), two)
             for box in row
         }
         rest = [box for box in page if id(box) not in running]
         kept.append(rest or page)
     return kept
+
+
+def _limit(page: list[Box], upper: float, edge: float) -> float:
+    """Above it are the page's upper lines. A page on its side ends where an upright one has its middle."""
+    top = max(box.top for box in page)
+    return (upper if top > upper - edge else top) - edge
 
 
 def _outer_rows(page: list[Box], limit: float, from_above: bool) -> list[Row]:
@@ -71,27 +85,45 @@ def _outer_rows(page: list[Box], limit: float, from_above: bool) -> list[Row]:
     return rows
 
 
-def _keys(row: Row, page: int) -> Iterator[str]:
+def _said(row: Row) -> str:
+    return " ".join(box.text for box in sorted(row, key=lambda box: box.left))
+
+
+def _keys(row: Row, page: int, pages: int) -> Iterator[str]:
     """What the line has in common with its like on other pages: its words, or them and how a number counts up."""
-    text = " ".join(box.text for box in sorted(row, key=lambda box: box.left))
+    text = _said(row)
     place = round(row[0].middle / 4)
     yield f"{place} {text}"
     for match in list(_NUMBER.finditer(text))[:6]:
         if len(match.group()) <= 5:
+            if int(match.group()) == page + 1 and re.match(
+                rf"\s*(?:/|of|von|sur|de|共)\s*{pages}\b", text[match.end() :]
+            ):
+                yield f"{place} of {text[: match.start()]}#{text[match.end() :]}"
             yield f"{place} {text[: match.start()]}#{int(match.group()) - page}#{text[match.end() :]}"
 
 
 def _running(
-    rows: list[Row], page: list[Box], number: int, seen: dict[str, list[int]], text_height: float, from_above: bool
+    rows: list[Row],
+    page: list[Box],
+    number: int,
+    seen: dict[str, list[int]],
+    text_height: float,
+    from_above: bool,
+    pages: int,
+    two: bool,
 ) -> list[Row]:
     found: list[tuple[Row, bool]] = []  # with whether it is dropped here
     for row in rows:
-        same, *counting = _keys(row, number)
+        same, *counting = _keys(row, number, pages)
+        anywhere = f"{'top' if from_above else 'bottom'} {_said(row)}"
+        if row is rows[0] and len(set(seen[anywhere])) >= _PAGES:
+            same = anywhere
         if max(box.height for box in row) > _LARGE * text_height:
             break
-        if any(_repeats(seen[key], number, bare=_is_page_number(key)) for key in counting):
+        if any(_repeats(seen[key], number, bare=_is_page_number(key) or " of " in key[:8]) for key in counting):
             found.append((row, True))
-        elif len(row) < 3 and _repeats(seen[same], number, bare=False):  # three cells may be a table's header
+        elif len(row) < 3 and _repeats(seen[same], number, bare=two):  # three cells may be a table's header
             found.append((row, seen[same][0] != number))
         else:
             break

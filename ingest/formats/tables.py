@@ -69,12 +69,14 @@ def to_markdown(grid: Grid) -> str:
 
 @dataclass
 class _Row:
-    """One row: its cells, merged ones filled in, how many it has of its own, and the columns of those merged across."""
+    """One row: its cells, merged ones filled in, how many it has of its own, the columns of those merged across, and
+    the rows from which a merged cell reaches down into it."""
 
     number: int
     cells: dict[int, str]
     own: int
     spanned: set[int] = field(default_factory=set)
+    hangs_from: set[int] = field(default_factory=set)
 
     @property
     def is_data(self) -> bool:
@@ -101,6 +103,8 @@ def _filled(grid: Grid) -> list[_Row]:
         if left < 0:
             break
         for row in below:
+            if row is not top:
+                row.hangs_from.add(top.number)
             if row.own > 1 or row is not top:
                 for column in across:
                     row.cells.setdefault(column, text)
@@ -173,7 +177,7 @@ def _continues_header(rows: list[_Row], columns: list[int]) -> bool:
     if upper.spanned:
         # Columns that are not parted below must go down through both rows.
         through = [column for column in columns if column not in upper.spanned]
-        same = all(
+        same = upper.number in lower.hangs_from or all(
             lower.cells.get(column, "") in {"", upper.cells.get(column, "")} or column not in upper.cells
             for column in through
         )

@@ -40,6 +40,8 @@ from ingest.types import Page, ReadDocument, ReadFile
 log = get_logger(__name__)
 
 _TITLE = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
+# Bullets of the fonts Symbol and Wingdings, which stand at places of their own.
+_BULLETS = str.maketrans(dict.fromkeys("\uf0b7\uf0a7\uf0d8\uf0fc\uf06e\uf076\uf071", "•"))
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 # A mail in an archive with an archive attached is opened; what lies deeper is not.
 _DEEPEST = 2
@@ -159,7 +161,7 @@ def _clean(text: str) -> str:
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     # Other ways to end a line: a page in plain text, a line on a slide. They stand between words.
     text = re.sub("[\x0b\x85\u2028\u2029]", " ", text.replace("\x0c", "\n"))
-    text = re.sub("[\u00ad\u200b\ufeff]", "", _UNREADABLE.sub("", text)).replace("\u00a0", " ")
+    text = re.sub("[\u00ad\u200b\ufeff]", "", _UNREADABLE.sub("", text)).replace("\u00a0", " ").translate(_BULLETS)
     text = re.sub(r"[ \t]+\n", "\n", text)
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
