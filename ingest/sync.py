@@ -28,6 +28,7 @@ from ingest.runs.writing import library_written
 from ingest.settings import Settings
 from ingest.store.catalog import Catalog
 from ingest.store.records import QUARANTINED, NewDocument, NewFile, NewPath, name_of
+from ingest.store.writer import INGESTING
 from ingest.types import DocumentRecord, ReadDocument
 
 log = get_logger(__name__)
@@ -45,7 +46,7 @@ def ingest(
     """
     started = time.monotonic()
     report = IngestReport()
-    with library_written(settings, "docent ingest", report, create=True) as library:
+    with library_written(settings, INGESTING, report, create=True) as library:
         catalog = library.catalog
         progress(Progress(0, 0, 0, ""))
         maker = _maker(catalog, settings)
@@ -188,7 +189,7 @@ def ingest_documents(documents: Sequence[tuple[str, ReadDocument, str]], setting
     """
     root = settings.home.absolute() / "documents"
     report = IngestReport()
-    with library_written(settings, "docent ingest", report, create=True) as library:
+    with library_written(settings, INGESTING, report, create=True) as library:
         maker = _maker(library.catalog, settings)
         meter = Meter(no_progress, library.note, len(documents), 0)
         batch = Batch(library.catalog, maker, library.publisher, report, meter)

@@ -251,12 +251,13 @@ def test_status_and_check_say_how_the_library_is(say: Say, filled: Settings, mon
     assert say("status").out == f"{filled.home}: 4 documents, 4 passages, embedder all-MiniLM-L6-v2.\n"
     monkeypatch.setattr(writer, "_NOTE_SECONDS", 0.0)
     with the_one_writer(filled.home, "docent rebuild") as tell:
-        tell(Progress(40, 90, 7, "", left=130.0))
+        tell(Progress(40, 90, 700, "", pages=60, seconds=20.0, left=130.0))
         _, line = say("status").out.splitlines()
         assert line.startswith("Right now: docent rebuild (process ")
-        assert line.endswith("), 40 of 90 files, about 2 min left.")
+        assert line.endswith("), 40 of 90 files, 60 pages, 35 passages/s, about 2 min left.")
         work = say("status", "--json").json["work"]
         assert (work["doing"], work["done"], work["total"], work["left"]) == ("docent rebuild", 40, 90, 130)
+        assert (work["pages"], work["passages_per_second"]) == (60, 35.0)
     assert (say("check").out, say("check", "--json").json) == ("The library is whole.\n", {"problems": []})
 
     catalog = Catalog(filled.home / CATALOG_FILE)

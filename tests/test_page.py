@@ -221,6 +221,12 @@ def test_states_are_said_plainly(
     assert (len(page.button) > 1) == usable
 
 
+def test_a_rebuild_is_nobodys_business(assistant: ScriptedAssistant) -> None:
+    """While an administrator rebuilds the library, answers are what they were and the page says nothing."""
+    assistant.library.state = LibraryStatus(4, 9, building=True, work=Work("docent rebuild", 7, "", 1, 9))
+    assert "being read right now" not in shown(visit())
+
+
 @pytest.mark.parametrize(
     ("done", "left", "said"),
     [

@@ -240,8 +240,9 @@ def status(as_json: bool, **flags: Any) -> int:
         )
         if (work := state.work) is not None:
             files = f", {work.done} of {work.total} files" if work.total else ""
+            rate = f", {work.pages} pages, {work.passages_per_second:.0f} passages/s" if work.pages else ""
             left = f", about {duration(work.left)} left" if work.left else ""
-            click.echo(f"Right now: {work.doing} (process {work.process}, since {work.since}){files}{left}.")
+            click.echo(f"Right now: {work.doing} (process {work.process}, since {work.since}){files}{rate}{left}.")
         if state.note:
             click.echo(f"Note: {state.note}", err=True)
         if state.problem:

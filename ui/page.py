@@ -96,7 +96,7 @@ def _input(assistant: Assistant, usable: bool, text: Words) -> str:
 def _banners(assistant: Assistant, text: Words) -> bool:
     """What a person should know before asking; False while there is nothing to ask about or nobody to ask."""
     engine, library = assistant.engine_state(), assistant.library.status()
-    waits_for_documents = not library.problem and (library.building or library.passages == 0)
+    waits_for_documents = not library.problem and (parts.is_growing(library) or library.passages == 0)
     if library.problem:
         st.html(parts.note_html(text.library_problem.format(problem=library.problem), "banner"))
     if not engine.loaded:
@@ -106,7 +106,7 @@ def _banners(assistant: Assistant, text: Words) -> bool:
         known = engine.name == "extractive" and text.language == "zh"
         st.html(parts.note_html(text.extractive if known else engine.note, "banner"))
     if waits_for_documents or not engine.loaded:
-        _watch((library.passages > 0, library.building, engine.loaded), text)
+        _watch((library.passages > 0, parts.is_growing(library), engine.loaded), text)
     return library.passages > 0 and engine.loaded
 
 
@@ -115,9 +115,9 @@ def _watch(drawn: tuple[bool, bool, bool], text: Words) -> None:
     """Says how far the documents are, and redraws the page when what it waits for is there."""
     assistant = get_assistant()
     library = assistant.library.status()
-    if drawn != (library.passages > 0, library.building, assistant.engine_state().loaded):
+    if drawn != (library.passages > 0, parts.is_growing(library), assistant.engine_state().loaded):
         st.rerun()
-    if library.building:
+    if parts.is_growing(library):
         st.html(parts.building_html(library, text))
     elif library.passages == 0 and not library.problem:
         st.html(parts.note_html(text.library_empty, "banner"))

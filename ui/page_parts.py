@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from markdown_it import MarkdownIt
 
 from assistant.events import Citation, EvidenceSentence, Source
+from ingest.store.writer import INGESTING
 from ingest.terminal import duration
 from ui.words import Words
 
@@ -115,6 +116,11 @@ def note_html(text: str, kind: str = "state") -> str:
     line = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
     role = ' role="status"' if kind == "state" else ""
     return f'<div class="docent-{kind}"{role}>{line}</div>'
+
+
+def is_growing(library: LibraryStatus) -> bool:
+    """Whether documents are being taken in; a rebuild or a restore goes on unseen, answers stay what they were."""
+    return library.building and (library.work is None or library.work.doing == INGESTING)
 
 
 def building_html(library: LibraryStatus, words: Words) -> str:

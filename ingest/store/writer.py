@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from ingest.errors import DocentError
 from ingest.logs import get_logger
 from ingest.report import Progress
 
+# What a run that takes documents in says that it is doing; `docent rebuild` and others change no answer meanwhile.
+INGESTING = "docent ingest"
 _LOCK = "writer.lock"
 _NOTE = "writer.json"
 # Who watches from another process sees nothing newer than this.
@@ -35,7 +37,8 @@ class AnotherWriter(DocentError):
 @dataclass(frozen=True)
 class Work:
     """What the one writer is doing: a command, the process and when it began; `done` of `total` files, 0 of 0 before
-    that is known; `left` is how many seconds the rest will take, None while that cannot be said.
+    that is known, with the pages and the passages a second of this run; `left` is how many seconds the rest will take,
+    None while that cannot be said.
     """
 
     doing: str
@@ -44,6 +47,8 @@ class Work:
     done: int = 0
     total: int = 0
     left: float | None = None
+    pages: int = 0
+    passages_per_second: float = 0.0
 
 
 @contextmanager
@@ -88,9 +93,13 @@ def _teller(home: Path, work: Work) -> Callable[[Progress], None]:
         nonlocal said
         if time.monotonic() - said >= _NOTE_SECONDS:
             said = time.monotonic()
-            left = None if progress.left is None else round(progress.left)
+            now = replace(
+                work, done=progress.done, total=progress.total, pages=progress.pages,
+                left=None if progress.left is None else round(progress.left),
+                passages_per_second=round(progress.passages_per_second, 1),
+            )  # fmt: skip
             try:
-                _write(home, Work(work.doing, work.process, work.since, progress.done, progress.total, left))
+                _write(home, now)
             except OSError:  # the work itself will say what is wrong with the disk
                 log.warning("writer.not_noted", exc_info=True)
 
