@@ -17,6 +17,7 @@ from ingest.reading.read import READERS, read
 from ingest.types import Page, ReadDocument, ReadFile
 from tests.conftest import zipped
 from tests.ole_file import ole_file
+from tests.test_read_pdf import pdf
 
 DOCUMENTS = Path(__file__).parent.parent / "data" / "documents"
 
@@ -152,7 +153,11 @@ def test_sample_company(name: str, labels: list[str] | str, said: str) -> None:
     [
         ("a.md", b"", "the file is empty: fill it or remove it"),
         ("a.docx", b" \n\t ", "the file is empty"),
-        ("a.exe", b"x", r"files of kind '\.exe' are not read: convert it to one of .*\.docx.*\.pdf"),
+        (
+            "a.exe",
+            b"x",
+            r"files of kind '\.exe' are not read: save it as \.pdf, .* with \.docentignore",
+        ),
         ("README", b"x", "files of kind 'README' are not read"),
         ("a.docx", b"PK\x03\x04 nonsense", r"damaged or not really a \.docx file: open and save it again"),
         ("a.pptx", b"nonsense", r"damaged or not really a \.pptx file"),
@@ -172,7 +177,7 @@ def test_sample_company(name: str, labels: list[str] | str, said: str) -> None:
         ("a.zip", b"hello", r"damaged or not really a \.zip file"),
         ("a.mht", b"hello", "not a saved web page"),
         ("a.json", b"{", "not JSON from line 1"),
-        ("a.html", b"<html><script>x</script></html>", r"no text was found .* text recognition \(OCR\)"),
+        ("a.html", b"<html><script>x</script></html>", "no text was found in the file: fill it or remove it"),
         ("a.md", "\u200b\n".encode(), "no text was found"),
     ],
 )
@@ -181,6 +186,16 @@ def test_unreadable(tmp_path: Path, name: str, content: bytes, reason: str) -> N
     with pytest.raises(ReadError, match=reason) as caught:
         written(tmp_path, name, content)
     assert "\n" not in str(caught.value)
+
+
+def test_without_text(tmp_path: Path) -> None:
+    """Who has put pictures where they are not looked at learns what to do; a page without text is no scan."""
+    Presentation().save(tmp_path / "pictures.pptx")
+    (tmp_path / "blank.pdf").write_bytes(pdf([[]]))
+    with pytest.raises(ReadError, match="its pictures are not looked at: save it as PDF to have them read"):
+        read(tmp_path / "pictures.pptx")
+    with pytest.raises(ReadError, match="no text was recognised in it: remove it, or scan it again if it has some"):
+        read(tmp_path / "blank.pdf")
 
 
 def test_truncated_word_file(tmp_path: Path) -> None:

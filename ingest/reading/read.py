@@ -46,6 +46,15 @@ _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udf
 # A mail in an archive with an archive attached is opened; what lies deeper is not.
 _DEEPEST = 2
 _TOO_DEEP = "what is packed this deep is not opened: unpack it"
+_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif")
+# What people hide text in pictures in, and where these are looked at or not.
+_NO_TEXT = {
+    **dict.fromkeys((".pdf", *_PICTURES), "no text was recognised in it: remove it, or scan it again if it has some"),
+    **dict.fromkeys(
+        (".pptx", ".pptm", ".ppt", ".odp", ".docx", ".docm", ".doc", ".odt", ".rtf"),
+        "no text was found in the file, and its pictures are not looked at: save it as PDF to have them read",
+    ),
+}
 
 
 Reading = tuple[str, Sequence[Page]]
@@ -70,8 +79,8 @@ def reader_for(path: Path) -> Reader:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise ReadError(
-            f"files of kind '{path.suffix or path.name}' are not read: "
-            f"convert it to one of {', '.join(sorted(READERS))}"
+            f"files of kind '{path.suffix or path.name}' are not read: save it as .pdf, .docx, .txt or another kind "
+            "that is, or leave it out with .docentignore"
         )
     return reader
 
@@ -153,7 +162,7 @@ def _made(reading: Reading, path: Path, member: str) -> ReadDocument:
     title, pages = reading
     pages = [Page(page.label, _clean(page.text)) for page in pages]
     if not any(page.text for page in pages):
-        raise ReadError("no text was found in the file: if it is a scan, it needs text recognition (OCR) first")
+        raise ReadError(_NO_TEXT.get(path.suffix.lower(), "no text was found in the file: fill it or remove it"))
     return ReadDocument(_title(title, pages, path), tuple(page for page in pages if page.text), member)
 
 
@@ -225,7 +234,7 @@ READERS: dict[str, Reader] = {
     ".eml": _titled(read_mail),
     ".msg": _titled(read_msg),
     ".pdf": _titled(read_pdf),
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"), _read_image),
+    **dict.fromkeys(_PICTURES, _read_image),
     ".zip": lambda _path, _data: ("", []),  # an archive says nothing itself
 }
 
