@@ -12,7 +12,7 @@ from ingest.logs import configure_logs
 from ingest.report import IngestReport
 from ingest.settings import Settings
 from ingest.sync import ingest
-from ingest.terminal import print_json, progress_shown, settings_from, settings_options
+from ingest.terminal import print_json, progress_shown, say, settings_from, settings_options
 from ingest.watch import watch
 
 EXAMPLE = (
@@ -96,7 +96,7 @@ def show_forecast(told: Forecast, as_json: bool) -> int:
         ("remove", told.removed), ("ignore", told.ignored),
     ):  # fmt: skip
         for path in paths[:_NAMED]:
-            click.echo(f"Would {what}: {path}")
+            say(f"Would {what}: {path}")
         if len(paths) > _NAMED:
             click.echo(f"Would {what}: {len(paths) - _NAMED} more; --json names all")
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(told.failed_kinds.items()))
@@ -107,9 +107,9 @@ def show_forecast(told: Forecast, as_json: bool) -> int:
 
 def _show_failures(report: IngestReport) -> None:
     for failure in report.failed:
-        click.echo(f"Not taken in: {failure.path}: {failure.reason}.", err=True)
+        say(f"Not taken in: {failure.path}: {failure.reason}.", err=True)
     for failure in report.quarantined:
-        click.echo(f"In quarantine: {failure.path}: {failure.reason}; --accept answers from it all the same.", err=True)
+        say(f"In quarantine: {failure.path}: {failure.reason}; --accept answers from it all the same.", err=True)
 
 
 def _counts(report: IngestReport) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from ingest.settings import Settings, load_settings
 PLAIN_LINE_SECONDS = 5.0
 # Programs get one this often, and one at the end.
 JSON_LINE_SECONDS = 0.5
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 PREPARING = "Preparing the embedding model"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -100,6 +102,11 @@ def _unforeseen(error: Exception) -> int:
     return 1
 
 
+def say(line: str, err: bool = False) -> None:
+    """Print a line with names in it. A name may hold whatever a file system takes, and shall steer no terminal."""
+    click.echo(_STEERING.sub("\ufffd", line), err=err)
+
+
 def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
@@ -125,7 +132,7 @@ def progress_shown(doing: str, quiet: bool = False, json_lines: bool = False) ->
                 left = f"{duration(progress.left)} left" if progress.left else ""
                 bar.update(
                     task, description=stage, completed=progress.done, total=progress.total or None,
-                    rate=rate, left=left, file=name[:40],
+                    rate=rate, left=left, file=_STEERING.sub("\ufffd", name[:40]),
                 )  # fmt: skip
 
             yield show

@@ -222,3 +222,12 @@ def test_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     assert "3 passages/s" in shown.err
     assert "2 min left" in shown.err
     assert "[red]plan.md" in shown.err
+
+
+def test_a_name_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Line breaks, colours and turned text in a file's name are shown as what they are; letters of any script stay."""
+    terminal.say("a\nb\x1b[31m\u202etxt.exe 年假 e\u0301 👩‍💻.md")
+    terminal.say("c\td", err=True)
+    said = capsys.readouterr()
+    assert said.out == "a\ufffdb\ufffd[31m\ufffdtxt.exe 年假 e\u0301 👩‍💻.md\n"
+    assert said.err == "c\ufffdd\n"

@@ -11,7 +11,7 @@ import click
 from ingest.command import AFTERWARDS, ingest_command, show
 from ingest.errors import DocentError
 from ingest.logs import configure_logs
-from ingest.terminal import duration, print_json, progress_shown, run, settings_from, settings_options
+from ingest.terminal import duration, print_json, progress_shown, run, say, settings_from, settings_options
 from ui.bench_library import bench
 from ui.evaluation import eval_command
 from ui.maintenance import backup_command, restore_command
@@ -104,7 +104,7 @@ def _show_sources(done: Done) -> None:
     for source in done.sources:
         if source.n in cited or done.abstained:
             place = " · ".join(part for part in (source.path, source.page, source.heading) if part)
-            click.echo(f"[{source.n}] {place}")
+            say(f"[{source.n}] {place}")
     if done.caution:
         click.echo("Careful: this may not be what you asked for; check the sources.")
     if done.unsupported:
@@ -153,14 +153,14 @@ def list_documents(unreadable: bool, as_json: bool, **flags: Any) -> int:
             print_json([{"path": str(file.path), "reason": file.reason} for file in files])
             return 0
         for file in files:
-            click.echo(f"{file.path}: {file.reason}.")
+            say(f"{file.path}: {file.reason}.")
         click.echo(f"{len(files)} files could not be read. A file named in `docent ingest` is tried again.")
         return 0
     if as_json:
         print_json([asdict(document) for document in documents])
         return 0
     for document in documents:
-        click.echo(f"{document.id:>6}  {document.name}")
+        say(f"{document.id:>6}  {document.name}")
         facts = (
             document.format, document.language, f"{document.pages} pages", f"{document.passages} passages",
             "" if document.score is None else f"score {document.score:.2f}", document.state,
@@ -189,9 +189,9 @@ def remove(names: tuple[str, ...], as_json: bool, **flags: Any) -> int:
         print_json({"removed": [document.name for document in removed], "failed": [asdict(one) for one in failed]})
     else:
         for document in removed:
-            click.echo(f"Removed {document.name}.")
+            say(f"Removed {document.name}.")
         for failure in failed:
-            click.echo(f"Not removed: {failure.path}: {failure.reason}.", err=True)
+            say(f"Not removed: {failure.path}: {failure.reason}.", err=True)
     return 1 if failed else 0
 
 

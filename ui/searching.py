@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ingest.terminal import print_json, settings_from, settings_options
+from ingest.terminal import print_json, say, settings_from, settings_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,8 +70,8 @@ def search_command(text: str, count: int, explained: bool, as_json: bool, **flag
     for hit in hits:
         place = " · ".join(part for part in (hit.path, hit.page, hit.heading) if part)
         older = f" (older than {hit.newer})" if hit.newer else ""
-        click.echo(f"{hit.rank}. {place}  [{hit.score:.3f}]{older}")
-        click.echo(f"   {' '.join(hit.text.split())[:300]}")
+        say(f"{hit.rank}. {place}  [{hit.score:.3f}]{older}")
+        say(f"   {' '.join(hit.text.split())[:300]}")
     if not hits:
         click.echo("Nothing in the library shares a word or a meaning with that.")
     return 0
@@ -108,7 +108,7 @@ def _row(console: Console, name: str, text: str, indent: int = 0, column: int = 
 
     lines = Text(text).wrap(console, max(20, console.width - indent - column))
     for line in lines:
-        click.echo(f"{' ' * indent}{name:<{column}}{line.plain.rstrip()}")
+        say(f"{' ' * indent}{name:<{column}}{line.plain.rstrip()}")
         name = ""
 
 
