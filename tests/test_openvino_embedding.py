@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from itertools import chain, pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ingest.embedding.embed import Embedder
+from ingest.embedding.embed import Embedder, load_embedder
 from ingest.embedding.openvino_embedding import BATCH_TOKENS, OpenVINOEmbedding, _batches
 
 WORDS = "leave hotel receipt badge printer network phone taxi lunch manager office holiday".split()
@@ -50,6 +52,17 @@ def test_passages_and_questions_at_once(model: OpenVINOEmbedding) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_model_that_was_away(embedders_folder: Path, embedder: Embedder, tmp_path: Path) -> None:
+    """Opened anew for many texts, it may not be there just then; when it is back, it answers as before."""
+    folder = shutil.copytree(embedders_folder / embedder.card.fingerprint, tmp_path / "copy")
+    copy = load_embedder(folder)
+    (folder / "model.xml").rename(tmp_path / "away.xml")
+    with pytest.raises(RuntimeError):
+        copy.embed_passages(MANY)
+    (tmp_path / "away.xml").rename(folder / "model.xml")
+    assert copy.embed_query(MANY[0]) @ embedder.embed_query(MANY[0]) >= 0.999
 
 
 def test_batches() -> None:

@@ -31,8 +31,8 @@ class OpenVINOEmbedding(BaseEmbedding):
     """Vectors are as the model gives them: of length 1 when it ends in a normalisation. Many threads may share it."""
 
     _folder: Path = PrivateAttr()
-    _one: Any = PrivateAttr()
-    _many: Any = PrivateAttr()
+    _model: Any = PrivateAttr()
+    _queue: Any = PrivateAttr()
     _lock: threading.Lock = PrivateAttr()
     _tokenizer: Tokenizer = PrivateAttr()
 
@@ -40,8 +40,7 @@ class OpenVINOEmbedding(BaseEmbedding):
         """Open `folder/model.xml`. Raises RuntimeError when OpenVINO cannot."""
         super().__init__(embed_batch_size=TOGETHER, **kwargs)
         self._folder = folder
-        self._one = _compiled(folder, {"PERFORMANCE_HINT": "LATENCY"})
-        self._many = None
+        self._compile({"PERFORMANCE_HINT": "LATENCY"})
         # A compiled model has one request; a second thread in it gets an error, or the first one's vectors.
         self._lock = threading.Lock()
         self._tokenizer = tokenizer
@@ -50,32 +49,46 @@ class OpenVINOEmbedding(BaseEmbedding):
         token_ids = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
         batches = list(_batches(token_ids))
         with self._lock:
+            if self._model is None:  # it could not be opened the last time
+                self._compile({"PERFORMANCE_HINT": "LATENCY"})
             rows = self._computed_at_once(token_ids) if len(batches) < 2 else self._shared_out(token_ids, batches)
         vectors: list[list[float]] = rows.tolist()
         return vectors
 
     def _computed_at_once(self, token_ids: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
-        rows: npt.NDArray[np.float32] = self._one(_inputs(token_ids))[0]
+        rows: npt.NDArray[np.float32] = self._model(_inputs(token_ids))[0]
         return rows
 
     def _shared_out(
         self, token_ids: Sequence[Sequence[int]], batches: Sequence[Sequence[int]]
     ) -> npt.NDArray[np.float32]:
-        if self._many is None:  # who only asks questions never needs it
+        if self._queue is None:  # who only asks questions never comes here
             import openvino
 
             cores = usable_cores()
-            options = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": str(cores), "INFERENCE_NUM_THREADS": cores}
-            self._many = openvino.AsyncInferQueue(_compiled(self._folder, options), cores)
+            self._compile({"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores})
+            self._queue = openvino.AsyncInferQueue(self._model, cores)
         done: dict[int, npt.NDArray[np.float32]] = {}
-        self._many.set_callback(lambda request, number: done.update({number: request.get_output_tensor(0).data.copy()}))
+        self._queue.set_callback(
+            lambda request, number: done.update({number: request.get_output_tensor(0).data.copy()})
+        )
         for number, batch in enumerate(batches):
-            self._many.start_async(_inputs([token_ids[place] for place in batch]), number)
-        self._many.wait_all()
+            self._queue.start_async(_inputs([token_ids[place] for place in batch]), number)
+        self._queue.wait_all()
         rows = np.empty((len(token_ids), done[0].shape[1]), np.float32)
         for number, batch in enumerate(batches):
             rows[batch] = done[number]
         return rows
+
+    def _compile(self, options: dict[str, Any]) -> None:
+        import openvino
+
+        self._queue = self._model = None  # a large model would not fit into memory twice
+        core = openvino.Core()
+        # Only where the CPU multiplies bfloat16 itself is it faster than float32; elsewhere it is emulated.
+        has_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        precision = {"INFERENCE_PRECISION_HINT": "bf16" if has_bfloat16 else "f32"}
+        self._model = core.compile_model(self._folder / "model.xml", "CPU", {**precision, **options})
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return self._get_text_embeddings([text])[0]
@@ -85,16 +98,6 @@ class OpenVINOEmbedding(BaseEmbedding):
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
         return self._get_query_embedding(query)
-
-
-def _compiled(folder: Path, options: dict[str, Any]) -> Any:
-    import openvino
-
-    core = openvino.Core()
-    # Only where the CPU multiplies bfloat16 itself is it faster than float32; elsewhere it is emulated.
-    has_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    precision = {"INFERENCE_PRECISION_HINT": "bf16" if has_bfloat16 else "f32"}
-    return core.compile_model(folder / "model.xml", "CPU", {**precision, **options})
 
 
 def _batches(token_ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
