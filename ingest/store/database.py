@@ -35,8 +35,8 @@ class Database:
                 raise
         except (sqlite3.DatabaseError, OSError) as error:
             raise DocentError(
-                f"The catalog {path} cannot be opened ({error}): check the disk and its permissions, "
-                "or set it aside and run `docent ingest` again."
+                f"The catalog {path} cannot be opened ({error}): check the disk, which may be full, and its "
+                "permissions, or set it aside and run `docent ingest` again."
             ) from error
         if version != SCHEMA_VERSION:
             self.close()
