@@ -47,7 +47,8 @@ class Conversations:
 
     def __init__(self, home: Path) -> None:
         self._path = home / CONVERSATIONS_FILE
-        # SQLite does not wait its time-out for whoever is just making the file or its write-ahead log.
+        # Turns are short, and SQLite does not always wait its time-out. Without a write-ahead log reading needs no
+        # room: on a full disk people still get answers, which are then not kept.
         self._turn_by_turn = threading.Lock()
 
     def turns(self, conversation_id: str) -> list[Turn]:
@@ -80,7 +81,6 @@ class Conversations:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # The inner context commits or rolls back; it does not close.
             with self._turn_by_turn, closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
-                connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(
                     "CREATE TABLE IF NOT EXISTS turns"
                     " (id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, turn TEXT NOT NULL)"

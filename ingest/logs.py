@@ -28,6 +28,21 @@ QUIET_LIBRARIES = (
 )
 
 
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """A disk that takes no more is said once, in a line, not with a traceback for every record that is lost."""
+
+    said = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self.said and sys.stderr is not None:
+            reason = f"the log {self.baseFilename} cannot be written ({error.strerror}): free or mend the disk"
+            sys.stderr.write(f"Warning: {reason}; what is logged until then is not kept.\n")
+        self.said = True
+
+
 def configure_logs(level: str, folder: Path | None = None, console: bool = True) -> None:
     """Send every log record to the console (standard error) and, with a folder, to `docent.log` in it.
 
@@ -52,9 +67,7 @@ def configure_logs(level: str, folder: Path | None = None, console: bool = True)
         handlers.append(stream)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        file = logging.handlers.RotatingFileHandler(
-            folder / "docent.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True
-        )
+        file = _LogFile(folder / "docent.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True)
         as_json = structlog.processors.JSONRenderer(ensure_ascii=False)
         file.setFormatter(_formatter(shared, structlog.processors.format_exc_info, as_json))
         handlers.append(file)

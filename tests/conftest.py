@@ -5,10 +5,13 @@ The embedder is the real bundled one, compiled once a session; a toy one serves 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
 import re
+import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -161,3 +164,26 @@ def put(tmp_path: Path) -> PutDocument:
         return put_document(catalog, root / name, root, document, f"hash of {name}", passages, given)
 
     return put
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 8 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    command = [mount or "mount", "-t", "tmpfs", "-o", "size=8m", "docent-test", str(folder)]
+    if mount is None or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("a disk of one's own needs the right to mount one")
+    yield folder
+    # Lazily: what a search had mapped is let go of when Python gets to it.
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(filler: Path, free: int) -> None:
+    """Take all space of the disk but so many bytes."""
+    size = 0
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            size += file.write(bytes(16_384))
+    os.truncate(filler, max(0, size - free))

@@ -14,6 +14,7 @@ import pytest
 from assistant.conversations import CONVERSATIONS_FILE, Conversations, Turn
 from assistant.events import Citation, Done, EvidenceSentence, Part, Source
 from ingest.errors import DocentError
+from tests.conftest import fill
 
 SOURCES = (
     Source(1, 11, 7, "hr/leave.md", "Leave “policy”", "Time off › Annual leave", "p. 3", "25 days.\n年假25天。", 0.91),
@@ -106,6 +107,20 @@ def test_threads_lose_nothing(tmp_path: Path) -> None:
     for number in range(4):
         turns = conversations.turns(f"conversation {number}")
         assert [turn.question for turn in turns] == ["0", "1", "2", "3", "4"]
+
+
+def test_a_full_disk(small_disk: Path) -> None:
+    """What was kept can be read; what cannot be kept is said in one line, and is kept again when there is room."""
+    conversations = Conversations(small_disk)
+    conversations.add("a", "first", DONE, "", "")
+    fill(small_disk / "filler", 0)
+    assert [turn.question for turn in conversations.turns("a")] == ["first"]
+    with pytest.raises(DocentError, match=r"cannot be read or kept .* check the disk"):
+        conversations.add("a", "second " * 10_000, DONE, "", "")
+    assert [turn.question for turn in conversations.turns("a")] == ["first"]
+    (small_disk / "filler").unlink()
+    conversations.add("a", "third", DONE, "", "")
+    assert [turn.question for turn in conversations.turns("a")] == ["first", "third"]
 
 
 def test_another_process_continues_a_conversation(tmp_path: Path) -> None:

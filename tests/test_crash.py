@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +22,7 @@ from ingest.errors import DocentError
 from ingest.library import Library
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.writer import is_being_written, the_one_writer
+from tests.conftest import fill
 from tests.crash_writer import NAMES, SENTENCES, load_toy
 
 PROJECT = Path(__file__).parent.parent
@@ -189,29 +188,6 @@ def test_a_disk_that_takes_no_more(home: Path, writers: Writers) -> None:
     assert codes[0] == 3
     assert codes[-1] == 0
     assert reader.searches > 0
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 8 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    command = [mount or "mount", "-t", "tmpfs", "-o", "size=8m", "docent-test", str(folder)]
-    if mount is None or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("a disk of one's own needs the right to mount one")
-    yield folder
-    # Lazily: what a search had mapped is let go of when Python gets to it.
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(filler: Path, free: int) -> None:
-    """Take all space of the disk but so many bytes."""
-    size = 0
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            size += file.write(bytes(16_384))
-    os.truncate(filler, max(0, size - free))
 
 
 def test_a_full_disk(home: Path, small_disk: Path, writers: Writers) -> None:

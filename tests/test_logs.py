@@ -11,6 +11,7 @@ import pytest
 
 from ingest import logs
 from ingest.logs import configure_logs, get_logger
+from tests.conftest import fill
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
@@ -85,3 +86,20 @@ def test_console(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.out == ""
     assert "started" in shown.err
     assert "8501" in shown.err
+
+
+def test_a_full_disk_is_said_once(small_disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever watches reads one line, no traceback; when there is room again, the log goes on."""
+    configure_logs("info", small_disk, console=False)
+    log = get_logger("x")
+    fill(small_disk / "filler", 0)
+    for _ in range(3):
+        log.info("lost", text="x" * 20_000)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].endswith(
+        "cannot be written (No space left on device): free or mend the disk; what is logged until then is not kept."
+    )
+    (small_disk / "filler").unlink()
+    log.info("found")
+    assert lines(small_disk)[-1]["event"] == "found"
