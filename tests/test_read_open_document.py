@@ -161,3 +161,17 @@ def test_protected() -> None:
     """An encrypted file is named as one."""
     with pytest.raises(ReadError, match="protected by a password"):
         read_odt(packed("text", "", manifest="<m><manifest:encryption-data/></m>"))
+
+
+def test_beside_cells() -> None:
+    """Notes on a sheet's cells and boxes that hang from one follow the table, named by the cell."""
+    body = (
+        '<table:table table:name="Plan"><table:table-row><table:table-cell><text:p>City</text:p></table:table-cell>'
+        '<table:table-cell table:number-columns-repeated="2"><office:annotation><text:p>ask</text:p><text:p>HR</text:p>'
+        "</office:annotation><text:p>Days</text:p></table:table-cell></table:table-row><table:table-row>"
+        "<table:table-cell><draw:frame><draw:text-box><text:p>boxed</text:p></draw:text-box></draw:frame>"
+        "<text:p>Cork</text:p></table:table-cell></table:table-row></table:table>"
+    )
+    assert read_ods(packed("spreadsheet", body))[0].text == (
+        "## Plan\n\n| City | Days | Days |\n| --- | --- | --- |\n| Cork |  |  |\n\nB1: ask HR\nA2: boxed"
+    )

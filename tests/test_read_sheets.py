@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import datetime
 import io
+import struct
 import zipfile
 
 import openpyxl
 import pytest
+from openpyxl.comments import Comment
 
 from ingest.errors import ReadError
-from ingest.formats import read_sheets
+from ingest.formats import read_sheets, sheet_notes
 from ingest.formats.read_sheets import read_csv, read_xlsx
 from ingest.types import Page
+from tests.ole_file import ole_file
 
 
 def saved(book: openpyxl.Workbook) -> bytes:
@@ -48,6 +51,88 @@ def test_values_as_shown() -> None:
             "| Cork | 25 | 2026-05-01 | 3.5% | 1,234.50 € | 09:30 | TRUE |",
         )
     ]
+
+
+def drawn(book: openpyxl.Workbook, shapes: str) -> bytes:
+    """The workbook with a drawing on its first sheet, which openpyxl cannot write."""
+    space = "http://schemas.openxmlformats.org"
+    names = f'xmlns:xdr="{space}/drawingml/2006/spreadsheetDrawing" xmlns:a="{space}/drawingml/2006/main"'
+    relation = (
+        f'<Relationship Id="d" Type="{space}/officeDocument/2006/relationships/drawing" Target="../drawing.xml"/>'
+    )
+    rels, buffer = "xl/worksheets/_rels/sheet1.xml.rels", io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(saved(book))) as source, zipfile.ZipFile(buffer, "w") as archive:
+        for name in source.namelist():
+            if name != rels:
+                archive.writestr(name, source.read(name))
+        others = source.read(rels).decode().replace("</Relationships>", "")
+        archive.writestr(rels, f"{others}{relation}</Relationships>")
+        archive.writestr("xl/drawing.xml", f"<xdr:wsDr {names}>{shapes}</xdr:wsDr>")
+    return buffer.getvalue()
+
+
+def test_notes_and_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notes on cells and text boxes follow the table, named by their cell, each once and not without end."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(["City", "Days"])
+    sheet.append(["Cork", 25])
+    sheet["B2"].comment = Comment("ask HR\n年假", "Ann")
+    sheet["AB1"].comment = Comment("far", "Ann")
+    box = (
+        "<xdr:twoCellAnchor><xdr:from><xdr:col>4</xdr:col><xdr:row>9</xdr:row></xdr:from><xdr:sp><xdr:txBody>"
+        "<a:p><a:r><a:t>In thou</a:t></a:r><a:r><a:t>sands</a:t></a:r></a:p><a:p><a:r><a:t>of euros</a:t></a:r></a:p>"
+        "</xdr:txBody></xdr:sp></xdr:twoCellAnchor>"
+    )
+    data = drawn(book, box + box)
+    (page,) = read_xlsx(data)
+    assert page.text.endswith("| Cork | 25 |\n\nAB1: far\nB2: ask HR 年假\nE10: In thousands of euros")
+    monkeypatch.setattr(sheet_notes, "_MOST_NOTES", 1)
+    assert read_xlsx(data)[0].text.endswith("\n\nAB1: far\n… (2 more)")
+
+
+def test_threaded_comments() -> None:
+    """Of a conversation at a cell the comments are read, not the stand-in for programs that cannot show it."""
+    book = openpyxl.Workbook()
+    book.active["A1"] = "x"
+    book.active["A1"].comment = Comment("[Threaded comment] Your version of Excel allows you to read this", "tc=1")
+    thread = (
+        '<ThreadedComments><threadedComment ref="A1"><text>Why x?</text></threadedComment>'
+        '<threadedComment ref="A1"><text>As agreed.</text></threadedComment></ThreadedComments>'
+    )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(saved(book))) as source, zipfile.ZipFile(buffer, "w") as archive:
+        for name in source.namelist():
+            relation = '<Relationship Id="t" Type="x/threadedComment" Target="../t.xml"/></Relationships>'
+            end = relation if name.endswith("sheet1.xml.rels") else "</Relationships>"
+            archive.writestr(name, source.read(name).replace(b"</Relationships>", end.encode()))
+        archive.writestr("xl/t.xml", thread)
+    assert read_xlsx(buffer.getvalue())[0].text == "## Sheet\n\nx\n\nA1: Why x?\nA1: As agreed."
+
+
+def test_old_text_boxes() -> None:
+    """The text boxes of Excel 97 to 2003 are found by their records, a sheet's own; buttons and notes are none."""
+
+    def record(kind: int, content: bytes = b"") -> bytes:
+        return struct.pack("<HH", kind, len(content)) + content
+
+    def shape(kind: int, text: str, row: int, column: int) -> bytes:
+        anchor = struct.pack("<HHIHHHHHHHHH", 0, 0xF010, 18, 0, column, 0, row, 0, 0, 0, 0, 0)
+        length = bytes(10) + struct.pack("<H", len(text)) + bytes(6)
+        said = [b"\x00" + text[:3].encode("latin-1"), b"\x01" + text[3:].encode("utf-16-le"), bytes(16)]
+        parts = [(0xEC, anchor), (0x5D, struct.pack("<HHH", 0x15, 0x12, kind) + bytes(16)), (0x1B6, length)]
+        return b"".join(record(*part) for part in parts) + b"".join(record(0x3C, part) for part in said)
+
+    sheets = [
+        record(0x809, bytes(16)) + shape(6, "In 千元", 4, 2) + shape(7, "Press", 1, 1) + record(0xA),
+        record(0x809, bytes(16)) + record(0x809) + record(0xA) + shape(0x19, "note", 0, 0) + record(0xA),
+    ]
+    head = record(0x809, bytes(16)) + 2 * record(0x85, bytes(10)) + record(0xA)
+    places = (len(head), len(head) + len(sheets[0]))
+    heads = b"".join(record(0x85, struct.pack("<I", place) + bytes(6)) for place in places)
+    stream = record(0x809, bytes(16)) + heads + record(0xA) + b"".join(sheets)
+    assert sheet_notes.xls_boxes(ole_file({"Workbook": stream})) == [[sheet_notes.Note(4, 2, "In 千元")], []]
+    assert sheet_notes.xls_boxes(b"\x09\x04") == []
 
 
 def test_merged_and_empty() -> None:

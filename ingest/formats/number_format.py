@@ -76,11 +76,10 @@ def _date(value: float, code: str, epoch_1904: bool) -> str:
     plain = re.sub(r'"[^"]*"|\\.', "", code).lower()
     if not 0 <= value < _LAST_DAY:
         return _general(value)
-    elapsed = re.search(r"\[(h+|m+|s+)\]", plain) is not None
+    elapsed = re.search(r"\[(h+|m+|s+)\]", plain)
     seconds = round((value % 1) * 86400)
     if elapsed:
-        whole = int(value) * 86400 + seconds
-        return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+        return _elapsed(int(value) * 86400 + seconds, elapsed[1][0], plain[elapsed.end() :])
     plain = re.sub(r"\[[^\]]*\]|am/pm|a/p", "", plain)
     if epoch_1904:
         moment = _EPOCH_1904 + timedelta(days=int(value), seconds=seconds)
@@ -96,6 +95,16 @@ def _date(value: float, code: str, epoch_1904: bool) -> str:
     if value >= 1 and day == "%Y-%m-%d" and clock and not seconds:
         clock = ""
     return moment.strftime(f"{day} {clock}".strip())
+
+
+def _elapsed(seconds: int, unit: str, rest: str) -> str:
+    """A length of time in hours, minutes or seconds, with the smaller ones that the rest of the code asks for."""
+    if unit == "s":
+        return str(seconds)
+    parts = [f"{seconds % 60:02}"] if "s" in rest else []
+    if unit == "m":
+        return ":".join([str(seconds // 60), *parts])
+    return ":".join([str(seconds // 3600), *([f"{seconds // 60 % 60:02}"] if "m" in rest else []), *parts])
 
 
 def _with_literals(value: float, section: str) -> str:

@@ -16,6 +16,7 @@ from ingest.formats.markdown import flat, heading, join, paragraph, table
 from ingest.formats.numbering import Counter
 from ingest.formats.odf_lists import Lists
 from ingest.formats.package import attribute, local, open_package, parse_xml, part
+from ingest.formats.sheet_notes import Note, told
 from ingest.formats.tables import Grid, Span, to_markdown
 from ingest.types import Page
 
@@ -25,6 +26,8 @@ _UNSEEN = frozenset(
     forms event-listeners sequence-decls variable-decls user-field-decls scripts shapes settings title desc
     ruby-text""".split()
 )
+# What a sheet's cell may hold beside its text.
+_BESIDE = {"annotation", "frame", "custom-shape"}
 _TITLE_STYLES = {"Title"}
 _LINK_SCHEMES = ("http://", "https://", "mailto:")
 # A row or cell may say how often it repeats: up to a million times, to fill the sheet. With text in it, this often.
@@ -50,7 +53,15 @@ def read_ods(data: bytes) -> list[Page]:
     document, pages = _Document(data), []
     for sheet in (element for element in document.body if local(element) == "table"):
         name, boxes = attribute(sheet, "name"), [element for element in sheet if local(element) == "shapes"]
-        text = join([to_markdown(document.grid(sheet)), *(text for box in boxes for text in document.blocks(box))])
+        # A chart stands in the cell below its corner, where its table has no room.
+        charts = [
+            frame for frame in sheet.iter() if local(frame) == "frame" and any(local(e) == "object" for e in frame)
+        ]
+        for chart in charts:
+            chart.getparent().remove(chart)
+        notes: list[Note] = []
+        table_text = to_markdown(document.grid(sheet, notes))
+        text = join([table_text, told(notes), *(text for box in boxes + charts for text in document.blocks(box))])
         pages.append(Page(f"sheet {name}", f"{heading(2, name)}\n\n{text}" if text else ""))
     return pages
 
@@ -200,7 +211,16 @@ class _Document:
     def _cell(self, cell: Any) -> str:
         return " ".join(flat(re.sub(r"^#+ ", "", block)) for block in self.blocks(cell, _IN_CELL))
 
-    def grid(self, shown: Any) -> Grid:
+    def _beside(self, cell: Any, row: int, column: int) -> list[Note]:
+        """What a cell holds beside its text, taken out of it."""
+        beside = [child for child in cell if local(child) in _BESIDE]
+        for child in beside:
+            cell.remove(child)
+        return [Note(row, column, " ".join(map(flat, self.blocks(child, _IN_CELL)))) for child in beside]
+
+    def grid(self, shown: Any, notes: list[Note] | None = None) -> Grid:
+        """The cells of a table. `notes`, where given, takes what a sheet's cells have beside their text: notes and
+        boxes, which stand in their cell's element."""
         grid, cells, row = Grid(), 0, 0
         for element in _rows(shown):
             column = 0
@@ -208,6 +228,8 @@ class _Document:
             for cell in element:
                 if local(cell) not in {"table-cell", "covered-table-cell"}:
                     continue
+                if notes is not None:
+                    notes += self._beside(cell, row, column)
                 repeats = _number(cell, "number-columns-repeated")
                 text = self._cell(cell) if local(cell) == "table-cell" else ""
                 if text:

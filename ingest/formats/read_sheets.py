@@ -12,15 +12,16 @@ import itertools
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
 from ingest.errors import ReadError
-from ingest.formats.markdown import heading
+from ingest.formats.markdown import heading, join
 from ingest.formats.number_format import BUILT_IN, shown
 from ingest.formats.package import attribute, local, open_package, part, refuse_declarations
 from ingest.formats.read_text import decode
+from ingest.formats.sheet_notes import Note, told, xls_boxes, xlsx_notes
 from ingest.formats.tables import Grid, Span, to_markdown
 from ingest.types import Page
 
@@ -54,13 +55,14 @@ def read_xlsx(data: bytes) -> list[Page]:
         name = posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
         if name in archive.namelist() and "chartsheet" not in name:
             with archive.open(name) as stream:
-                pages.append(_page(attribute(sheet, "name"), _sheet(stream, texts, codes, epoch_1904)))
+                grid = _sheet(stream, texts, codes, epoch_1904)
+            pages.append(_page(attribute(sheet, "name"), grid, xlsx_notes(archive, name, _place)))
     return pages
 
 
-def _page(name: str, grid: Grid) -> Page:
+def _page(name: str, grid: Grid, notes: Iterable[Note]) -> Page:
     # A sheet without text is none: its name alone would be a passage that says nothing.
-    body = to_markdown(grid)
+    body = join([to_markdown(grid), told(notes)])
     return Page(f"sheet {name.strip()}", f"{heading(2, name)}\n\n{body}" if body else "")
 
 
@@ -113,6 +115,11 @@ def _sheet(stream: Any, texts: list[str], codes: list[str], epoch_1904: bool) ->
     return grid
 
 
+def _place(reference: str) -> tuple[int, int] | None:
+    found = _REFERENCE.match(reference)
+    return (int(found[2]) - 1, _column(found[1])) if found else None
+
+
 @lru_cache(maxsize=20_000)
 def _column(letters: str) -> int:
     number = 0
@@ -152,15 +159,16 @@ def read_xls(data: bytes) -> list[Page]:
         if "encrypted" in str(error).lower():
             raise ReadError("the file is protected by a password: save a copy without one") from error
         raise
-    pages = []
-    for sheet in book.sheets():
+    pages, boxes = [], xls_boxes(data)
+    for number, sheet in enumerate(book.sheets()):
         grid = Grid()
         for row in range(sheet.nrows):
             for column, cell in enumerate(sheet.row(row)):
                 grid.put(row, column, _old_value(book, cell))
         for top, bottom, left, right in sheet.merged_cells:
             grid.spans.append(Span(top, left, bottom - 1, right - 1))
-        pages.append(_page(sheet.name, grid))
+        notes = [Note(row, column, note.text) for (row, column), note in sheet.cell_note_map.items()]
+        pages.append(_page(sheet.name, grid, notes + (boxes[number] if number < len(boxes) else [])))
     return pages
 
 
