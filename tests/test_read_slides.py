@@ -7,6 +7,7 @@ import io
 from pptx import Presentation
 from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
+from pptx.oxml.ns import qn
 from pptx.util import Inches
 
 from ingest.formats.read_slides import read_pptx
@@ -41,6 +42,42 @@ def test_reading_order() -> None:
     group = slide.shapes.add_group_shape()
     group.shapes.add_textbox(Inches(1), Inches(5), Inches(1), Inches(1)).text_frame.text = "in a group"
     assert read(deck)[0].text == "first\n\nsecond\n\nthird\n\nin a group"
+
+
+def test_order_of_columns() -> None:
+    """Two columns with a heading each are read one after another; boxes a hair apart in height are side by side."""
+    deck = Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[4])
+    for place, said in zip(slide.placeholders, ["Compare", "Before", "Slow.", "After", "Fast."], strict=False):
+        place.text_frame.text = said
+    slide = deck.slides.add_slide(deck.slide_layouts[6])
+    for said, left, top in (("right", 4_000_000, 91_439), ("left", 1_000, 91_441)):
+        slide.shapes.add_textbox(left, top, Inches(1), Inches(1)).text_frame.text = said
+    assert [page.text for page in read(deck)] == [
+        "# Compare\n\nBefore\n\nSlow.\n\nAfter\n\nFast.", "left\n\nright",
+    ]  # fmt: skip
+
+
+def test_automatic_numbers() -> None:
+    """Numbers that PowerPoint counts are shown as it shows them; deeper ones begin anew, others end a list."""
+    deck = Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[1])
+    frame = slide.placeholders[1].text_frame
+    for level, kind, start, said in (
+        (0, "arabicPeriod", "", "Ask"), (1, "alphaLcParenR", "", "by mail"), (1, "alphaLcParenR", "", "by phone"),
+        (0, "arabicPeriod", "", "Wait"), (1, "alphaLcParenR", "", "a day"), (0, "", "", "Then"),
+        (0, "romanUcParenBoth", "4", "Go"), (0, "romanUcParenBoth", "4", "Stay"), (0, "ea1ChsPeriod", "", "休假"),
+    ):  # fmt: skip
+        point = frame.paragraphs[0] if said == "Ask" else frame.add_paragraph()
+        point.text, point.level = said, level
+        if kind:
+            mark = point._p.get_or_add_pPr().makeelement(qn("a:buAutoNum"), {"type": kind})
+            point._p.get_or_add_pPr().append(mark)
+            if start:
+                mark.set("startAt", start)
+    assert read(deck)[0].text == (
+        "1. Ask\n  a) by mail\n  b) by phone\n2. Wait\n  a) a day\n- Then\n(IV) Go\n(V) Stay\n一. 休假"
+    )
 
 
 def test_tables_and_charts() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-_LIST_ITEM = re.compile(r"\s*(?:[-*+•–▪◦‣]|[(（]?(?:\d{1,3}|[A-Za-z]|[ivxlc]+)[.)、）])\s")
+_LIST_ITEM = re.compile(
+    r"\s*(?:[-*+•–▪◦‣]|[(（]?(?:\d{1,3}|[A-Za-z]|[ivxlc]+|[IVXLC]+|[一二三四五六七八九十百]{1,4})[.)、）])\s"
+)
 
 
 def flat(text: str) -> str:

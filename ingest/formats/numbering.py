@@ -71,6 +71,11 @@ _FORMATS: Mapping[str, Callable[[int], str]] = {
 }  # fmt: skip
 
 
+def written(number: int, format: str) -> str:
+    """The number in one of the formats of ECMA-376, in digits where it is an unknown one."""
+    return _FORMATS.get(format, str)(number) if 0 < number <= _LARGEST else str(number)
+
+
 @dataclass(frozen=True)
 class Level:
     """How one level of a list counts. `text` is its pattern: '%1.%2' stands for the numbers of levels 1 and 2."""
@@ -115,9 +120,7 @@ class Counter:
     def _at(self, depth: int, legal: bool) -> str:
         level = self.levels.get(depth, Level())
         number = self.numbers.get(depth, level.start)
-        if legal or not 0 < number <= _LARGEST:
-            return str(number)
-        return _FORMATS.get(level.format, str)(number)
+        return str(number) if legal else written(number, level.format)
 
 
 def counters(root: Any) -> Iterator[tuple[str, Counter]]:

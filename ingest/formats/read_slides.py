@@ -9,11 +9,19 @@ from typing import Any
 
 from ingest.formats.markdown import flat, heading, join, paragraph, table
 from ingest.formats.number_format import shown
+from ingest.formats.numbering import written
 from ingest.formats.package import local, open_package, parse_xml, refuse_declarations
 from ingest.formats.tables import Grid, Span, to_markdown
 from ingest.types import Page
 
 _LINE_BREAKS = str.maketrans({"\v": " ", "\n": " "})
+# How a paragraph is numbered: scheme and first number.
+_Numbering = tuple[str, int]
+_SCHEMES = {
+    **{"alphaLc": "lowerLetter", "alphaUc": "upperLetter", "romanLc": "lowerRoman", "romanUc": "upperRoman"},
+    **{"circleNum": "decimalEnclosedCircle", "ea1": "chineseCounting"},
+}
+_AROUND = {"ParenBoth": "({})", "ParenR": "{})", "Period": "{}."}
 _DIAGRAM = "/diagramData"
 # What programs put where a person would describe the picture.
 _FILE_NAME = re.compile(r"\.(png|jpe?g|gif|bmp|tiff?|emf|wmf|svg|webp)$", re.IGNORECASE)
@@ -47,11 +55,20 @@ def _slide(slide: Any) -> str:
 
 
 def _in_reading_order(shapes: Iterable[Any]) -> list[Any]:
-    """From top to bottom, side by side from left to right; what has no place of its own keeps its turn."""
+    """From top to bottom, side by side from left to right; what has no place of its own keeps its turn.
+
+    Where all are placeholders, their order is that of the layout: two columns with a heading each, one after another.
+    """
     placed = list(shapes)
-    if any(shape.top is None or shape.left is None for shape in placed):
+    if any(shape.top is None or shape.left is None for shape in placed) or all(s.is_placeholder for s in placed):
         return placed
-    return sorted(placed, key=lambda shape: (shape.top // _SAME_LINE, shape.left))
+    lines: list[list[Any]] = []
+    for shape in sorted(placed, key=lambda shape: int(shape.top)):
+        if lines and shape.top - lines[-1][0].top < _SAME_LINE:
+            lines[-1].append(shape)
+        else:
+            lines.append([shape])
+    return [shape for line in lines for shape in sorted(line, key=lambda shape: int(shape.left))]
 
 
 def _shape(shape: Any) -> Iterator[str]:
@@ -82,10 +99,41 @@ def _is_furniture(shape: Any) -> bool:
 
 def _paragraphs(frame: Any, *, listed: bool) -> Iterator[str]:
     """The paragraphs of a text frame. Several in a placeholder are shown with bullets, and so are lower levels."""
-    lines = [(line.level, flat(line.text.translate(_LINE_BREAKS))) for line in frame.paragraphs]
-    lines = [(level, text) for level, text in lines if text]
-    for level, text in lines:
-        yield f"{'  ' * level}- {text}" if (listed and len(lines) > 1) or level else paragraph(text)
+    lines = [(line, flat(line.text.translate(_LINE_BREAKS))) for line in frame.paragraphs]
+    lines = [(line, text) for line, text in lines if text]
+    counted: dict[int, tuple[_Numbering, int]] = {}
+    for line, text in lines:
+        numbering = _numbering(line, frame)
+        # An item goes on with the count of its level; one of another kind, or none, ends it, and so does a higher one.
+        before = counted.get(line.level)
+        counted = {level: count for level, count in counted.items() if level < line.level}
+        if numbering:
+            number = before[1] + 1 if before and before[0] == numbering else numbering[1]
+            counted[line.level] = (numbering, number)
+            yield f"{'  ' * line.level}{_numbered(number, numbering[0])} {text}"
+        else:
+            yield f"{'  ' * line.level}- {text}" if (listed and len(lines) > 1) or line.level else paragraph(text)
+
+
+def _numbering(line: Any, frame: Any) -> _Numbering | None:
+    """How a paragraph is numbered, by itself or by the style of its level in this text frame; None when it is not."""
+    styles = (e for style in frame._element if local(style) == "lstStyle" for e in style)
+    own = [e for e in line._element if local(e) == "pPr"]
+    for properties in own + [e for e in styles if local(e) == f"lvl{line.level + 1}pPr"]:
+        for mark in properties:
+            if local(mark) == "buAutoNum":
+                return mark.get("type", "arabicPeriod"), int(mark.get("startAt", "1"))
+            if local(mark) in {"buNone", "buChar", "buBlip"}:
+                return None
+    return None
+
+
+def _numbered(number: int, kind: str) -> str:
+    """The number in one of the schemes of ECMA-376 part 1, 20.1.10.61: 'alphaLcParenR' is 'a)'."""
+    format = next((name for start, name in _SCHEMES.items() if kind.startswith(start)), "decimal")
+    text = written(number, format)
+    around = next((around for end, around in _AROUND.items() if kind.endswith(end)), "{}")
+    return around.format(text)
 
 
 def _table(placed: Any) -> str:
