@@ -83,6 +83,23 @@ def test_mht() -> None:
         read_mht(b"MIME-Version: 1.0\nContent-Type: text/plain\n\nx")
 
 
+def test_mht_of_chromium() -> None:
+    """A page as Chromium saves it: pages in its frames stand where they are shown, once, components have their parts,
+    and what leads to a note on the same page is no link."""
+    data = (
+        "From: <Saved by Blink>\nMIME-Version: 1.0\nContent-Type: multipart/related; boundary=B\n\n--B\n"
+        "Content-Type: text/html\nContent-Location: https://x.example/a?b&c\n\n"
+        '<title>T</title><h1>Rules</h1><iframe src="cid:f@blink"></iframe><iframe src="cid:f@blink"></iframe>'
+        '<iframe src="cid:none@blink"></iframe><div><template shadowmode="open"><h2><slot name="head">?</slot></h2>'
+        '<p>in <slot></slot></p></template><i>light</i><b slot="head">Named</b></div>'
+        '<p>25<a href="https://x.example/a?b&amp;c#fn1"><sup>1</sup></a></p>\n--B\n'
+        "Content-Type: text/html\nContent-ID: <f@blink>\n\n<h2>Inner</h2><p>framed</p>"
+        '<iframe src="cid:f@blink"></iframe>\n--B--\n'
+    )
+    title, (page,) = read_mht(data.encode())
+    assert (title, page.text) == ("T", "# Rules\n\n## Inner\n\nframed\n\n## **Named**\n\nin *light*\n\n25[1]")
+
+
 def test_deep_nesting() -> None:
     """Boxes in boxes, thousands deep, cost the layout and not the words."""
     assert text("<div>" * 5000 + "hello" + "</div>" * 5000) == "hello"

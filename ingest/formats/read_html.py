@@ -8,8 +8,9 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from collections.abc import Mapping
 from functools import lru_cache
-from html import unescape
+from html import escape, unescape
 from typing import Any
 
 from ingest.errors import ReadError
@@ -52,15 +53,25 @@ def read_html(data: bytes) -> tuple[str, list[Page]]:
 
 
 def read_mht(data: bytes) -> tuple[str, list[Page]]:
-    """A page saved with its pictures (RFC 2557): its first HTML part. Raises ReadError when there is none."""
+    """A page saved with its pictures (RFC 2557): its first HTML part, with the others where it shows them in a frame.
+    Raises ReadError when there is none."""
     message = email.message_from_bytes(data, policy=email.policy.default)
+    texts: list[str] = []
+    frames: dict[str, str] = {}
     for part in message.walk():
         if part.get_content_type() in {"text/html", "application/xhtml+xml"}:
             payload = part.get_payload(decode=True)
             raw = payload if isinstance(payload, bytes) else b""
-            title, text = to_text(decode_html(raw, part.get_content_charset() or ""))
-            return title, [Page("", text)]
-    raise ReadError("the file is not a saved web page: it holds no HTML; open and save it again")
+            name, place = str(part.get("Content-ID", "")).strip("<> "), str(part.get("Content-Location", "")).strip()
+            html = decode_html(raw, part.get_content_charset() or "")
+            # Chromium writes in full what led to another place on the same page.
+            texts.append(html.replace(f'href="{escape(place)}#', 'href="#') if place else html)
+            if len(texts) > 1:
+                frames |= {f"cid:{name}": texts[-1], place: texts[-1]}
+    if not texts:
+        raise ReadError("the file is not a saved web page: it holds no HTML; open and save it again")
+    title, text = to_text(texts[0], frames=frames)
+    return title, [Page("", text)]
 
 
 def decode_html(data: bytes, charset: str = "") -> str:
@@ -69,8 +80,9 @@ def decode_html(data: bytes, charset: str = "") -> str:
     return decode(data, charset or (declared[1].decode("ascii", "replace") if declared else ""))
 
 
-def to_text(html: str, *, whole: bool = False) -> tuple[str, str]:
-    """(title, Markdown). `whole` keeps what looks like a page's furniture: mails and books have none."""
+def to_text(html: str, *, whole: bool = False, frames: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """(title, Markdown). `whole` keeps what looks like a page's furniture: mails and books have none. `frames` are
+    the pages that this one shows inside, by their address; none is fetched."""
     from bs4 import BeautifulSoup, Comment
 
     if "<" not in html:  # a text that was only said to be HTML
@@ -80,6 +92,7 @@ def to_text(html: str, *, whole: bool = False) -> tuple[str, str]:
     title = flat(soup.title.get_text()) if soup.title else ""
     for comment in soup.find_all(string=lambda text: isinstance(text, Comment)):
         comment.extract()
+    _put_in_place(soup, dict(frames or {}))
     for element in soup.find_all([*_NOT_TEXT.split(), "head"]):
         element.extract()
     for frame in soup.find_all("table"):
@@ -92,6 +105,32 @@ def to_text(html: str, *, whole: bool = False) -> tuple[str, str]:
         return title, str(_converter().convert_soup(body)).strip()
     except RecursionError:  # boxes in boxes, hundreds deep: the words are there, their order on the page is lost
         return title, "\n".join(body.stripped_strings)
+
+
+def _put_in_place(soup: Any, frames: dict[str, str]) -> None:
+    """Put what a page shows from elsewhere in itself where it shows it: pages in frames, each once, and the parts of
+    components (`<template shadowrootmode>`; Chromium saves pages with the older `shadowmode`)."""
+    from bs4 import BeautifulSoup
+
+    while found := next((e for e in soup.find_all(["iframe", "frame"]) if _framed(e, frames)), None):
+        inner = _framed(found, frames)
+        for address in [address for address, html in frames.items() if html == inner]:
+            del frames[address]
+        page = BeautifulSoup(inner, "lxml")
+        found.replace_with(page.body or page)
+        found.attrs.clear()
+    for template in soup.find_all("template"):
+        if not (template.get("shadowrootmode") or template.get("shadowmode")) or template.parent is None:
+            continue
+        for slot in template.find_all("slot"):
+            filled = [e for e in template.find_next_siblings() if e.get("slot", "") == slot.get("name", "")]
+            if filled:  # else what the slot itself holds is shown
+                slot.replace_with(*[element.extract() for element in filled])
+        template.unwrap()
+
+
+def _framed(frame: Any, frames: Mapping[str, str]) -> str:
+    return str(frame.get("srcdoc") or frames.get((frame.get("src") or "").strip(), ""))
 
 
 def _is_layout(table: Any) -> bool:
