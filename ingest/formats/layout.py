@@ -14,7 +14,7 @@ from statistics import median
 
 from ingest.formats.layout_boxes import BROKEN_WORD, Box, joined, rows, text_width
 from ingest.formats.layout_columns import regions
-from ingest.formats.layout_tables import fits_a_column, table
+from ingest.formats.layout_tables import fits_a_column, goes_on, table
 
 # Lines break at the edge of a column that is at least this wide, in letters; shorter ones were meant to be short.
 _BROKEN_WIDTH = 45
@@ -165,9 +165,11 @@ def _tables(lines: list[list[Box]]) -> Iterator[Block | list[Box]]:
     start = no_table = 0
     while start < len(lines):
         end = _run_of_rows(lines, start) if start >= no_table else start + 1
+        far = _end_of_cells(lines, start, end) if end - start > 1 else end
         # A title over the table, or a total below it, may reach over several columns: leave it out and look again.
-        for first, stop in ((start, end), (start + 1, end), (start, end - 1), (start + 2, end)):
-            text = table(lines[first:stop]) if stop - first >= 2 else ""
+        spaced = ((start, far), (start + 1, far)) if far > end else ()
+        for first, stop in (*spaced, (start, end), (start + 1, end), (start, end - 1), (start + 2, end)):
+            text = table(lines[first:stop], spaced=stop > end) if stop - first >= 2 else ""
             if text:
                 yield from lines[start:first]
                 inside = [box for row in lines[first:stop] for box in row]
@@ -219,6 +221,19 @@ def _run_of_rows(lines: list[list[Box]], start: int) -> int:
             last = end + 1
         end += 1
     return last
+
+
+def _end_of_cells(lines: list[list[Box]], start: int, end: int) -> int:
+    """Where the rows end when what follows them is taken for further lines of their cells, and further rows."""
+    while end < len(lines) and goes_on(lines[end], lines[start:end]):
+        end += 1
+        while (
+            end < len(lines)
+            and len(lines[end]) > 1
+            and lines[end - 1][0].bottom - lines[end][0].top < lines[end][0].height
+        ):
+            end += 1
+    return end
 
 
 def _continues(block: Block, last: Box, box: Box, edge: float, least: int) -> bool:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from statistics import median
 
 from ingest.formats.layout_boxes import Box, joined
 
@@ -20,6 +21,11 @@ _COLUMN_GAP = 0.25
 _FILLED = 0.5
 # A row this close below, in heights of a line, can be the second line of a cell.
 _TIGHT = 0.45
+# Rows stand at least this much further apart, in heights of a line, than the lines of one cell.
+_ROWS_APART = 0.12
+# A piece of a lone line is a cell when it begins this near to where others do, this far from the words before it.
+_ALIGNED = 0.15
+_WORDS_APART = 0.5
 # On average a row has at most this many lines: more is running text beside other text.
 _CELL_LINES = 4
 _NUMBER = re.compile(r"[-+−(]?[^\w\s]{0,2}\d[\d.,:/ %)–-]*(?:[^\W\d]|[/%°²³]){0,8}\)?|[-–—]|n/?a", re.IGNORECASE)
@@ -28,16 +34,25 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 Rows = Sequence[list[Box]]
 
 
-def table(rows: Rows) -> str:
-    """The rows as a Markdown table, '' when they are none. Its first row is the header where it reads like one."""
+def table(rows: Rows, *, spaced: bool = False) -> str:
+    """The rows as a Markdown table, '' when they are none. Its first row is the header where it reads like one.
+
+    `spaced` takes only a table whose rows stand further apart than the lines of one cell.
+    """
     rows = _split(rows)
     columns = _columns(rows)
     width = len(columns)
     if width < 2 or len(rows) < (3 if width == 2 else 2):
         return ""
     cells = [_placed(row, columns) for row in rows]
-    cells = _without_broken_cells(cells, rows)
-    if len(rows) > _CELL_LINES * len(cells):
+    lines = len(rows)
+    groups = _groups(cells, rows)
+    if groups:
+        cells = [_together(cells[first:end]) for first, end in groups]
+        rows = [[box for row in rows[first:end] for box in row] for first, end in groups]
+    else:
+        cells = [] if spaced else _without_broken_cells(cells, rows)
+    if lines > _CELL_LINES * len(cells):
         return ""
     filled = sum(bool(cell) for row in cells for cell in row)
     if len(cells) < 2 or filled < _FILLED * width * len(cells):
@@ -46,8 +61,8 @@ def table(rows: Rows) -> str:
     if width == 2 and not header:
         return ""
     body = cells[1:] if header else cells
-    lines = [header or [""] * width, ["---"] * width, *body]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    shown = [header or [""] * width, ["---"] * width, *body]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in shown)
 
 
 def _split(rows: Rows) -> Rows:
@@ -65,8 +80,20 @@ def _split(rows: Rows) -> Rows:
         for number in range(most - 1)
     ]
     gutters = [(left, right) for left, right in gutters if left < right]
-    # A box alone on its line is more likely a text than all the cells of a row.
-    return [[piece for box in row for piece in _cut(box, gutters)] if len(row) > 1 else row for row in rows]
+    # A box alone on its line is more likely a text than all the cells of a row, unless cells begin where it parts.
+    starts = [box.left for row in usual for box in row]
+    return [
+        pieces if len(row) > 1 or _aligned(pieces, starts) else row
+        for row, pieces in ((row, [piece for box in row for piece in _cut(box, gutters)]) for row in rows)
+    ]
+
+
+def _aligned(pieces: Sequence[Box], starts: Sequence[float]) -> bool:
+    return all(
+        any(abs(piece.left - start) < _ALIGNED * piece.height for start in starts)
+        and piece.left - before.right > _WORDS_APART * piece.height
+        for before, piece in pairwise(pieces)
+    )
 
 
 def _cut(box: Box, gutters: Sequence[tuple[float, float]]) -> list[Box]:
@@ -91,6 +118,15 @@ def fits_a_column(box: Box, rows: Rows) -> bool:
     return sum(column[0] < box.right and box.left < column[1] for column in _columns(rows)) == 1
 
 
+def goes_on(row: list[Box], rows: Rows) -> bool:
+    """Whether a line close below the rows may go on with their cells: each piece begins where one of them does."""
+    gap = min(box.bottom for box in rows[-1]) - max(box.top for box in row)
+    pieces = _split([*rows, row])[-1]
+    starts = [box.left for above in rows for box in above]
+    close = gap < _TIGHT * row[0].height
+    return close and all(any(abs(box.left - one) < _ALIGNED * box.height for one in starts) for box in pieces)
+
+
 def _columns(rows: Rows) -> list[tuple[float, float]]:
     """(left, right) of each column; none when a cell reaches over two columns that other rows keep apart."""
     spans: list[list[float]] = []
@@ -108,6 +144,41 @@ def _placed(row: list[Box], columns: list[tuple[float, float]]) -> list[str]:
     for box in row:
         place = next(number for number, (_, right) in enumerate(columns) if box.left <= right)
         cells[place] = joined(cells[place], box.text) if cells[place] else box.text
+    return cells
+
+
+def _groups(cells: list[list[str]], rows: Rows) -> list[tuple[int, int]]:
+    """(first, end) of the lines of each row where white space says so: rows stand further apart than the lines of one
+    cell, everywhere in the table. None where it does not, or where that would put whole rows together.
+
+    A cell of one line stands in the middle of a row of several, level with none of them or with one.
+    """
+    gaps = [min(box.bottom for box in above) - max(box.top for box in below) for above, below in pairwise(rows)]
+    height = median(box.height for row in rows for box in row)
+    jumps = sorted((more - one, (one + more) / 2) for one, more in pairwise(sorted(max(gap, 0.0) for gap in gaps)))
+    if not jumps or jumps[-1][0] < _ROWS_APART * height:
+        return []
+    edge = jumps[-1][1]
+    if edge > _TIGHT * height:
+        return []
+    ends = [number for number, gap in enumerate(gaps, 1) if gap > edge] + [len(rows)]
+    groups = [(first, end) for first, end in pairwise([0, *ends])]
+    for first, end in groups:
+        lines = cells[first:end]
+        columns = list(zip(*lines, strict=True))
+        whole = sum(all(line) for line in lines)
+        short = any(0 < sum(map(bool, column)) < len(lines) for column in columns)
+        numbers = any(sum(is_number(cell) for cell in column if cell) > 1 for column in columns)
+        if len(lines) > 1 and (not short or 2 * whole > len(lines) or numbers):
+            return []
+    return groups
+
+
+def _together(lines: list[list[str]]) -> list[str]:
+    """The lines of one row as its cells."""
+    cells = lines[0]
+    for line in lines[1:]:
+        cells = [joined(one, more) if one and more else one or more for one, more in zip(cells, line, strict=True)]
     return cells
 
 
