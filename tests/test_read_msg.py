@@ -9,6 +9,7 @@ import pytest
 
 from ingest.errors import ReadError
 from ingest.formats.read_msg import msg_attachments, read_msg
+from ingest.formats.rtf_compressed import unpacked
 from tests.ole_file import ole_file
 
 
@@ -42,6 +43,44 @@ def test_html_and_code_pages() -> None:
     subject, (page,) = read_msg(ole_file(streams))
     assert subject == "休假规定"
     assert page.text.endswith("## 年假\n\nTake it.")
+
+
+def packed(rtf: bytes, *, compressed: bool) -> bytes:
+    """RTF as a message keeps it: as it is, or with references into what was said before."""
+    if not compressed:
+        return struct.pack("<II4sI", len(rtf) + 12, len(rtf), b"MELA", 0) + rtf
+    # The window starts with 207 bytes of common RTF; its first six are what every text begins with.
+    items = [(0, 4), *rtf[6:]]
+    out, write = bytearray(), 207
+    for first in range(0, len(items) + 1, 8):
+        bits, body = 0, bytearray()
+        for bit, item in enumerate([*items, None][first : first + 8]):
+            if isinstance(item, int):
+                body.append(item)
+                write += 1
+            else:
+                bits |= 1 << bit
+                place, length = item or (write, 0)
+                body += (place << 4 | length).to_bytes(2, "big")
+                write += length + 2
+        out += bytes([bits]) + body
+    return struct.pack("<II4sI", len(out) + 12, len(rtf), b"LZFu", 0) + bytes(out)
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_rich_text_only(compressed: bool) -> None:
+    """A message that has only RTF is read from that, also where the RTF carries the HTML it came from."""
+    rtf = rb"{\rtf1\ansi\ansicpg936\fromhtml1 {\*\htmltag64 <p>}Park \'c4\'ea\'bc\'d9\par Again park.\par}"
+    streams = message({"0037": "Parking"}) | {"__substg1.0_10090102": packed(rtf, compressed=compressed)}
+    subject, (page,) = read_msg(ole_file(streams))
+    assert subject == "Parking"
+    assert page.text.endswith("UTC\n\nPark 年假\n\nAgain park.")
+
+
+def test_references_into_the_window() -> None:
+    """The example of [MS-OXRTFCP] 3.1, where a reference reaches into what it writes: 'WXYZWXYZWXYZWXYZWXYZ'."""
+    data = bytes.fromhex("1a0000001c0000004c5a4675e2d44b51410004205758595a0d6e7d010eb0")
+    assert unpacked(data) == b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}"
 
 
 def test_attachments() -> None:

@@ -17,10 +17,12 @@ from typing import Any
 from ingest.errors import ReadError
 from ingest.formats.markdown import flat
 from ingest.formats.read_html import decode_html, to_text
+from ingest.formats.read_rtf import read_rtf
 from ingest.formats.read_text import decode
+from ingest.formats.rtf_compressed import unpacked
 from ingest.types import Page
 
-_SUBJECT, _BODY, _HTML, _KIND = "0037", "1000", "1013", "001A"
+_SUBJECT, _BODY, _HTML, _RICH_TEXT, _KIND = "0037", "1000", "1013", "1009", "001A"
 _SENDER, _SENDER_ADDRESS, _SENDER_SMTP = "0C1A", "0C1F", "5D01"
 _TO, _COPIES = "0E04", "0E03"
 _SUBMITTED, _DELIVERED = 0x0039, 0x0E06
@@ -71,7 +73,7 @@ class _Message:
         lines = [f"{name}: {value}" for name, value in headers.items() if value]
         text = self._text(_BODY)
         if not text.strip():
-            text = to_text(self._html(), whole=True)[1]
+            text = to_text(self._html(), whole=True)[1] or self._rich_text()
         return subject, [Page("", (f"# {subject}\n\n" if subject else "") + "\n".join(lines) + "\n\n" + text)]
 
     def attachments(self) -> Iterator[tuple[str, bytes | tuple[str, list[Page]]]]:
@@ -97,6 +99,10 @@ class _Message:
         part = _Part(self._container, self._path)
         raw = part.binary(_HTML)
         return decode_html(raw) if raw else part.text(_HTML)
+
+    def _rich_text(self) -> str:
+        packed = _Part(self._container, self._path).binary(_RICH_TEXT)
+        return "\n\n".join(page.text for page in read_rtf(unpacked(packed))) if packed else ""
 
     def _date(self) -> str:
         data = self._container.openstream("/".join([*self._path, _PROPERTIES])).read()
