@@ -46,6 +46,17 @@ def test_scalars_and_text() -> None:
     assert text('{"a": "one\\n# two"}') == "a: one\n\\# two"
 
 
+def test_comments_and_commas() -> None:
+    """Comments and commas too many are no fault; what looks like them inside a text is text."""
+    settings = (
+        '// settings\n{\n  # site\n  "url": "https://x.example/#a", /* two\n lines */ "say": "a, ]  // b \\" /* c",\n'
+        '  "codes": [1, 2, ],\n}\n// end\n'
+    )
+    assert text(settings) == 'url: https://x.example/#a\nsay: a, ]  // b " /* c\n\ncodes: 1, 2'
+    with pytest.raises(ReadError, match="not JSON from line 3 on"):
+        text('{\n"a": 1, // one\n"b" 2}')
+
+
 @pytest.mark.parametrize(("data", "line"), [("{", 1), ('{"a": 1,\n"b" 2}', 2), ('{"a": 1}\n{"a"', 2)])
 def test_no_json(data: str, line: int) -> None:
     """What is no JSON is named with its line."""

@@ -34,6 +34,20 @@ def test_rst_inline() -> None:
     assert from_rst(text) == "See the rules, `ls`, [HR](https://hr.example) and Leave. Like this:"
 
 
+def test_rst_substitutions() -> None:
+    """A name between bars is what it is defined as, wherever that stands; one without a definition stays."""
+    text = (
+        "Ask |HR team| about |days|, not |other| or ``|days|``. See |logo|.\n\n.. |hr team| replace:: the *people*\n"
+        "   of |place|\n.. |place| replace:: Cork\n.. |days| replace:: 25 days\n"
+        ".. |logo| image:: a.png\n   :alt: our logo\n\n"
+        "+------+-----+\n| City | Sum |\n+======+=====+\n| Cork | 120 |\n+------+-----+\n"
+    )
+    assert from_rst(text).strip() == (
+        "Ask the *people* of Cork about 25 days, not |other| or `|days|`. See our logo.\n\n\n\n"
+        "| City | Sum |\n| --- | --- |\n| Cork | 120 |"
+    )
+
+
 def test_rst_tables() -> None:
     """Both kinds of tables become Markdown tables."""
     grid = "+------+-----+\n| City | Sum |\n+======+=====+\n| Cork | 120 |\n| city |     |\n+------+-----+\n"

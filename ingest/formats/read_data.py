@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,10 @@ _MOST_COLUMNS = 20
 _LONGEST_CELL = 300
 # Headings go six levels deep; what lies deeper is one line of JSON.
 _DEEPEST = 6
+_STRING = r'"(?:[^"\\\n]|\\.)*"'
+_COMMENT = re.compile(r"\s*(?://|/\*|#)")
+_LOOSE_COMMENT = re.compile(rf"{_STRING}|//[^\n]*|/\*.*?\*/|(?<![^\s,{{}}\[\]])#[^\n]*", re.DOTALL)
+_LOOSE_COMMA = re.compile(rf"({_STRING})|,(?=\s*[}}\]])")
 # What an object is called, best first.
 _NAMES = ("title", "name", "subject", "heading", "label", "id", "_id")
 
@@ -26,10 +31,23 @@ def read_json(data: bytes) -> list[Page]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        if error.msg != "Extra data":
-            raise _no_json(error.lineno, error.msg) from error
-        return read_jsonl(data)
+        if error.msg == "Extra data" and not _COMMENT.match(text, error.pos):
+            return read_jsonl(data)
+        try:
+            value = json.loads(_strict(text))
+        except json.JSONDecodeError as still:
+            raise _no_json(still.lineno, still.msg) from error
     return [Page("", join(_told(value, 1)))]
+
+
+def _strict(text: str) -> str:
+    """The text without comments and without commas before a closing bracket, as people write settings; what stands
+    between quotation marks is left alone, and so are the lines."""
+
+    def kept(match: re.Match[str]) -> str:
+        return match[0] if match[0][0] == '"' else "\n" * match[0].count("\n") or " "
+
+    return _LOOSE_COMMA.sub(lambda match: match[1] or "", _LOOSE_COMMENT.sub(kept, text))
 
 
 def read_jsonl(data: bytes) -> list[Page]:

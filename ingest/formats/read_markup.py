@@ -17,6 +17,12 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 # A line of one repeated mark, under or around a heading (docutils' rule: any ASCII punctuation).
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1*\s*")
 _DIRECTIVE = re.compile(r"(\s*)\.\. (?:\|[^|]*\| )?([\w:+.-]+?)::\s*(.*)")
+# A substitution's definition, and its uses: `|name|`, `|name|_`.
+_SUBSTITUTION = re.compile(
+    r"^ *\.\. \|(?P<name>[^|\n]+)\| (?P<kind>replace|image)::(?P<text>.*(?:\n(?: *\n)* +\S.*)*)\n?", re.MULTILINE
+)
+_SUBSTITUTED = re.compile(r"(?<![\w|`\\])\|(?![\s|])([^|\n]*[^|\s\n])\|_{0,2}(?![\w|`])")
+_LONGEST_SUBSTITUTE = 2_000
 # Directives that stand for something else than their own text.
 _NO_TEXT = frozenset(
     """image include toctree contents raw index meta highlight default-role role target-notes sectnum header
@@ -42,7 +48,7 @@ def from_markdown(text: str) -> tuple[str, str]:
 
 def from_rst(text: str) -> str:
     """The text as Markdown. Levels of headings follow the order in which their marks first appear."""
-    lines = text.replace("\r\n", "\n").expandtabs(4).split("\n")
+    lines = _substituted(text.replace("\r\n", "\n").expandtabs(4)).split("\n")
     styles: list[str] = []
     done: list[str] = []
     position = 0
@@ -77,6 +83,24 @@ def from_rst(text: str) -> str:
             done.append(_rst_inline(line))
             position += 1
     return "\n".join(done)
+
+
+def _substituted(text: str) -> str:
+    """The text with each `|name|` that it defines as a text replaced by it; a picture's is its description."""
+    defined: dict[str, str] = {}
+    for match in _SUBSTITUTION.finditer(text):
+        said = (
+            match["text"] if match["kind"] == "replace" else "".join(re.findall(r"^\s+:alt:(.*)", match["text"], re.M))
+        )
+        defined[flat(match["name"]).casefold()] = flat(said)
+
+    def said_for(match: re.Match[str]) -> str:
+        return defined.get(flat(match[1]).casefold(), match[0])
+
+    # One may be made of others; two that are made of each other end after a few rounds.
+    for _ in range(3 if defined else 0):
+        defined = {name: _SUBSTITUTED.sub(said_for, said)[:_LONGEST_SUBSTITUTE] for name, said in defined.items()}
+    return _SUBSTITUTED.sub(said_for, _SUBSTITUTION.sub("", text)) if defined else text
 
 
 def _rst_heading(lines: list[str], position: int) -> tuple[str, str, int] | None:
