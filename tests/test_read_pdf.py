@@ -271,6 +271,30 @@ def test_larger_letters_are_headings() -> None:
     assert "#" not in read_text(page)[0]
 
 
+def test_printed_code() -> None:
+    """A comment in printed code is no heading, though it begins with the sign that Markdown has for one."""
+    assert read_text(text(72, 700, "# install the package", "pip install it")) == [
+        "\\# install the package\npip install it"
+    ]
+
+
+def test_cells_of_several_lines() -> None:
+    """Rows that stand further apart than the lines of their cells keep all lines, also those of a cell in the middle
+    of its row, and a line whose cells stand close together."""
+    pieces = [
+        text(50, 700, "Level"), text(150, 700, "TTS"), text(300, 700, "GSA"),
+        text(50, 684, "Cadence"), text(150, 684, "Weekly"), text(300, 684, "Every two weeks"),
+        text(150, 668, "Tracks how time is", "spent by all of our own"),
+        text(50, 661, "Goal"), text(300, 668, "Tracks how much an", "employee is working"),
+        text(50, 625, "Shows"), text(150, 638, "How time", "is spent within", "a week"), text(300, 625, "Leave"),
+    ]  # fmt: skip
+    assert read_text("".join(pieces)) == [
+        "| Level | TTS | GSA |\n| --- | --- | --- |\n| Cadence | Weekly | Every two weeks |\n"
+        "| Goal | Tracks how time is spent by all of our own | Tracks how much an employee is working |\n"
+        "| Shows | How time is spent within a week | Leave |"
+    ]
+
+
 def test_running_lines_are_dropped() -> None:
     """What repeats at the edge of pages goes, page numbers everywhere and words after their first occurrence."""
     pages = [

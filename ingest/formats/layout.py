@@ -15,6 +15,7 @@ from statistics import median
 from ingest.formats.layout_boxes import BROKEN_WORD, Box, joined, rows, text_width
 from ingest.formats.layout_columns import regions
 from ingest.formats.layout_tables import fits_a_column, goes_on, table
+from ingest.formats.markdown import paragraph
 
 # Lines break at the edge of a column that is at least this wide, in letters; shorter ones were meant to be short.
 _BROKEN_WIDTH = 45
@@ -86,6 +87,9 @@ def mend_broken_words(texts: list[str]) -> list[str]:
 
 def _blocks(lines: list[list[Box]], beside_another: bool) -> Iterator[Block]:
     """The lines as blocks; tables that were read already are blocks between them."""
+    for line in lines:
+        if not line[0].table:  # a comment in printed code begins with '#' and is no heading
+            line[0].text = paragraph(line[0].text)
     before: list[list[Box]] = []
     for line in lines:
         tables = [box for box in line if box.table]

@@ -23,6 +23,7 @@ _FILLED = 0.5
 _TIGHT = 0.45
 # Rows stand at least this much further apart, in heights of a line, than the lines of one cell.
 _ROWS_APART = 0.12
+_OVERLAP = 0.25
 # A piece of a lone line is a cell when it begins this near to where others do, this far from the words before it.
 _ALIGNED = 0.15
 _WORDS_APART = 0.5
@@ -155,23 +156,24 @@ def _groups(cells: list[list[str]], rows: Rows) -> list[tuple[int, int]]:
     """
     gaps = [min(box.bottom for box in above) - max(box.top for box in below) for above, below in pairwise(rows)]
     height = median(box.height for row in rows for box in row)
-    jumps = sorted((more - one, (one + more) / 2) for one, more in pairwise(sorted(max(gap, 0.0) for gap in gaps)))
-    if not jumps or jumps[-1][0] < _ROWS_APART * height:
-        return []
-    edge = jumps[-1][1]
-    if edge > _TIGHT * height:
-        return []
-    ends = [number for number, gap in enumerate(gaps, 1) if gap > edge] + [len(rows)]
-    groups = [(first, end) for first, end in pairwise([0, *ends])]
-    for first, end in groups:
-        lines = cells[first:end]
-        columns = list(zip(*lines, strict=True))
-        whole = sum(all(line) for line in lines)
-        short = any(0 < sum(map(bool, column)) < len(lines) for column in columns)
-        numbers = any(sum(is_number(cell) for cell in column if cell) > 1 for column in columns)
-        if len(lines) > 1 and (not short or 2 * whole > len(lines) or numbers):
-            return []
-    return groups
+    # Lines of several cells may overlap: where all do, nothing says how far apart the lines of one cell are.
+    for considered in ([gap for gap in gaps if gap > -_OVERLAP * height], [max(gap, 0.0) for gap in gaps]):
+        jumps = sorted((more - one, (one + more) / 2) for one, more in pairwise(sorted(considered)))
+        if jumps and jumps[-1][0] >= _ROWS_APART * height and jumps[-1][1] <= _TIGHT * height:
+            ends = [number for number, gap in enumerate(gaps, 1) if gap > jumps[-1][1]] + [len(rows)]
+            groups = list(pairwise([0, *ends]))
+            if all(end - first == 1 or _is_one_row(cells[first:end]) for first, end in groups):
+                return groups
+    return []
+
+
+def _is_one_row(lines: list[list[str]]) -> bool:
+    """Whether the lines may be those of one row's cells: few fill all cells, some are shorter, none has two numbers."""
+    columns = list(zip(*lines, strict=True))
+    whole = sum(all(line) for line in lines)
+    short = any(0 < sum(map(bool, column)) < len(lines) for column in columns)
+    numbers = any(sum(is_number(cell) for cell in column if cell) > 1 for column in columns)
+    return short and 2 * whole <= len(lines) and not numbers
 
 
 def _together(lines: list[list[str]]) -> list[str]:
