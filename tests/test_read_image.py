@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ingest.errors import ReadError
 from ingest.formats import read_image as module
+from ingest.formats.layout import blocks, markdown
 from ingest.formats.layout_boxes import Box
 from ingest.formats.read_image import read_image
 
@@ -137,7 +138,39 @@ def test_a_page_on_its_side(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_engines", [engine])
     [box] = module.recognise(np.zeros((300, 100, 3), "uint8"))
     assert (box.text, box.left, box.right, box.bottom, box.top) == ("about", 10, 190, 70, 90)
-    assert [options.get("use_cls", True) for options in engine.options] == [True, False, False]
+    assert [options["use_cls"] for options in engine.options] == [False, False, False]
+
+
+def test_a_page_upside_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that reads badly is turned as a whole; one that reads well is looked at once."""
+    np = pytest.importorskip("numpy")
+    wrong, right = [line("tnoqo", 10, 10, 190, 30, 0.6)], [line("about", 10, 10, 190, 30, 0.98)]
+    for answers in ([wrong, right], [right]):
+        monkeypatch.setattr(module, "_engines", [engine := ScriptedEngine(*answers)])
+        assert [box.text for box in module.recognise(np.zeros((300, 100, 3), "uint8"))] == ["about"]
+        assert engine.answers == []
+
+
+def test_lines_of_two_columns_recognised_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where characters of one line stand far apart over the gap between two columns, it is cut there."""
+    np = pytest.importorskip("numpy")
+
+    def characters(text: str, left: float, at: float) -> list[Any]:
+        places = [left + 7 * number for number in range(len(text))]
+        return [[[place, at], [place + 6, at], [place + 6, at + 20], [place, at + 20]] for place in places]
+
+    lines = []
+    for number in range(4):
+        left, right, at = f"left column, line number {number}", f"right column, line number {number}", 10 + 24 * number
+        if number == 2:
+            one = line(left + right, 10, at, 450, at + 20, 0.99)
+            lines.append([*one, characters(left, 10, at) + characters(right, 230, at)])
+        else:
+            lines += [line(left, 10, at, 210, at + 20, 0.99), line(right, 230, at, 450, at + 20, 0.99)]
+    monkeypatch.setattr(module, "_engines", [ScriptedEngine(lines)])
+    text = markdown(blocks(module.recognise(np.zeros((300, 500, 3), "uint8"))))
+    assert text.index("left column, line number 3") < text.index("right column, line number 0")
+    assert "number 2right" not in text
 
 
 def test_recognised_english() -> None:

@@ -8,6 +8,7 @@ draws one after the other, or when their lines stand at different heights; other
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
@@ -26,15 +27,32 @@ _LEVEL = 0.3
 _HARDLY_LEVEL = 0.25
 # How often the file goes from one side to the other, as a share of the lines: never for columns, always for cells.
 _ONE_AFTER_THE_OTHER = 0.2
+# Words of one box stand at least this far apart over a gutter, in heights of a line; and it is this near.
+_GUTTER = 0.4
+_NEAR_GUTTER = 0.5
 
 
 def regions(boxes: list[Box]) -> list[list[Box]]:
     """The boxes in parts that are each read line by line, in reading order."""
     for place in _gutters(boxes):
-        bands = _bands(boxes, place)
+        lefts = [box.left for box in boxes if box.left > place - _NEAR_GUTTER * box.height]
+        bands = _bands([piece for box in boxes for piece in _parted(box, place, lefts)], place)
         if any(columns for _, _, columns in bands):
             return _read(bands)
     return [boxes]
+
+
+def _parted(box: Box, place: float, lefts: list[float]) -> list[Box]:
+    """The box, or its two pieces where it reaches over a gutter: lines of two narrow columns that stand level are
+    often recognised as one. There the words stand apart, and the second piece begins where others do."""
+    near = _NEAR_GUTTER * box.height
+    for at, end, start in box.gaps:
+        beside = sum(abs(left - start) < 2 * near for left in lefts)
+        if start - end > _GUTTER * box.height and end - near < place < start + near and beside >= _COLUMN_LINES:
+            rest = tuple((one - at, left, right) for one, left, right in box.gaps if one > at)
+            first = replace(box, text=box.text[:at].rstrip(), right=end, gaps=tuple(g for g in box.gaps if g[0] < at))
+            return [first, replace(box, text=box.text[at:], left=start, gaps=rest)]
+    return [box]
 
 
 def _read(bands: list[tuple[list[Box], list[Box], bool]]) -> list[list[Box]]:
