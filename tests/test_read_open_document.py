@@ -175,3 +175,13 @@ def test_beside_cells() -> None:
     assert read_ods(packed("spreadsheet", body))[0].text == (
         "## Plan\n\n| City | Days | Days |\n| --- | --- | --- |\n| Cork |  |  |\n\nB1: ask HR\nA2: boxed"
     )
+
+
+def test_damaged_numbers_of_lists() -> None:
+    """A list whose style holds no number where one belongs is counted from one."""
+    styles = (
+        '<text:list-style style:name="L"><text:list-level-style-number text:level="" text:start-value="x"'
+        ' style:num-format="1" style:num-suffix="."/></text:list-style>'
+    )
+    body = '<text:list text:style-name="L"><text:list-item><text:p>one</text:p></text:list-item></text:list>'
+    assert read_odt(packed("text", body, styles))[0].text == "1. one"

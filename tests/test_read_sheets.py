@@ -191,3 +191,10 @@ def test_csv_oddities() -> None:
     text = read_csv(b'a,b\n"x,y\n' + (b"1,2" + b"0" * 2000 + b"\n") * 600)[0].text
     assert text.startswith('| a | b |\n| --- | --- |\n| "x | y |\n| 1 | 2000')
     assert read_csv(b"a b\tc", "\t")[0].text == "| a b | c |\n| --- | --- |"
+
+
+@pytest.mark.parametrize("number", ["99", "-1", "1e400"])
+def test_a_missing_shared_text(number: str) -> None:
+    """One cell of a damaged workbook costs that cell only."""
+    data = with_sheet(f'<sheetData><row><c t="s"><v>{number}</v></c><c><v>2</v></c></row></sheetData>')
+    assert read_xlsx(data)[0].text == "## Sheet\n\n2"

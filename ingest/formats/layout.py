@@ -88,7 +88,7 @@ def mend_broken_words(texts: list[str]) -> list[str]:
 def _blocks(lines: list[list[Box]], beside_another: bool) -> Iterator[Block]:
     """The lines as blocks; tables that were read already are blocks between them."""
     for line in lines:
-        if not line[0].table:  # a comment in printed code begins with '#' and is no heading
+        if line[0].text[:1] == "#" and not line[0].table:  # a comment in printed code is no heading
             line[0].text = paragraph(line[0].text)
     before: list[list[Box]] = []
     for line in lines:

@@ -35,11 +35,17 @@ _NEAR_GUTTER = 0.5
 def regions(boxes: list[Box]) -> list[list[Box]]:
     """The boxes in parts that are each read line by line, in reading order."""
     for place in _gutters(boxes):
-        lefts = [box.left for box in boxes if box.left > place - _NEAR_GUTTER * box.height]
-        bands = _bands([piece for box in boxes for piece in _parted(box, place, lefts)], place)
+        bands = _bands(_parted_at(boxes, place), place)
         if any(columns for _, _, columns in bands):
             return _read(bands)
     return [boxes]
+
+
+def _parted_at(boxes: list[Box], place: float) -> list[Box]:
+    if not any(box.left < place < box.right and box.gaps for box in boxes):
+        return boxes
+    lefts = [box.left for box in boxes if box.left > place - _NEAR_GUTTER * box.height]
+    return [piece for box in boxes for piece in (_parted(box, place, lefts) if box.left < place < box.right else [box])]
 
 
 def _parted(box: Box, place: float, lefts: list[float]) -> list[Box]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingest.formats.package import attribute, local
+from ingest.formats.package import attribute, local, whole_number
 
 _CHINESE_DIGITS = "〇一二三四五六七八九"
 _FORMAL = str.maketrans("一二三四五六七八九十百千", "壹贰叁肆伍陆柒捌玖拾佰仟")
@@ -129,7 +129,7 @@ def counters(root: Any) -> Iterator[tuple[str, Counter]]:
     Lists of the same definition go on counting together; one that starts anew does so where it is first used.
     """
     levels = {
-        attribute(e, "abstractNumId"): {int(attribute(lvl, "ilvl")): _level(lvl) for lvl in e if local(lvl) == "lvl"}
+        attribute(e, "abstractNumId"): {whole_number(lvl, "ilvl", 0): _level(lvl) for lvl in e if local(lvl) == "lvl"}
         for e in root
         if local(e) == "abstractNum"
     }
@@ -140,12 +140,12 @@ def counters(root: Any) -> Iterator[tuple[str, Counter]]:
         abstract = next((attribute(child, "val") for child in element if local(child) == "abstractNumId"), "")
         own, starts = dict(levels.get(abstract, {})), {}
         for override in (child for child in element if local(child) == "lvlOverride"):
-            depth = int(attribute(override, "ilvl", "0"))
+            depth = whole_number(override, "ilvl", 0)
             for child in override:
                 if local(child) == "lvl":
                     own[depth] = _level(child)
                 elif local(child) == "startOverride":
-                    starts[depth] = int(attribute(child, "val", "1"))
+                    starts[depth] = whole_number(child, "val", 1)
         yield attribute(element, "numId"), Counter(own, shared.setdefault(abstract, {}), starts)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ingest.formats.numbering import Counter, Level
-from ingest.formats.package import attribute, local
+from ingest.formats.package import attribute, local, whole_number
 
 # Formats are named by their first numbers.
 _FORMATS = {
@@ -61,19 +61,19 @@ def _levels(style: Any) -> dict[int, Level]:
         if not local(element).endswith("level-style-bullet") and not local(element).endswith("level-style-image"):
             number, level = _numbered(element)
         else:
-            number, level = int(attribute(element, "level", "1")), Level("bullet")
+            number, level = whole_number(element, "level", 1), Level("bullet")
         found[number - 1] = level
     return found
 
 
 def _numbered(element: Any) -> tuple[int, Level]:
-    number = int(attribute(element, "level", "1"))
+    number = whole_number(element, "level", 1)
     kind = re.split(r"[,，]", attribute(element, "num-format"))[0].strip()
-    shown = max(1, min(int(attribute(element, "display-levels", "1")), number))
+    shown = max(1, min(whole_number(element, "display-levels", 1), number))
     pattern = ".".join(f"%{at}" for at in range(number - shown + 1, number + 1)) if kind else ""
     # LibreOffice's own way to say it, where levels are parted by something else than dots.
     if extended := attribute(element, "num-list-format"):
         pattern = re.sub(r"%(\d)%", r"%\1", extended)
     else:
         pattern = attribute(element, "num-prefix") + pattern + attribute(element, "num-suffix")
-    return number, Level(_FORMATS.get(kind, "decimal"), pattern, int(attribute(element, "start-value", "1")))
+    return number, Level(_FORMATS.get(kind, "decimal"), pattern, whole_number(element, "start-value", 1))

@@ -26,6 +26,7 @@ _DECLARATION = re.compile(
     b"|".join(re.escape(mark.encode(code)) for mark in ("<!ENTITY", "<!DOCTYPE") for code in ("utf-8", "utf-16-le"))
 )
 _ENTITY = re.compile(b"|".join(re.escape("<!ENTITY".encode(code)) for code in ("utf-8", "utf-16-le")))
+_WHOLE = re.compile(r"-?\d{1,9}")
 _TOO_LARGE = "the file unpacks to far more than it holds (a 'zip bomb'): save it again, or split it"
 
 
@@ -97,3 +98,9 @@ def attribute(element: Any, name: str, default: str = "") -> str:
         if key == name or key.endswith("}" + name):
             return str(value)
     return default
+
+
+def whole_number(element: Any, name: str, default: int) -> int:
+    """An attribute that counts something; the default where a damaged file has no number there."""
+    found = _WHOLE.fullmatch(attribute(element, name))
+    return int(found[0]) if found else default

@@ -136,8 +136,8 @@ def _value(cell: Any, texts: list[str], codes: list[str], epoch_1904: bool) -> s
     if not value:
         return ""
     if kind == "s":
-        number = int(value)
-        return texts[number] if 0 <= number < len(texts) else ""  # one cell of a damaged file is not worth the file
+        number = int(value) if value.isdecimal() else len(texts)
+        return texts[number] if number < len(texts) else ""  # one cell of a damaged file is not worth the file
     if kind == "b":
         return "TRUE" if value == "1" else "FALSE"
     if kind == "d":

@@ -84,7 +84,8 @@ def _commented(archive: zipfile.ZipFile, names: list[str], tag: str, place: Any)
 def _boxes(drawing: Any) -> Iterator[Note]:
     for anchor in () if drawing is None else drawing:
         corner = next((child for child in anchor if local(child) == "from"), None)
-        at = {} if corner is None else {local(e): int(e.text or 0) for e in corner if local(e) in {"row", "col"}}
+        places = {} if corner is None else {local(e): (e.text or "").strip() for e in corner}
+        at = {name: int(text) for name, text in places.items() if text.isdecimal()}
         for body in (e for e in anchor.iter() if local(e) == "txBody"):
             if not any(local(above) == "Fallback" for above in body.iterancestors()):
                 lines = ("".join(t.text or "" for t in p.iter() if local(t) == "t") for p in body if local(p) == "p")
