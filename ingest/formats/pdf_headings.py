@@ -1,7 +1,7 @@
-"""A document's headings: from its bookmarks, or where it has none from larger letters. Knows nothing of pdfium.
+"""A document's headings: from its bookmarks or tags, or else from larger letters. Knows nothing of pdfium.
 
-Bookmarks are what the author calls a heading. Larger letters are taken for one only where most of the document is
-set in one size, so that a poster or a form does not become a list of headings.
+Bookmarks and tags are what the author calls a heading. Larger letters are taken for one only where most of the document
+is set in one size, so that a poster or a form does not become a list of headings.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SAME_LEVEL = 1.06
 _LEVELS = 3
 # At most this many bookmarks of a page are put in where its text does not say them.
 _MISSING = 8
-# More of the letters in large type than this, and size says nothing.
+# More of the letters in large type than this, and size says nothing; nor do tags that call so many a heading.
 _LARGE_SHARE = 0.25
 # What LibreOffice writes for a slide without a title, and for one whose title another slide has as well.
 _SLIDE = re.compile(r"(?:slide|folie|diapo(?:sitive)?|幻灯片|投影片)\s*\d+", re.IGNORECASE)
@@ -37,12 +37,16 @@ _NUMBERING = re.compile(
 
 @dataclass(frozen=True)
 class Bookmark:
-    """One line of a document's outline: `level` from 1, and where it leads: page from 0, `top` of the place or None."""
+    """One line of a document's outline: `level` from 1, and where it leads: page from 0, `top` of the place or None.
+
+    A heading that `is_tagged` stands on the page in these words, whatever became of them.
+    """
 
     title: str
     level: int
     page: int
     top: float | None
+    is_tagged: bool = False
 
 
 def mark_bookmarks(page: list[Block], bookmarks: Sequence[Bookmark]) -> list[Block]:
@@ -57,7 +61,7 @@ def mark_bookmarks(page: list[Block], bookmarks: Sequence[Bookmark]) -> list[Blo
         if count:
             marked[place : place + count] = [_heading(marked[place : place + count], "#" * min(6, bookmark.level))]
             keys[place : place + count] = [_NEVER]
-        elif not _SLIDE.fullmatch(bookmark.title):
+        elif not bookmark.is_tagged and not _SLIDE.fullmatch(bookmark.title):
             missing.append(bookmark)
     # An outline that names many things a page does not show was kept from a longer document.
     for bookmark in missing if len(missing) <= _MISSING else ():
@@ -70,6 +74,11 @@ def mark_bookmarks(page: list[Block], bookmarks: Sequence[Bookmark]) -> list[Blo
         heading = Block(f"{'#' * min(6, bookmark.level)} {bookmark.title}", 0.0, 0.0, top, top, 0.0)
         marked.insert(next(below, len(marked)), heading)
     return marked
+
+
+def are_headings(tagged: Sequence[Bookmark], letters: int) -> bool:
+    """Whether tags can be believed: some programs call every line a heading. `letters` are those of the document."""
+    return sum(len(heading.title) for heading in tagged) <= _LARGE_SHARE * letters
 
 
 def mark_large_lines(pages: Sequence[list[Block]], text_height: float) -> None:

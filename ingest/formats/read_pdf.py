@@ -14,8 +14,9 @@ from typing import Any
 from ingest.errors import ReadError
 from ingest.formats.layout import blocks, markdown, mend_broken_words
 from ingest.formats.layout_boxes import Box
-from ingest.formats.pdf_headings import Bookmark, mark_bookmarks, mark_large_lines
+from ingest.formats.pdf_headings import Bookmark, are_headings, mark_bookmarks, mark_large_lines
 from ingest.formats.pdf_rules import page_rules
+from ingest.formats.pdf_tags import tagged_headings
 from ingest.formats.pdf_text import form_boxes, page_boxes
 from ingest.formats.read_image import NEEDS_OCR, RECOGNISED_PIXELS, can_recognise, recognise
 from ingest.formats.running_lines import without_running_lines
@@ -62,12 +63,15 @@ def read_pdf(data: bytes) -> tuple[str, list[Page]]:
                 f"the file has {len(document):,} pages, and at most {PAGE_LIMIT:,} are read: split it into several"
             )
         title = (document.get_metadata_dict().get("Title") or "").strip()
-        bookmarks = _bookmarks(document)
-        pages, recognised = _pages(document)
+        bookmarks = _outline(document)
+        pages, recognised, tagged = _pages(document, with_tags=len(bookmarks) < _OUTLINE)
     except pypdfium2.PdfiumError as error:
         raise ReadError("the file is damaged: one of its pages cannot be read; open and save it again") from error
     finally:
         document.close()
+    letters = sum(len(box.text) for page in pages for boxes in page for box in boxes)
+    if len(tagged) >= _OUTLINE and are_headings(tagged, letters):
+        bookmarks = tagged
     texts = _texts(pages, recognised, bookmarks)
     return (
         "" if _MACHINE_TITLE.match(title) else title,
@@ -75,11 +79,14 @@ def read_pdf(data: bytes) -> tuple[str, list[Page]]:
     )
 
 
-def _pages(document: Any) -> tuple[list[list[list[Box]]], set[int]]:
-    """For each page its boxes, those that run in the page's main direction first; and which pages were recognised."""
+def _pages(document: Any, with_tags: bool) -> tuple[list[list[list[Box]]], set[int], list[Bookmark]]:
+    """For each page its boxes, those that run in the page's main direction first; which pages were recognised; and what
+    is tagged as a heading, when that is asked for.
+    """
     document.init_forms()  # does nothing where there is no form; the build of pdfium that is used cannot run scripts
     pages: list[list[list[Box]]] = []
     pictures: set[int] = set()
+    tagged: list[Bookmark] = []
     recognises = can_recognise()
     for number in range(len(document)):
         sys.audit("docent.read.page")  # a long document is not a hanging one
@@ -90,6 +97,8 @@ def _pages(document: Any) -> tuple[list[list[list[Box]]], set[int]]:
             pictures.add(number)
             if recognises:
                 found = [_recognised(page)]
+        elif with_tags:
+            tagged += tagged_headings(page, text_page, number)
         pages.append(found)
         text_page.close()
         page.close()
@@ -97,7 +106,7 @@ def _pages(document: Any) -> tuple[list[list[list[Box]]], set[int]]:
         if not any(pages):
             raise ReadError(NEEDS_OCR)
         log.warning("read.pictures_left_out", pages=len(pictures), reason=NEEDS_OCR)
-    return pages, pictures
+    return pages, pictures, tagged
 
 
 def _is_picture(page: Any) -> bool:
@@ -124,9 +133,9 @@ def _blue_green_red() -> int:
     return kind
 
 
-def _bookmarks(document: Any) -> dict[int, list[Bookmark]]:
-    """The outline's entries by the page they lead to, in the outline's order."""
-    found: dict[int, list[Bookmark]] = defaultdict(list)
+def _outline(document: Any) -> list[Bookmark]:
+    """The outline's entries that lead to a page, in order."""
+    found = []
     for number, entry in enumerate(document.get_toc()):
         if number == _BOOKMARK_LIMIT:
             break
@@ -134,7 +143,7 @@ def _bookmarks(document: Any) -> dict[int, list[Bookmark]]:
         target = entry.get_dest()
         page = target.get_index() if target else None
         if title and page is not None:
-            found[page].append(Bookmark(title, entry.level + 1, page, _top(*target.get_view())))
+            found.append(Bookmark(title, entry.level + 1, page, _top(*target.get_view())))
     return found
 
 
@@ -147,11 +156,14 @@ def _top(kind: int, numbers: list[float]) -> float | None:
     return numbers[place] if place is not None and place < len(numbers) else None
 
 
-def _texts(pages: list[list[list[Box]]], recognised: set[int], bookmarks: dict[int, list[Bookmark]]) -> list[str]:
+def _texts(pages: list[list[list[Box]]], recognised: set[int], bookmarks: list[Bookmark]) -> list[str]:
     text_height = _text_height(pages)
     main = without_running_lines([page[0] if page else [] for page in pages], text_height)
-    found = [mark_bookmarks(blocks(boxes), bookmarks.get(number, [])) for number, boxes in enumerate(main)]
-    if sum(map(len, bookmarks.values())) < _OUTLINE:
+    by_page: dict[int, list[Bookmark]] = defaultdict(list)
+    for bookmark in bookmarks:
+        by_page[bookmark.page].append(bookmark)
+    found = [mark_bookmarks(blocks(boxes), by_page[number]) for number, boxes in enumerate(main)]
+    if len(bookmarks) < _OUTLINE:
         # Recognised lines differ in height by chance.
         mark_large_lines([page for number, page in enumerate(found) if number not in recognised], text_height)
     texts = [
