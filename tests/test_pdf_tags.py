@@ -1,11 +1,12 @@
-"""Headings of a tagged PDF: what the author called one, however it looks."""
+"""Headings and tables of a tagged PDF: what the author called one, however it looks."""
 
 from __future__ import annotations
 
 import pypdfium2
 
+from ingest.formats.layout_boxes import Box
 from ingest.formats.pdf_headings import Bookmark, are_headings
-from ingest.formats.pdf_tags import tagged_headings
+from ingest.formats.pdf_tags import TaggedTable, tags_of, with_tagged_tables
 from ingest.formats.read_pdf import read_pdf
 from tests.test_read_pdf import pdf, text
 
@@ -41,7 +42,7 @@ def headings(data: bytes) -> list[Bookmark]:
     document = pypdfium2.PdfDocument(data)
     try:
         page = document[0]
-        return tagged_headings(page, page.get_textpage(), 0)
+        return tags_of(page, page.get_textpage(), 0)[0]
     finally:
         document.close()
 
@@ -69,3 +70,69 @@ def test_every_line_a_heading() -> None:
 def test_without_tags() -> None:
     """A page that says nothing about its parts has no tagged headings."""
     assert headings(pdf([["Travel", PROSE]])) == []
+
+
+def test_a_table_whose_cells_look_like_columns_of_prose() -> None:
+    """Its rows are those of the tags, wrapped cells whole, under its header; text around it stays where it is."""
+    cells = [["Grade", "What it gives"], ["Senior", "A room of its own"], ["Junior", "A desk by the window"]]
+    kinds = ["TH", "TD", "TD"]
+    # 4 the root, 5 the table, 6 to 8 its rows, 9 to 14 their cells, 15 what belongs to the page; 17 is the page.
+    rows = [f"<< /Type /StructElem /S /TR /P 5 0 R /K [{9 + 2 * row} 0 R {10 + 2 * row} 0 R] >>" for row in range(3)]
+    marks = [[0], [1], [2], [3, 6], [4], [5, 7]]  # the second column's cells have two lines
+    inner = [
+        f"<< /Type /StructElem /S /{kinds[number // 2]} /P {6 + number // 2} 0 R /Pg 17 0 R "
+        f"/K [{' '.join(map(str, own))}] >>"
+        for number, own in enumerate(marks)
+    ]
+    owners = [f"{9 + number} 0 R" for number in (0, 1, 2, 3, 4, 5, 3, 5)]
+    more = [
+        "<< /Type /StructTreeRoot /K 5 0 R /ParentTree 15 0 R >>",
+        "<< /Type /StructElem /S /Table /P 4 0 R /K [6 0 R 7 0 R 8 0 R] >>",
+        *rows, *inner,
+        f"<< /Nums [0 [{' '.join(owners)}]] >>",
+    ]  # fmt: skip
+    lines = [
+        (72, 700, "Grade"), (200, 700, "What it gives"), (72, 676, "Senior"), (200, 676, "A room"),
+        (72, 640, "Junior"), (200, 640, "A desk by"), (200, 662, "of its own"), (200, 626, "the window"),
+    ]  # fmt: skip
+    drawn = text(72, 760, "Before the table.") + "".join(
+        f"/TD << /MCID {number} >> BDC {text(left, top, line)} EMC " for number, (left, top, line) in enumerate(lines)
+    )
+    data = pdf(
+        [drawn + text(72, 560, "After the table.")], more=more, page_entries="/StructParents 0",
+        catalog_entries="/MarkInfo << /Marked true >> /StructTreeRoot 4 0 R",
+    )  # fmt: skip
+    table = "\n".join(f"| {' | '.join(row)} |" for row in [cells[0], ["---", "---"], *cells[1:]])
+    _, [page] = read_pdf(data)
+    assert page.text == f"Before the table.\n\n{table}\n\nAfter the table."
+
+
+def box(words: str, left: float, top: float) -> Box:
+    return Box(words, left, left + 6 * len(words), top - 12, top)
+
+
+def test_a_table_goes_on_without_its_header() -> None:
+    """On the next page it stands under the header of the page before, when its columns are as many."""
+    first = TaggedTable([["City", "Limit"], ["Oslo", "180"]], True, 50, 600, 300, 700)
+    boxes = [box("City", 60, 690), box("Limit", 200, 690), box("Oslo", 60, 660), box("180", 200, 660)]
+    [whole], header = with_tagged_tables(boxes, [first], ())
+    assert (whole.text, header) == ("| City | Limit |\n| --- | --- |\n| Oslo | 180 |", ["City", "Limit"])
+    assert (whole.table, whole.top, whole.depth) == (True, 700, 100)
+    second = TaggedTable([["Rome", "150"]], False, 50, 600, 300, 700)
+    rest = [box("Rome", 60, 690), box("150", 200, 690)]
+    [whole], header = with_tagged_tables(rest, [second], header)
+    assert (whole.text, header) == ("| City | Limit |\n| --- | --- |\n| Rome | 150 |", ["City", "Limit"])
+    [whole], _ = with_tagged_tables(rest, [second], ["City", "Limit", "Since"])
+    assert whole.text == "| Rome | 150 |\n| --- | --- |"
+
+
+def test_tables_that_tags_tell_badly() -> None:
+    """Merged cells, words outside of all cells, and a single column: what stands there is read by its place instead."""
+    boxes = [box("City", 60, 690), box("Limit", 200, 690), box("Oslo and Rome", 60, 660)]
+    for rows in (
+        [["City", "Limit"], ["Oslo and Rome"]],
+        [["City", "Limit"], ["Oslo", ""]],
+        [["City"], ["Limit"], ["Oslo and Rome"]],
+    ):
+        told = TaggedTable(rows, True, 50, 600, 300, 700)
+        assert with_tagged_tables(boxes, [told], ["a", "b"]) == (boxes, ())

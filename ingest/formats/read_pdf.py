@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from ingest.errors import ReadError
@@ -16,7 +17,7 @@ from ingest.formats.layout import blocks, markdown, mend_broken_words
 from ingest.formats.layout_boxes import Box
 from ingest.formats.pdf_headings import Bookmark, are_headings, mark_bookmarks, mark_large_lines
 from ingest.formats.pdf_rules import page_rules
-from ingest.formats.pdf_tags import tagged_headings
+from ingest.formats.pdf_tags import tags_of, with_tagged_tables
 from ingest.formats.pdf_text import form_boxes, page_boxes
 from ingest.formats.read_image import NEEDS_OCR, RECOGNISED_PIXELS, can_recognise, recognise
 from ingest.formats.running_lines import without_running_lines
@@ -64,13 +65,13 @@ def read_pdf(data: bytes) -> tuple[str, list[Page]]:
             )
         title = (document.get_metadata_dict().get("Title") or "").strip()
         bookmarks = _outline(document)
-        pages, recognised, tagged = _pages(document, with_tags=len(bookmarks) < _OUTLINE)
+        pages, recognised, tagged = _pages(document)
     except pypdfium2.PdfiumError as error:
         raise ReadError("the file is damaged: one of its pages cannot be read; open and save it again") from error
     finally:
         document.close()
     letters = sum(len(box.text) for page in pages for boxes in page for box in boxes)
-    if len(tagged) >= _OUTLINE and are_headings(tagged, letters):
+    if len(bookmarks) < _OUTLINE <= len(tagged) and are_headings(tagged, letters):
         bookmarks = tagged
     texts = _texts(pages, recognised, bookmarks)
     return (
@@ -79,14 +80,15 @@ def read_pdf(data: bytes) -> tuple[str, list[Page]]:
     )
 
 
-def _pages(document: Any, with_tags: bool) -> tuple[list[list[list[Box]]], set[int], list[Bookmark]]:
+def _pages(document: Any) -> tuple[list[list[list[Box]]], set[int], list[Bookmark]]:
     """For each page its boxes, those that run in the page's main direction first; which pages were recognised; and what
-    is tagged as a heading, when that is asked for.
+    is tagged as a heading.
     """
     document.init_forms()  # does nothing where there is no form; the build of pdfium that is used cannot run scripts
     pages: list[list[list[Box]]] = []
     pictures: set[int] = set()
     tagged: list[Bookmark] = []
+    header: Sequence[str] = ()
     recognises = can_recognise()
     for number in range(len(document)):
         sys.audit("docent.read.page")  # a long document is not a hanging one
@@ -97,8 +99,10 @@ def _pages(document: Any, with_tags: bool) -> tuple[list[list[list[Box]]], set[i
             pictures.add(number)
             if recognises:
                 found = [_recognised(page)]
-        elif with_tags:
-            tagged += tagged_headings(page, text_page, number)
+        elif found:
+            headings, tables = tags_of(page, text_page, number)
+            tagged += headings
+            found[0], header = with_tagged_tables(found[0], tables, header)
         pages.append(found)
         text_page.close()
         page.close()
