@@ -41,8 +41,8 @@ def ingest_command(
     """Bring the library level with PATHS, files or folders: add, update and remove documents.
 
     Unchanged files are skipped. A file that cannot be read is named with its reason and the run goes on; an older
-    version of it that the library already has stays. A document of which little can be read is kept in quarantine and
-    not answered from.
+    version of it that the library already has stays, and it is tried again when it changes or is named itself. A
+    document of which little can be read is kept in quarantine and not answered from.
     """
     if not paths and not accept:
         raise click.UsageError("Missing argument 'PATHS...'.")
