@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -162,18 +163,22 @@ class Library:
         depth = count if self.reranker is None else max(count, RERANKED)
         scored, whole = self._scored(question, depth, among)
         if not whole:
-            scored = self._scored_at_rest(question, depth, among) or scored
+            with self._at_rest() as level:
+                if level:
+                    scored, _ = self._scored(question, depth, among)
         return scored if self.reranker is None else self.reranker.reorder(question, scored)[:count]
 
-    def _scored_at_rest(self, question: str, count: int, among: Sequence[int] | None) -> list[ScoredHit]:
-        """The best hits with nobody changing index or catalog meanwhile; none when that takes too long to wait for."""
+    @contextmanager
+    def _at_rest(self) -> Iterator[bool]:
+        """Nobody changes index or catalog inside, and they are level; False when that takes too long to wait for."""
         if not self._refreshing.acquire(timeout=_PATIENCE_SECONDS):
             log.warning("library.search_did_not_wait")
-            return []
+            yield False
+            return
         try:
             with self.catalog.one_moment():
                 self.refresh()
-                return self._scored(question, count, among)[0]
+                yield True
         finally:
             self._refreshing.release()
 
