@@ -26,7 +26,7 @@ from ingest.embedding.library_embedder import EMBEDDERS_FOLDER
 from ingest.library import Library
 from ingest.logs import configure_logs
 from ingest.settings import Settings, load_settings
-from ingest.store.catalog import Catalog
+from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import NewDocument, NewFile
 from ingest.types import Page, Passage, ReadDocument, Vectors
 
@@ -138,6 +138,14 @@ def put_document(
         (str(path), document.member),
     )
     return int(rows[0][0])
+
+
+def passage_ids(settings: Settings) -> list[int]:
+    """Every passage id of the library, ascending."""
+    catalog = Catalog(settings.home / CATALOG_FILE)
+    ids: list[int] = catalog.passage_ids().tolist()
+    catalog.close()
+    return ids
 
 
 def zipped(members: dict[str, bytes]) -> bytes:

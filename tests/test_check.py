@@ -105,15 +105,20 @@ def test_faiss_lacks_one_and_has_another_twice(whole: Path) -> None:
     ]
 
 
-def test_tantivy_has_anothers_words(whole: Path, settings: Settings) -> None:
-    """The number is right and the words are another passage's; a rebuild mends it."""
+def words_in_the_place_of(whole: Path, removed: int) -> None:
+    """Publish an index in which passage 2 has other words, once more than before, and `removed` is not."""
     index = SearchIndex(whole / INDEX_FOLDER, 384, card_of(whole)["fingerprint"])
     index._begin_changes()
-    index.words.remove(np.array([2]))
+    index.words.remove(np.array([removed]))
     index.words.add(2, ["something", "else"])
     index.words.commit()
     index.publish()
     index.close()
+
+
+def test_tantivy_has_anothers_words(whole: Path, settings: Settings) -> None:
+    """The number is right and the words are another passage's; a rebuild mends it."""
+    words_in_the_place_of(whole, 2)
     assert check(whole) == ["Tantivy has other words than the catalog for 1 passages (2): run `docent rebuild`."]
     rebuild(settings)
     assert check(whole) == []
@@ -121,13 +126,7 @@ def test_tantivy_has_anothers_words(whole: Path, settings: Settings) -> None:
 
 def test_tantivy_has_one_twice(whole: Path) -> None:
     """Right in number of ids, wrong in passages."""
-    index = SearchIndex(whole / INDEX_FOLDER, 384, card_of(whole)["fingerprint"])
-    index._begin_changes()
-    index.words.remove(np.array([4]))
-    index.words.add(2, ["something", "else"])
-    index.words.commit()
-    index.publish()
-    index.close()
+    words_in_the_place_of(whole, 4)
     assert check(whole) == [
         "Tantivy lacks 1 passages (4): run `docent rebuild`.",
         "Tantivy holds passages more than once (2): run `docent rebuild`.",

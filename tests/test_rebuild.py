@@ -21,7 +21,7 @@ from ingest.runs import generations
 from ingest.settings import Settings
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.sync import ingest, remove
-from tests.conftest import OFFICE
+from tests.conftest import OFFICE, passage_ids
 
 PROJECT = Path(__file__).parent.parent
 
@@ -32,25 +32,18 @@ def prefixed(settings: Settings) -> Settings:
     return settings.model_copy(update={"embedder_query_prefix": "question: ", "embedder_passage_prefix": "passage: "})
 
 
-def ids(settings: Settings) -> list[int]:
-    catalog = Catalog(settings.home / CATALOG_FILE)
-    found: list[int] = catalog.passage_ids().tolist()
-    catalog.close()
-    return found
-
-
 def first(library: Library, question: str) -> str:
     return library.search(question, 1)[0].path
 
 
 def test_another_embedder_is_refused(office: Path, settings: Settings, prefixed: Settings, library: Library) -> None:
     """Vectors of two embedders are never mixed: nothing is done, and the setting and the way out are named."""
-    before = ids(settings)
+    before = passage_ids(settings)
     (office / "it" / "vpn.txt").unlink()
     said = r"setting 'embedder' is .*a rebuild is needed \(4 passages.*`docent rebuild` with that setting"
     with pytest.raises(SettingsError, match=said):
         ingest([office], prefixed)
-    assert ids(settings) == before
+    assert passage_ids(settings) == before
     assert first(library, "What does E-07 mean?") == "it/vpn.txt"
 
 
@@ -62,12 +55,12 @@ def test_rebuild_with_another_embedder(office: Path, settings: Settings, prefixe
         (office / name).unlink()
     report = rebuild(prefixed)
     assert (report.updated, report.passages) == (4, 4)
-    assert not set(ids(settings)) & {hit.passage_id for hit in before}
+    assert not set(passage_ids(settings)) & {hit.passage_id for hit in before}
     assert check(settings.home) == []
     library.refresh()
     assert library.embedder.card.passage_prefix == "passage: "
     assert [library.content(document.id).text for document in library.documents()] == texts
-    (new_id,) = ids(settings)[:1]
+    (new_id,) = passage_ids(settings)[:1]
     row = library.catalog.passages([new_id])[new_id]
     embedded = library.embedder.embed_passages([f"{row['title']}\n{row['text']}"])[0]
     assert np.frombuffer(row["vector"], "<f4") @ embedded == pytest.approx(1.0, abs=1e-3)
@@ -97,28 +90,28 @@ def test_search_never_stops(prefixed: Settings, library: Library) -> None:
 
 def test_rollback(office: Path, settings: Settings, prefixed: Settings, library: Library) -> None:
     """Back to the very passages there were; what came since is brought along, what went stays gone; and forth again."""
-    before = ids(settings)
+    before = passage_ids(settings)
     rebuild(prefixed)
-    after = ids(settings)
+    after = passage_ids(settings)
     (office / "new.md").write_text("# Canteen\n\nLunch is at noon.\n")
     ingest([office], settings)
     remove(["it/vpn.txt"], settings)
     rollback(settings)
     library.refresh()
     assert library.embedder.card.passage_prefix == ""
-    kept = [number for number in ids(settings) if number in before]
+    kept = [number for number in passage_ids(settings) if number in before]
     assert kept == before[:-1]
-    assert len(ids(settings)) == 4
+    assert len(passage_ids(settings)) == 4
     assert first(library, "When is lunch in the canteen?") == "new.md"
     assert check(settings.home) == []
     rollback(settings)
-    assert [number for number in ids(settings) if number in after] == after[:-1]
+    assert [number for number in passage_ids(settings) if number in after] == after[:-1]
     assert check(settings.home) == []
 
 
 def test_two_generations_are_kept(settings: Settings, prefixed: Settings, library: Library) -> None:
     """The current one and the one before; what is older is dropped with its passages."""
-    oldest = ids(settings)
+    oldest = passage_ids(settings)
     for wanted in (prefixed, settings, settings):
         rebuild(wanted)
     rows = library.catalog.rows("SELECT generation, count(*) FROM passages GROUP BY generation ORDER BY generation")
@@ -156,7 +149,7 @@ def test_rebuild_of_nothing(settings: Settings) -> None:
 @pytest.mark.usefixtures("library")
 def test_full_disk(settings: Settings, prefixed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rebuild that cannot be written leaves the library as it was."""
-    before = ids(settings)
+    before = passage_ids(settings)
 
     def full(*_arguments: Any) -> None:
         raise sqlite3.OperationalError("database or disk is full")
@@ -165,7 +158,7 @@ def test_full_disk(settings: Settings, prefixed: Settings, monkeypatch: pytest.M
         broken.setattr(Catalog, "insert_passages", full)
         with pytest.raises(DocentError, match=r"cannot be written \(database or disk is full\)"):
             rebuild(prefixed)
-    assert ids(settings) == before
+    assert passage_ids(settings) == before
     assert check(settings.home) == []
 
 
@@ -194,7 +187,7 @@ rebuild.rebuild(load_settings(home=sys.argv[1], embedder_passage_prefix="passage
 
 def test_killed_in_the_middle(settings: Settings, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was searched is still searched; an ingest in between loses nothing; the next rebuild does only the rest."""
-    before = ids(settings)
+    before = passage_ids(settings)
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(settings.home)], stdout=subprocess.PIPE, text=True, cwd=PROJECT
     )
@@ -204,7 +197,7 @@ def test_killed_in_the_middle(settings: Settings, library: Library, monkeypatch:
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert ids(settings) == before
+    assert passage_ids(settings) == before
     assert check(settings.home) == []
     assert first(library, "What does E-07 mean?") == "it/vpn.txt"
     remove(["finance/差旅.md"], settings)
@@ -220,5 +213,5 @@ def test_killed_in_the_middle(settings: Settings, library: Library, monkeypatch:
     monkeypatch.setattr(generations, "fill", noted)
     rebuild(settings.model_copy(update={"embedder_passage_prefix": "passage: "}))
     assert filled == [3, 4]
-    assert len(ids(settings)) == 3
+    assert len(passage_ids(settings)) == 3
     assert check(settings.home) == []

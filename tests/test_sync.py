@@ -29,7 +29,7 @@ from ingest.store.records import ListedDocument
 from ingest.store.writer import Work, work_at
 from ingest.sync import ingest, ingest_documents, remove
 from ingest.types import Page, ReadDocument
-from tests.conftest import OFFICE
+from tests.conftest import OFFICE, passage_ids
 
 PROJECT = Path(__file__).parent.parent
 
@@ -44,13 +44,6 @@ def held(settings: Settings) -> dict[str, str]:
     found = {document.name: catalog.content(document.id).text for document in catalog.documents()}
     catalog.close()
     return found
-
-
-def passage_ids(settings: Settings) -> list[int]:
-    catalog = Catalog(settings.home / CATALOG_FILE)
-    ids: list[int] = catalog.passage_ids().tolist()
-    catalog.close()
-    return ids
 
 
 def found(settings: Settings, question: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import median
 
 # White space as wide as the letters are high parts two cells or columns; justified words stand closer together.
 CELL_GAP = 1.0
@@ -59,6 +60,21 @@ class Box:
     @property
     def middle(self) -> float:
         return (self.top + self.bottom) / 2
+
+
+def stands_in(box: Box, left: float, bottom: float, right: float, top: float) -> bool:
+    """Whether the middle of a box lies in a place."""
+    return left < (box.left + box.right) / 2 < right and bottom < box.middle < top
+
+
+def put_together(boxes: list[Box], inside: list[Box], text: str, place: tuple[float, float, float, float]) -> list[Box]:
+    """The boxes with one for those `inside` a table: its Markdown, at its place (left, bottom, right, top)."""
+    left, bottom, right, top = place
+    height = median(box.height for box in inside)
+    order = min(box.order for box in inside)
+    whole = Box(text, left, right, top - height, top, order, table=True, depth=top - bottom)
+    taken = set(map(id, inside))
+    return [*(box for box in boxes if id(box) not in taken), whole]
 
 
 def text_width(text: str) -> int:

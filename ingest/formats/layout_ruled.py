@@ -10,9 +10,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from statistics import median
 
-from ingest.formats.layout_boxes import BROKEN_WORD, Box, joined, rows, text_width
+from ingest.formats.layout_boxes import BROKEN_WORD, Box, joined, put_together, rows, stands_in, text_width
 from ingest.formats.tables import Grid, Span, to_markdown
 
 # Lines that end or run this close to one another meet, or are one, in points: borders have a thickness.
@@ -66,11 +65,7 @@ def with_tables(boxes: list[Box], rules: Sequence[Rule]) -> list[Box]:
         inside = [box for box in boxes if not box.table and table.holds(box)]
         text = table.markdown(inside)
         if text:
-            height = median(box.height for box in inside)
-            whole = Box(text, table.left, table.right, table.top - height, table.top, min(box.order for box in inside))
-            whole.table, whole.depth = True, table.top - table.bottom
-            taken = set(map(id, inside))
-            boxes = [*(box for box in boxes if id(box) not in taken), whole]
+            boxes = put_together(boxes, inside, text, (table.left, table.bottom, table.right, table.top))
     return boxes
 
 
@@ -91,8 +86,7 @@ class _Table:
         self.left, self.right, self.top, self.bottom = self.columns[0], self.columns[-1], self.rows[0], self.rows[-1]
 
     def holds(self, box: Box) -> bool:
-        middle = (box.left + box.right) / 2
-        return self.left < middle < self.right and self.bottom < box.middle < self.top
+        return stands_in(box, self.left, self.bottom, self.right, self.top)
 
     def markdown(self, inside: list[Box]) -> str:
         """The table with these boxes in its cells, '' when it is none: fewer than two rows or columns hold text."""

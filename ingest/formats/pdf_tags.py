@@ -10,10 +10,9 @@ import ctypes
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any
 
-from ingest.formats.layout_boxes import Box
+from ingest.formats.layout_boxes import Box, put_together, stands_in
 from ingest.formats.markdown import table as markdown_table
 from ingest.formats.pdf_headings import Bookmark
 
@@ -40,7 +39,7 @@ class TaggedTable:
     top: float
 
     def holds(self, box: Box) -> bool:
-        return self.left < (box.left + box.right) / 2 < self.right and self.bottom < box.middle < self.top
+        return stands_in(box, self.left, self.bottom, self.right, self.top)
 
 
 @dataclass
@@ -104,13 +103,8 @@ def with_tagged_tables(
             continue
         goes_on = number == 0 and not table.has_header and len(header) in widths
         rows = [header, *table.rows] if goes_on else table.rows
-        height = median(box.height for box in inside)
-        whole = Box(
-            markdown_table(rows), table.left, table.right, table.top - height, table.top,
-            min(box.order for box in inside), table=True, depth=table.top - table.bottom,
-        )  # fmt: skip
-        taken = set(map(id, inside))
-        boxes = [*(box for box in boxes if id(box) not in taken), whole]
+        place = table.left, table.bottom, table.right, table.top
+        boxes = put_together(boxes, inside, markdown_table(rows), place)
         header = rows[0] if goes_on or table.has_header else ()
     return boxes, header
 
