@@ -16,27 +16,27 @@ from dataclasses import dataclass
 import structlog
 from llama_index.core.llms import ChatMessage
 
-from assistant.admission import Admission, Place, Refused
-from assistant.answer_cache import AnswerCache, CachedAnswer, answer_key
-from assistant.calibration import KeptThresholds
-from assistant.calibration_keeper import CalibrationKeeper
-from assistant.confidence import Thresholds
+from assistant.answer.answer_builder import Draft
+from assistant.answer.answer_cache import AnswerCache, CachedAnswer, answer_key
+from assistant.answer.citation_check import CheckedText
+from assistant.answer.prompt import PastTurn, build_prompt
+from assistant.answer.quote import attach_evidence
 from assistant.conversations import Conversations, Turn
-from assistant.draft import Draft
-from assistant.engines import EXTRACTIVE, Engine, choose_engine
-from assistant.engines.extractive import attach_evidence
+from assistant.engines.admission import Admission, Place, Refused
+from assistant.engines.choose import EXTRACTIVE, Engine, choose_engine
 from assistant.events import Delta, Done, Event, Evidence, Failed
-from assistant.evidence import worth_quoting
-from assistant.examples import example_questions
-from assistant.finding import Picked, find, pick
-from assistant.prompt import PastTurn, build_prompt
-from assistant.support import CheckedText
-from ingest.errors import DocentError
-from ingest.language import is_chinese, terms
+from assistant.refuse.answerability import Thresholds
+from assistant.refuse.background_fitting import CalibrationKeeper
+from assistant.refuse.thresholds import KeptThresholds
+from assistant.retrieve.evidence import worth_quoting
+from assistant.retrieve.find import Picked, find, pick
+from assistant.understand.example_questions import example_questions
+from ingest.base.errors import DocentError
+from ingest.base.language import is_chinese, terms
+from ingest.base.logs import get_logger
+from ingest.base.settings import Settings
 from ingest.library import Library
-from ingest.logs import get_logger
 from ingest.search.rerank import reranker_of
-from ingest.settings import Settings
 
 NOT_SAID = {
     "en": "The documents do not say. The nearest ones are listed as sources.",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.events import Citation, Done, EvidenceSentence, Part, Source
-from ingest.errors import DocentError
+from ingest.base.errors import DocentError
 
 CONVERSATIONS_FILE = "conversations.db"
 

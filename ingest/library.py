@@ -13,20 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ingest.embedding.embed import Embedder, load_embedder
-from ingest.embedding.library_embedder import EMBEDDERS_FOLDER
-from ingest.errors import DocentError
-from ingest.indexes.search_index import INDEX_FOLDER, LINEAGE, SearchIndex
-from ingest.logs import get_logger
-from ingest.retriever import LibraryRetriever
+from ingest.base.errors import DocentError
+from ingest.base.logs import get_logger
+from ingest.base.types import DocumentRecord, Hit, ReadDocument
+from ingest.llama_index.retriever import LibraryRetriever
+from ingest.passages.embedders.embedder import Embedder, load_embedder
+from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.search.fuse import FusedScore
-from ingest.search.ranking import Preference, ScoredHit, propose
+from ingest.search.hybrid import Preference, ScoredHit, propose
+from ingest.search.indexes.search_index import INDEX_FOLDER, LINEAGE, SearchIndex
 from ingest.search.rerank import RERANKED, Reranker
 from ingest.search.versions import superseded
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import ListedDocument, name_of
-from ingest.store.writer import Work, work_at
-from ingest.types import DocumentRecord, Hit, ReadDocument
+from ingest.store.write_lock import Work, work_at
 
 # How many passages each leg proposes; the other leg then scores them too, so the fused order is exact among them.
 CANDIDATES = 100

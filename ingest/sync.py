@@ -11,25 +11,25 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from ingest.embedding.embed import Embedder, load_embedder
-from ingest.embedding.library_embedder import own_embedder, with_room
-from ingest.embedding.passages import NO_VECTORS, PassageMaker
-from ingest.logs import get_logger
-from ingest.reading.quality import ACCEPTED_SCORE, score_document
-from ingest.reading.readers import Readers, ReadOutcome
-from ingest.report import Failure, IngestReport, Progress, ProgressCallback, no_progress
+from ingest.base.logs import get_logger
+from ingest.base.settings import Settings
+from ingest.base.types import DocumentRecord, ReadDocument
+from ingest.documents.quality import ACCEPTED_SCORE, score_document
+from ingest.documents.workers.pool import Readers, ReadOutcome
+from ingest.passages.embedders.embedder import Embedder, load_embedder
+from ingest.passages.embedders.library_embedder import own_embedder, with_room
+from ingest.passages.split_and_embed import NO_VECTORS, PassageMaker
 from ingest.runs.batch import Batch
-from ingest.runs.named import UNKNOWN, documents_named
 from ingest.runs.plan import Fate, Plan
 from ingest.runs.progress import Meter
-from ingest.runs.survey import survey
-from ingest.runs.unreadable import UnreadableFile, readers_fingerprint, remember_unreadable, unreadable_files
+from ingest.runs.report import Failure, IngestReport, Progress, ProgressCallback, no_progress
+from ingest.runs.scan import survey
+from ingest.runs.select import UNKNOWN, documents_named
 from ingest.runs.writing import library_written
-from ingest.settings import Settings
 from ingest.store.catalog import Catalog
 from ingest.store.records import QUARANTINED, NewDocument, NewFile, NewPath, name_of
-from ingest.store.writer import INGESTING
-from ingest.types import DocumentRecord, ReadDocument
+from ingest.store.unreadable_files import UnreadableFile, readers_fingerprint, remember_unreadable, unreadable_files
+from ingest.store.write_lock import INGESTING
 
 log = get_logger(__name__)
 

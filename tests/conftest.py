@@ -20,15 +20,16 @@ import numpy as np
 import pytest
 
 from ingest import library as library_module
-from ingest import rebuild, sync
-from ingest.embedding.embed import Embedder, load_embedder, prepare_embedder
-from ingest.embedding.library_embedder import EMBEDDERS_FOLDER
+from ingest import sync
+from ingest.base.logs import configure_logs
+from ingest.base.settings import Settings, load_settings
+from ingest.base.types import Page, Passage, ReadDocument, Vectors
 from ingest.library import Library
-from ingest.logs import configure_logs
-from ingest.settings import Settings, load_settings
+from ingest.passages.embedders.embedder import Embedder, load_embedder, prepare_embedder
+from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
+from ingest.runs import rebuild
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import NewDocument, NewFile
-from ingest.types import Page, Passage, ReadDocument, Vectors
 
 OFFICE = {
     "hr/leave-policy-2024.md": "# Leave policy 2024\n\nFull-time staff get 22 days of annual leave a year.\n",

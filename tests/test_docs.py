@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 import pytest
 
-from ingest.reading.read import READERS
-from ingest.settings import Settings
-from tests.scripted_assistant import ScriptedAssistant
-from ui.cli import docent
-from ui.server import create_app
+from ingest.base.settings import Settings
+from ingest.documents.read import READERS
+from tests.fakes.scripted_assistant import ScriptedAssistant
+from ui.cli.main import docent
+from ui.http.server import create_app
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text("utf-8")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingest.errors import DocentError
+from ingest.base.errors import DocentError
 
 if TYPE_CHECKING:
     from assistant.assistant import Assistant

@@ -21,7 +21,7 @@ from llama_index.core.llms import (
 )
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 
-from ingest.errors import DocentError
+from ingest.base.errors import DocentError
 
 
 class ChatModel(CustomLLM):

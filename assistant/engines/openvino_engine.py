@@ -16,15 +16,15 @@ from typing import Any
 from llama_index.core.llms import ChatMessage, ChatResponse, LLMMetadata, MessageRole
 from pydantic import PrivateAttr
 
-from assistant import chatml
+from assistant.answer import chatml
 from assistant.engines.chat_model import ChatModel, response, room_for_answer
 from assistant.engines.sampling import Sampling
-from assistant.engines.step_loop import StepLoop
 from assistant.engines.tokens import CompleteCharacters, load_tokenizer, token_bytes_of
-from assistant.int8_weights import openvino_options
-from ingest.errors import DocentError
-from ingest.logs import get_logger
-from ingest.settings import Settings
+from assistant.engines.worker_client import StepLoop
+from assistant.models.int8_weights import openvino_options
+from ingest.base.errors import DocentError
+from ingest.base.logs import get_logger
+from ingest.base.settings import Settings
 
 log = get_logger(__name__)
 

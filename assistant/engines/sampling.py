@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ingest.settings import Settings
+from ingest.base.settings import Settings
 
 
 @dataclass(frozen=True)

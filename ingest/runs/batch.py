@@ -10,14 +10,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ingest.embedding.passages import PassageMaker
-from ingest.indexes.publish import Publisher
-from ingest.report import IngestReport
+from ingest.base.types import Vectors
+from ingest.passages.split_and_embed import PassageMaker
 from ingest.runs.plan import Fate
 from ingest.runs.progress import Meter
+from ingest.runs.report import IngestReport
+from ingest.search.indexes.publisher import Publisher
 from ingest.store.catalog import Catalog
 from ingest.store.records import NewDocument, NewFile, NewPath
-from ingest.types import Vectors
 
 # What a batch holds at most, and how long a file waits for company.
 BATCH_PASSAGES = 256

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from ingest.reading.readers import ReadOutcome
-from ingest.runs.discover import Found
+from ingest.documents.workers.pool import ReadOutcome
+from ingest.runs.find_files import Found
 from ingest.store.records import FileRecord, format_of
 
 # A run that would remove more than this share of the documents below the given folders, and at least so many, asks.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ingest.report import Progress, ProgressCallback
+from ingest.runs.report import Progress, ProgressCallback
 
 # Before this the rate says more about starting up than about the work.
 _LEAST_SECONDS = 2.0

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ingest.errors import DocentError
-from ingest.indexes.publish import Publisher
-from ingest.indexes.search_index import INDEX_FOLDER
-from ingest.logs import get_logger
-from ingest.report import IngestReport, Progress
-from ingest.settings import Settings
+from ingest.base.errors import DocentError
+from ingest.base.logs import get_logger
+from ingest.base.settings import Settings
+from ingest.runs.report import IngestReport, Progress
+from ingest.search.indexes.publisher import Publisher
+from ingest.search.indexes.search_index import INDEX_FOLDER
 from ingest.store.catalog import CATALOG_FILE, Catalog
-from ingest.store.writer import the_one_writer
+from ingest.store.write_lock import the_one_writer
 
 log = get_logger(__name__)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingest.indexes.search_index import SearchIndex
+from ingest.base.types import Vectors
+from ingest.search.indexes.search_index import SearchIndex
 from ingest.store.catalog import Catalog
-from ingest.types import Vectors
 
 
 def nearest(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.language import begins_own_line
+from ingest.base.language import begins_own_line
+from ingest.base.types import Passage
 from ingest.store.catalog import Catalog
-from ingest.types import Passage
 
 
 @dataclass(frozen=True)

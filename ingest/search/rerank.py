@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ingest.cpu import has_bfloat16
-from ingest.embedding.split import context_line
-from ingest.errors import DocentError
-from ingest.logs import get_logger
-from ingest.models.reranker_files import find_reranker, unusable
-from ingest.search.ranking import OLDER_VERSION, ScoredHit
+from ingest.base.cpu import has_bfloat16
+from ingest.base.errors import DocentError
+from ingest.base.logs import get_logger
+from ingest.base.settings import Settings
+from ingest.base.types import Hit
+from ingest.hub.reranker_files import find_reranker, unusable
+from ingest.passages.split import context_line
+from ingest.search.hybrid import OLDER_VERSION, ScoredHit
 from ingest.search.versions import names_version
-from ingest.settings import Settings
-from ingest.types import Hit
 
 # How many of the best hits are read. Reading takes the same time for each, and what both legs of the search put
 # behind the twentieth place is seldom the answer.

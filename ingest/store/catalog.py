@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from ingest.errors import DocentError
+from ingest.base.errors import DocentError
+from ingest.base.types import DocumentRecord, Page, Passage, ReadDocument, Vectors
 from ingest.store.database import Database
 from ingest.store.records import ANSWERING, FileRecord, ListedDocument, NewFile, NewPath, format_of, name_of
-from ingest.types import DocumentRecord, Page, Passage, ReadDocument, Vectors
 
 CATALOG_FILE = "catalog.db"
 # The first path that led to a file is the one its documents are known by.

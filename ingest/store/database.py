@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ingest.errors import DocentError
+from ingest.base.errors import DocentError
 from ingest.store.schema import SCHEMA_VERSION, set_up
 
 Values = Sequence[Any] | Mapping[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from ingest.types import DocumentRecord, Passage, ReadDocument, Vectors
+from ingest.base.types import DocumentRecord, Passage, ReadDocument, Vectors
 
 ANSWERING = "answering"
 QUARANTINED = "quarantined"
@@ -17,7 +17,7 @@ class NewDocument:
     """A document ready to be written: read, judged, split and embedded.
 
     `score` is 0 to 1, None when nobody judged it. One that is quarantined has its `reason` and no passages. `views` are
-    those of `ingest.embedding.views`, one for each passage; without any, each passage is only known whole.
+    those of `ingest.passages.multi_vector`, one for each passage; without any, each passage is only known whole.
     """
 
     document: ReadDocument

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ingest.base.types import Vectors
 from ingest.store.database import Database
-from ingest.types import Vectors
 
 # SQLite allows 32,766 variables in a statement.
 _CHUNK = 10_000

@@ -1,0 +1,158 @@
+"""`docent bench engine`: how fast an engine is on this machine. Knows engines only by what LlamaIndex shows of them.
+
+Prompts are letters chosen at random, so that nothing is in a cache that should not be.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import string
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.llms import ChatMessage, MessageRole
+
+from assistant.engines.choose import Engine, choose_engine
+from ingest.base.errors import SettingsError
+from ingest.base.settings import Settings
+
+# What a follow-up adds to its conversation: two or three new passages.
+FOLLOW_UP_TOKENS = 300
+_SYSTEM = "Answer from the passages."
+
+
+@dataclass(frozen=True)
+class Run:
+    """One answer: seconds to the first token and in all, and how many tokens went in and came out."""
+
+    first_seconds: float
+    seconds: float
+    prompt_tokens: int
+    new_tokens: int
+    text: str
+
+    @property
+    def decode_rate(self) -> float:
+        """Tokens a second after the first."""
+        return (self.new_tokens - 1) / max(self.seconds - self.first_seconds, 1e-9)
+
+
+def bench_engine(
+    settings: Settings, prompt_tokens: int, new_tokens: int, users: int = 1, repeats: int = 3
+) -> dict[str, Any]:
+    """The contract's figures as medians of `repeats`, and with several users what asking together costs and saves."""
+    started = time.perf_counter()
+    engine = choose_engine(settings.model_copy(update={"temperature": 0.0, "repetition_penalty": 1.0}))
+    load_seconds = time.perf_counter() - started
+    if engine.name == "extractive":
+        raise SettingsError(f"there is no model to measure: {engine.note or 'the extractive engine has none.'}")
+    runs, follow_ups, again = [], [], []
+    for number in range(repeats):
+        conversation = [_system(), _user(engine, prompt_tokens, number)]
+        runs.append(answer(engine, conversation, new_tokens))
+        again.append(answer(engine, conversation, new_tokens))
+        # Not what was answered: random weights write what counts as other tokens when it is read again, where a real
+        # answer is in the cache like the prompt before it.
+        reply = ChatMessage(role=MessageRole.ASSISTANT, content="y")
+        follow_ups.append(answer(engine, [*conversation, reply, _user(engine, FOLLOW_UP_TOKENS, -number)], new_tokens))
+    figures: dict[str, Any] = {
+        "engine": engine.name,
+        "model": engine.model,
+        "prompt_tokens": runs[0].prompt_tokens,
+        "new_tokens": runs[0].new_tokens,
+        "ttft_s": _median(run.first_seconds for run in runs),
+        "prefill_tok_s": _median(run.prompt_tokens / run.first_seconds for run in runs),
+        "decode_tok_s": _median(run.decode_rate for run in runs),
+        "same_again_ttft_s": _median(run.first_seconds for run in again),
+        "followup_ttft_s": _median(run.first_seconds for run in follow_ups),
+        "load_s": round(load_seconds, 3),
+    }
+    if users > 1:
+        figures |= _together(engine, prompt_tokens, new_tokens, users)
+    figures["rss_gb"] = round(resident_bytes(engine.processes) / 1e9, 3)
+    engine.close()
+    return figures
+
+
+def answer(engine: Engine, messages: list[ChatMessage], new_tokens: int) -> Run:
+    """Let the engine answer and time it."""
+    started = time.perf_counter()
+    first = 0.0
+    last = None
+    for last in engine.llm.stream_chat(messages, max_new_tokens=new_tokens):
+        counted = last.additional_kwargs.get("new_tokens", 0)
+        if not first and (last.delta or counted):
+            first = time.perf_counter() - started
+    assert last is not None
+    counts = last.additional_kwargs
+    # A token may be half a character and show nothing; the engine's own clock knows when it came.
+    return Run(
+        float(counts["prefill_seconds"]) or first, time.perf_counter() - started, int(counts["prompt_tokens"]),
+        int(counts["new_tokens"]), last.message.content or "",
+    )  # fmt: skip
+
+
+def _together(engine: Engine, prompt_tokens: int, new_tokens: int, users: int) -> dict[str, Any]:
+    """The same load one after another and all at once; ratios below 1 say what asking together saves."""
+    one_by_one = [[_system(), _user(engine, prompt_tokens, 1000 + user)] for user in range(users)]
+    at_once = [[_system(), _user(engine, prompt_tokens, 2000 + user)] for user in range(users)]
+    started = time.perf_counter()
+    waited = 0.0
+    for messages in one_by_one:
+        waited = time.perf_counter() - started
+        waited += answer(engine, messages, new_tokens).first_seconds
+    serial = time.perf_counter() - started
+    runs: list[Run] = []
+    threads = [
+        threading.Thread(target=lambda messages=messages: runs.append(answer(engine, messages, new_tokens)))
+        for messages in at_once
+    ]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    together = time.perf_counter() - started
+    last_first = max(run.first_seconds for run in runs)
+    return {
+        "users": users,
+        "serial_s": round(serial, 4),
+        "together_s": round(together, 4),
+        "together_ratio": round(together / serial, 3),
+        "last_first_token_ratio": round(last_first / waited, 3),
+    }
+
+
+def _system() -> ChatMessage:
+    return ChatMessage(role=MessageRole.SYSTEM, content=_SYSTEM)
+
+
+def _user(engine: Engine, tokens: int, seed: int) -> ChatMessage:
+    """A message of about so many tokens, different for each seed from its first letter on."""
+    letters = random.Random(seed)
+    text = "".join(letters.choice(string.ascii_letters) for _ in range(tokens))
+    while engine.count_tokens(text) < tokens:
+        text += "".join(letters.choice(string.ascii_letters) for _ in range(tokens))
+    while (count := engine.count_tokens(text)) > tokens:
+        text = text[: max(1, int(len(text) * tokens / count) - 1)]
+    return ChatMessage(role=MessageRole.USER, content=text)
+
+
+def _median(values: Any) -> float:
+    return round(float(statistics.median(values)), 4)
+
+
+def resident_bytes(processes: Sequence[str]) -> int:
+    """Memory that processes hold now, by number or 'self'; 0 on systems that do not say."""
+    total = 0
+    for process in processes:
+        path = Path("/proc") / process / "status"
+        if path.is_file():
+            line = next(line for line in path.read_text().splitlines() if line.startswith("VmRSS"))
+            total += int(line.split()[1]) * 1024
+    return total

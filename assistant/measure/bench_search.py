@@ -1,0 +1,268 @@
+"""`docent bench search`: how a library of any size searches, on passages made for it. Knows no terminal.
+
+Texts are sentences of the Python manual, which every Python carries (`pydoc_data.topics`), thrown together; vectors are
+the bundled embedder's of real passages of it, two mixed and a little noise added, so that they lie as densely and as
+unevenly as real ones do. What searches is measured in a process of its own, whose memory and start are then its own.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ingest.base.language import sentence_spans, terms
+from ingest.base.settings import Settings
+from ingest.base.types import Page, Passage, ReadDocument, Vectors
+from ingest.library import CANDIDATES, Library
+from ingest.passages.embedders.embedder import Embedder, load_embedder, prepare_embedder
+from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
+from ingest.runs.writing import library_written
+from ingest.search.indexes.search_index import INDEX_FOLDER
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.store.records import NewDocument, NewFile
+from ingest.sync import remove
+
+PASSAGES_A_DOCUMENT = 100
+QUESTIONS = 200
+_SENTENCES_A_PASSAGE = 4
+_BASE_PASSAGES = 600
+_DOCUMENTS_A_TRANSACTION = 20
+_MADE = "made.json"
+# The noise is about two fifths as long as the mixed vector.
+_NOISE = 0.4
+
+
+def make_library(settings: Settings, passages: int, progress: Callable[[int], None] = lambda _done: None) -> None:
+    """Fill `settings.home` with so many passages, unless an earlier call has; the same ones every time."""
+    marker = settings.home / _MADE
+    if marker.is_file() and json.loads(marker.read_text("utf-8")) == passages:
+        return
+    embedder = load_embedder(prepare_embedder(settings, settings.home / EMBEDDERS_FOLDER))
+    sentences = manual_sentences()
+    base = _base_vectors(embedder, sentences)
+    chosen, noise = random.Random(1), np.random.default_rng(1)
+    with library_written(settings, "docent bench search", create=True) as library:
+        library.catalog.set_embedder(asdict(embedder.card))
+        numbers = range(-(-passages // PASSAGES_A_DOCUMENT))
+        for start in range(0, len(numbers), _DOCUMENTS_A_TRANSACTION):
+            library.catalog.put(
+                made_file(
+                    settings.home, number, min(PASSAGES_A_DOCUMENT, passages - number * PASSAGES_A_DOCUMENT),
+                    sentences, base, chosen, noise,
+                )
+                for number in numbers[start : start + _DOCUMENTS_A_TRANSACTION]
+            )  # fmt: skip
+            progress(min(passages, (start + _DOCUMENTS_A_TRANSACTION) * PASSAGES_A_DOCUMENT))
+        library.publisher.publish(library.catalog)
+    marker.write_text(json.dumps(passages), "utf-8")
+
+
+def manual_sentences() -> list[str]:
+    """The sentences of Python's manual that read like sentences, in its order."""
+    from pydoc_data.topics import topics
+
+    found = []
+    for text in topics.values():
+        for start, end in sentence_spans(text):
+            sentence = " ".join(text[start:end].split())
+            if 40 <= len(sentence) <= 400:
+                found.append(sentence)
+    return found
+
+
+def made_file(
+    home: Path, number: int, count: int, sentences: Sequence[str], base: Vectors, chosen: random.Random,
+    noise: np.random.Generator,
+) -> NewFile:  # fmt: skip
+    """Document `number` with `count` passages of their own."""
+    first = number * PASSAGES_A_DOCUMENT
+    texts = [f"{_mark(first + i)} {' '.join(chosen.choices(sentences, k=_SENTENCES_A_PASSAGE))}" for i in range(count)]
+    passages, offset = [], 0
+    for ordinal, text in enumerate(texts):
+        passages.append(Passage(ordinal, text, "", "", offset, offset + len(text)))
+        offset += len(text) + 2
+    root = home / "documents"
+    document = ReadDocument(f"Manual {number}", (Page("", "\n\n".join(texts)),))
+    new = NewDocument(document, passages, mixed_vectors(base, count, noise))
+    return NewFile(root / f"manual-{number}.txt", root, 0, 0, 0, f"manual {number}", (new,))
+
+
+def _mark(number: int) -> str:
+    """A word that only one passage has."""
+    return f"ref{number:07d}"
+
+
+def mixed_vectors(base: Vectors, count: int, noise: np.random.Generator) -> Vectors:
+    """Vectors of length 1 between two of the base's, shape (count, dimension)."""
+    weight = noise.uniform(0.5, 1.0, (count, 1)).astype(np.float32)
+    one, other = (base[noise.integers(0, len(base), count)] for _ in range(2))
+    shape = (count, base.shape[1])
+    mixed = one * weight + other * (1 - weight) + noise.standard_normal(shape, np.float32) * _NOISE / shape[1] ** 0.5
+    unit: Vectors = (mixed / np.linalg.norm(mixed, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+def _base_vectors(embedder: Embedder, sentences: Sequence[str]) -> Vectors:
+    step = max(1, len(sentences) // _BASE_PASSAGES)
+    return embedder.embed_passages(
+        [" ".join(sentences[i : i + _SENTENCES_A_PASSAGE]) for i in range(0, len(sentences), step)]
+    )
+
+
+def questions() -> list[str]:
+    """What is asked: the first words of sentences of the manual."""
+    picked = random.Random(2).sample(manual_sentences(), QUESTIONS)
+    return [" ".join(sentence.split()[:12]) for sentence in picked]
+
+
+def bench_search(settings: Settings) -> dict[str, Any]:
+    """Figures of the library in `settings.home`, which `make_library` has made; milliseconds, seconds and megabytes."""
+    figures = _searched_apart(settings.home)
+    figures["recall@10"] = _recall(settings.home, figures.pop("nearest"))
+    figures |= _changed(settings)
+    figures["snapshot_mb"] = snapshot_megabytes(settings.home)
+    return figures
+
+
+def _searched_apart(home: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "assistant.measure.bench_search", str(home), repr(time.time())]
+    figures: dict[str, Any] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    return figures
+
+
+def measure(home: Path, started: float) -> dict[str, Any]:
+    """What one process that only searches sees; `started` is the clock's time when it was begun."""
+    library = Library(home)
+    asked = questions()
+    library.search(asked[0])
+    start_seconds = time.time() - started
+    for question in asked[:20]:
+        library.search(question)
+    whole = _timed(library.search, asked)
+    embedder, index, catalog = library.embedder, library.index, library.catalog
+    vectors = [embedder.embed_query(question) for question in asked]
+    query_terms = [terms(question) for question in asked]
+    nearest = [index.dense(vector, 10, catalog) for vector in vectors]
+    figures: dict[str, Any] = {
+        "passages": len(index.vectors),
+        "exact": index.vectors.exact,
+        "start_s": round(start_seconds, 3),
+        "search_ms": whole,
+        "embed_ms": _timed(embedder.embed_query, asked),
+        "dense_ms": _timed(lambda vector: index.dense(vector, CANDIDATES, catalog), vectors),
+        "faiss_ms": _timed(lambda vector: index.dense(vector, CANDIDATES), vectors),
+        "bm25_ms": _timed(lambda words: index.lexical(words, CANDIDATES), query_terms),
+        "rows_ms": _timed(lambda found: catalog.passages(list(found)), nearest),
+        **_memory(),
+    }
+    library.close()
+    figures["nearest"] = [list(found) for found in nearest]
+    return figures
+
+
+def _timed(step: Callable[[Any], object], inputs: Sequence[Any]) -> dict[str, float]:
+    """Milliseconds: median and 95th percentile."""
+    took = []
+    for given in inputs:
+        started = time.perf_counter()
+        step(given)
+        took.append((time.perf_counter() - started) * 1000)
+    return {"p50": round(statistics.median(took), 2), "p95": round(float(np.percentile(took, 95)), 2)}
+
+
+def _memory() -> dict[str, float]:
+    """Megabytes this process has in memory: in all, and without what is only the cache of a file; {} if unknown."""
+    path = Path("/proc/self/status")
+    if not path.is_file():
+        return {}
+    lines = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
+    return {
+        name: round(int(lines[line].split()[0]) / 1024, 1)
+        for name, line in (("memory_mb", "VmRSS"), ("memory_peak_mb", "VmHWM"), ("memory_own_mb", "RssAnon"))
+        if line in lines
+    }
+
+
+def _recall(home: Path, nearest: list[list[int]]) -> float:
+    """Share of the ten truly nearest passages that were found, over all questions, by comparing every vector."""
+    catalog = Catalog(home / CATALOG_FILE)
+    try:
+        card = catalog.embedder() or {}
+        embedder = load_embedder(home / EMBEDDERS_FOLDER / card["fingerprint"])
+        asked = np.stack([embedder.embed_query(question) for question in questions()])
+        ids = catalog.passage_ids()
+        scores = np.zeros((len(asked), 0), np.float32)
+        best = np.zeros((len(asked), 0), np.int64)
+        for some, vectors in _all_vectors(catalog, ids):
+            scores = np.hstack([scores, asked @ vectors.T])
+            best = np.hstack([best, np.tile(some, (len(asked), 1))])
+            kept = np.argsort(-scores, axis=1, kind="stable")[:, :10]
+            scores, best = np.take_along_axis(scores, kept, 1), np.take_along_axis(best, kept, 1)
+    finally:
+        catalog.close()
+    found = [len(set(row.tolist()) & set(hits)) / 10 for row, hits in zip(best, nearest, strict=True)]
+    return round(float(np.mean(found)), 4)
+
+
+def _all_vectors(catalog: Catalog, ids: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[tuple[Any, Vectors]]:
+    for start in range(0, len(ids), 10_000):
+        low, high = int(ids[start]), int(ids[min(start + 10_000, len(ids)) - 1])
+        rows = catalog.rows("SELECT id, vector FROM passages WHERE id BETWEEN ? AND ? ORDER BY id", (low, high))
+        yield (
+            np.array([row["id"] for row in rows], np.int64),
+            np.stack([np.frombuffer(row["vector"], "<f4") for row in rows]),
+        )
+
+
+def _changed(settings: Settings) -> dict[str, float]:
+    """Seconds until one document is durably gone and out of a reader's answers, and until another is in them."""
+    library = Library(settings.home)
+    try:
+        first = library.documents()[0]
+        content = library.content(first.id).text
+        mark = content.split(None, 1)[0]
+        assert _found(library, mark)
+        started = time.perf_counter()
+        remove([str(first.id)], settings)
+        assert not _found(library, mark)
+        removed = time.perf_counter() - started
+        new = made_file(
+            settings.home, int(mark.removeprefix("ref")) // PASSAGES_A_DOCUMENT, first.passages, manual_sentences(),
+            library.embedder.embed_passages(manual_sentences()[:20]), random.Random(3), np.random.default_rng(3),
+        )  # fmt: skip
+        started = time.perf_counter()
+        with library_written(settings, "docent bench search") as writing:
+            writing.catalog.put([new])
+            writing.publisher.publish(writing.catalog)
+        library.refresh()
+        assert _found(library, mark)
+        added = time.perf_counter() - started
+    finally:
+        library.close()
+    return {"remove_one_s": round(removed, 3), "add_one_s": round(added, 3)}
+
+
+def _found(library: Library, mark: str) -> bool:
+    """Whether the passage with this word can be an answer: the word index proposes it and the catalog has it."""
+    library.search(mark)
+    return bool(library.catalog.passages(list(library.index.lexical([mark], 1))))
+
+
+def snapshot_megabytes(home: Path) -> float:
+    """What the published index takes on disk."""
+    files = (path for path in (home / INDEX_FOLDER).rglob("*") if path.is_file())
+    return round(sum(path.stat().st_size for path in files) / 1e6, 1)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(Path(sys.argv[1]), float(sys.argv[2]))))

@@ -1,0 +1,197 @@
+"""Which models are on this machine, and fetching the ones that are not. Reads no weights; knows nothing of engines.
+
+`settings.model` is a folder or a GGUF file where there is one, else a ModelScope name (`owner/name`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assistant.models.checkpoint import check_checkpoint, is_checkpoint, writes_text
+from assistant.models.gguf_import import SUFFIX, find_unpacked, unpack
+from assistant.models.whole_folder import alone_in
+from ingest.base.errors import DocentError, SettingsError
+from ingest.base.settings import Settings
+from ingest.hub.download import (
+    DownloadProgress,
+    ProgressCallback,
+    download,
+    downloaded_names,
+    find_downloaded,
+    is_hub_name,
+    pick_gguf,
+)
+from ingest.hub.reranker_files import check_reranker, find_reranker
+
+__all__ = ["ModelState", "is_checkpoint", "list_models", "locate", "pull"]
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """One line of `docent models list`.
+
+    `role` is chat, embedding, reranking or other; `path` None when nothing is here; `size` in bytes of the folder's
+    files; `state` is ready, bundled, not here, not unpacked yet, or `broken: ` and the reason.
+    """
+
+    name: str
+    role: str
+    path: Path | None
+    size: int
+    state: str
+
+
+def locate(settings: Settings, unpacking: bool = True) -> Path | None:
+    """The folder of the chat model, checked; None when it has a name and has not been downloaded yet.
+
+    A GGUF file is unpacked first, which takes seconds and happens once; None where that is not wanted and it has not
+    been yet. Raises SettingsError when `settings.model` is no folder, file or name, DocentError when it is broken.
+    """
+    path = _path(settings.model, settings)
+    if path is not None and path.is_file():
+        path = unpack(path, settings.models_cache) if unpacking else find_unpacked(path, settings.models_cache)
+    if path is not None:
+        check_checkpoint(path)
+    return path
+
+
+def list_models(settings: Settings) -> list[ModelState]:
+    """The chat model, the embedder, the reranker if there is to be one, then every other complete download."""
+    states = [_chat_state(settings), _embedder_state(settings)]
+    if settings.reranker:
+        states.append(_reranker_state(settings.reranker, settings))
+    known = {state.name for state in states}
+    for name, path in downloaded_names(settings.models_cache).items():
+        if name not in known:
+            states.append(ModelState(name, "other", path, _size(path), "ready"))
+    return states
+
+
+def pull(settings: Settings, names: Sequence[str] = (), progress: ProgressCallback | None = None) -> list[Path]:
+    """Download models and return their folders; without names the chat model, and embedder and reranker by hub name.
+
+    A name that is a folder on this machine is checked and returned as it is, a GGUF file is unpacked; a bundled
+    embedder is passed over. While another process downloads, this one waits. Raises what `hub.download` raises,
+    and DocentError when a chat model or reranker that came is not one we can run.
+    """
+    optional = [name for name in (settings.embedder, settings.reranker) if name and is_hub_name(name)]
+    wanted = list(names) or [settings.model, *optional]
+    folders = []
+    for name in dict.fromkeys(wanted):
+        path = _local(name)
+        if path is None:
+            path = _download_alone(name, settings, progress)
+        path = _gguf_of(path)
+        if path.is_file():
+            path = _unpack_shown(path, settings.models_cache, progress)
+        if name == settings.reranker:
+            check_reranker(path)
+        elif name == settings.model or writes_text(path):
+            check_checkpoint(path)
+        folders.append(path)
+    return folders
+
+
+def _download_alone(name: str, settings: Settings, progress: ProgressCallback | None) -> Path:
+    def waiting() -> None:
+        if progress is not None:
+            progress(DownloadProgress("Waiting for another download to end", "", 0, 0, 0, 0))
+
+    try:
+        with alone_in(settings.models_cache, waiting):
+            return download(name, settings.models_cache, settings.hub_connect_seconds, progress)
+    except OSError as error:
+        raise DocentError(
+            f"{settings.models_cache} cannot be written ({error.strerror}): correct its permissions or set "
+            "`models_cache` to another folder."
+        ) from error
+
+
+def _unpack_shown(path: Path, models_cache: Path, progress: ProgressCallback | None) -> Path:
+    def show(label: str, done: int = 0, total: int = 0) -> None:
+        if progress is not None:
+            progress(DownloadProgress(label, path.name, done, total, done, total))
+
+    return unpack(
+        path,
+        models_cache,
+        lambda done, total: show(f"Unpacking {path.name}", done, total),
+        lambda: show("Waiting for another program that unpacks a model"),
+    )
+
+
+def _path(model: str, settings: Settings) -> Path | None:
+    """The checkpoint's folder or the GGUF file that `model` means; None when it has to be downloaded."""
+    path = _local(model)
+    if path is None:
+        if not is_hub_name(model):
+            raise SettingsError(
+                f"setting 'model' is '{model}', which is neither a folder that exists nor a ModelScope name "
+                "(owner/name), nor a GGUF file that exists."
+            )
+        path = find_downloaded(model, settings.models_cache)
+    return None if path is None else _gguf_of(path)
+
+
+def _local(name: str) -> Path | None:
+    """The folder or GGUF file of this name on this machine. Raises SettingsError for a GGUF file that is not there."""
+    path = Path(name).expanduser()
+    if path.suffix.lower() == SUFFIX and not path.exists():
+        raise SettingsError(f"there is no file '{name}': set `model` to a GGUF file that exists.")
+    return path if path.is_dir() or (path.is_file() and path.suffix.lower() == SUFFIX) else None
+
+
+def _gguf_of(path: Path) -> Path:
+    """A folder that holds GGUF files and no other weights stands for one of them; everything else for itself."""
+    if not path.is_dir() or any(path.glob("*.safetensors")):
+        return path
+    files = sorted(path.glob(f"*{SUFFIX}"))
+    if not files:
+        return path
+    chosen = pick_gguf([file.name for file in files])
+    if chosen is None:
+        raise DocentError(
+            f"{path} holds {', '.join(file.name for file in files)}: set `model` to the one of these files you want."
+        )
+    return path / chosen
+
+
+def _chat_state(settings: Settings) -> ModelState:
+    name = settings.model
+    path: Path | None = None
+    try:
+        path = _path(name, settings)
+        folder = locate(settings, unpacking=False)
+    except DocentError as error:
+        here = path or (Path(name).expanduser() if Path(name).expanduser().is_dir() else None)
+        return ModelState(name, "chat", here, _size(here), f"broken: {error}")
+    state = "ready" if folder is not None else "not here" if path is None else "not unpacked yet"
+    return ModelState(name, "chat", folder or path, _size(folder or path), state)
+
+
+def _embedder_state(settings: Settings) -> ModelState:
+    name = settings.embedder
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return ModelState(name, "embedding", folder, _size(folder), "ready")
+    if not is_hub_name(name):
+        return ModelState(name, "embedding", None, 0, "bundled")
+    here = find_downloaded(name, settings.models_cache)
+    return ModelState(name, "embedding", here, _size(here), "not here" if here is None else "ready")
+
+
+def _reranker_state(name: str, settings: Settings) -> ModelState:
+    try:
+        path = find_reranker(name, settings.models_cache)
+    except DocentError as error:
+        return ModelState(name, "reranking", None, 0, f"broken: {error}")
+    return ModelState(name, "reranking", path, _size(path), "not here" if path is None else "ready")
+
+
+def _size(path: Path | None) -> int:
+    """Bytes of a file, or of all files of a folder; 0 for nothing."""
+    if path is None:
+        return 0
+    return sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())

@@ -1,0 +1,1 @@
+"""Whether the library can answer a question, and the thresholds of that decision."""

@@ -1,0 +1,82 @@
+"""Keeps the thresholds fitted while a server runs: `python -m ingest` does not fit by itself. Knows no questions."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+from assistant.refuse.thresholds import calibrate, is_level, kept_calibration
+from ingest.base.logs import get_logger
+from ingest.library import Library
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.store.write_lock import is_being_written
+
+# How often to look whether a fit is due, and how long to wait after one that failed.
+LOOK_SECONDS = 30.0
+RETRY_SECONDS = 600.0
+# What is left to those who ask after each made question; about as long as it takes.
+PAUSE_SECONDS = 0.05
+log = get_logger(__name__)
+
+
+class CalibrationKeeper:
+    """A thread of low priority that fits when the last fit has not held for two looks. Close it when done."""
+
+    def __init__(self, home: Path, passages: int) -> None:
+        """`passages` is how many an answer draws on."""
+        self._home = home
+        self._passages = passages
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="calibration", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        if sys.platform == "linux":  # where a thread has a priority of its own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+        was_due = False
+        while not self._stop.wait(LOOK_SECONDS):
+            try:
+                due = self._is_due()
+                # Who ingests with `docent` fits right after: only what is still due at the second look is done here.
+                if due and was_due:
+                    self._fit()
+                was_due = due
+            except _Stopped:
+                return
+            except Exception:
+                log.error("calibration.failed", exc_info=True)
+                self._stop.wait(RETRY_SECONDS)
+
+    def _is_due(self) -> bool:
+        if not (self._home / CATALOG_FILE).is_file() or is_being_written(self._home):
+            return False
+        catalog = Catalog(self._home / CATALOG_FILE)
+        try:
+            return not is_level(catalog, kept_calibration(self._home))
+        finally:
+            catalog.close()
+
+    def _fit(self) -> None:
+        # One of its own: with a reranker a search takes seconds, and those who ask share the other.
+        library = Library(self._home)
+        try:
+            calibrate(library, self._passages, self._pause)
+        finally:
+            library.close()
+
+    def _pause(self) -> None:
+        if self._stop.wait(PAUSE_SECONDS):
+            raise _Stopped
+
+
+class _Stopped(Exception):
+    pass

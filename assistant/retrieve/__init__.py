@@ -1,0 +1,1 @@
+"""What the library has on a question: sources, evidence, coverage."""

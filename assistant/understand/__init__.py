@@ -1,0 +1,1 @@
+"""What a question means: follow-ups, example questions."""

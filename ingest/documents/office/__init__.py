@@ -1,0 +1,1 @@
+"""Word, RTF and OpenDocument text documents."""

@@ -1,0 +1,1 @@
+"""From boxes of text on a page to Markdown in reading order."""

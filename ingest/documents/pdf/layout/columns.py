@@ -1,0 +1,168 @@
+"""In which order the parts of a page are read: columns before rows. Knows nothing of PDF, OCR or tables.
+
+A page is cut where white space runs down between boxes on both sides (a simple form of the recursive X-Y cut of
+Nagy and Seth, 1984). Lines that cross the white space, such as a title over two columns, part the page into
+bands that are read one after the other. Two neighbours are columns when both hold running text, or when the file
+draws one after the other, or when their lines stand at different heights; otherwise they are cells of a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from statistics import median
+
+from ingest.documents.pdf.layout.boxes import Box, text_width
+
+# White space down the page is looked for in this many places across it.
+_PLACES = 160
+# Fewer lines than this on one side do not tell columns from cells.
+_COLUMN_LINES = 3
+# Lines of running text in a narrow column are at least this wide, in letters.
+_PROSE_WIDTH = 22
+# White space across both sides, in heights of a line, that parts a table from the columns around it.
+_BAND_GAP = 0.9
+# Two lines are level when their middles differ by less than this share of their height; few columns' lines are.
+_LEVEL = 0.3
+_HARDLY_LEVEL = 0.25
+# How often the file goes from one side to the other, as a share of the lines: never for columns, always for cells.
+_ONE_AFTER_THE_OTHER = 0.2
+# Words of one box stand at least this far apart over a gutter, in heights of a line; and it is this near.
+_GUTTER = 0.4
+_NEAR_GUTTER = 0.5
+
+
+def regions(boxes: list[Box]) -> list[list[Box]]:
+    """The boxes in parts that are each read line by line, in reading order."""
+    for place in _gutters(boxes):
+        bands = _bands(_parted_at(boxes, place), place)
+        if any(columns for _, _, columns in bands):
+            return _read(bands)
+    return [boxes]
+
+
+def _parted_at(boxes: list[Box], place: float) -> list[Box]:
+    if not any(box.left < place < box.right and box.gaps for box in boxes):
+        return boxes
+    lefts = [box.left for box in boxes if box.left > place - _NEAR_GUTTER * box.height]
+    return [piece for box in boxes for piece in (_parted(box, place, lefts) if box.left < place < box.right else [box])]
+
+
+def _parted(box: Box, place: float, lefts: list[float]) -> list[Box]:
+    """The box, or its two pieces where it reaches over a gutter: lines of two narrow columns that stand level are
+    often recognised as one. There the words stand apart, and the second piece begins where others do."""
+    near = _NEAR_GUTTER * box.height
+    for at, end, start in box.gaps:
+        beside = sum(abs(left - start) < 2 * near for left in lefts)
+        if start - end > _GUTTER * box.height and end - near < place < start + near and beside >= _COLUMN_LINES:
+            rest = tuple((one - at, left, right) for one, left, right in box.gaps if one > at)
+            first = replace(box, text=box.text[:at].rstrip(), right=end, gaps=tuple(g for g in box.gaps if g[0] < at))
+            return [first, replace(box, text=box.text[at:], left=start, gaps=rest)]
+    return [box]
+
+
+def _read(bands: list[tuple[list[Box], list[Box], bool]]) -> list[list[Box]]:
+    found: list[list[Box]] = []
+    for number, (left, right, columns) in enumerate(bands):
+        if columns:
+            found += regions(left) + regions(right)
+        elif number and not bands[number - 1][2]:
+            found[-1] += left + right
+        else:
+            found.append(left + right)
+    return found
+
+
+def _gutters(boxes: list[Box]) -> list[float]:
+    """Places where fewer boxes stand than to the left and to the right of them, the clearest first."""
+    if len(boxes) < 2 * _COLUMN_LINES:
+        return []
+    start, end = min(box.left for box in boxes), max(box.right for box in boxes)
+    step = (end - start) / _PLACES
+    if step <= 0:
+        return []
+    changes = [0] * (_PLACES + 2)
+    for box in boxes:
+        changes[int((box.left - start) / step)] += 1
+        changes[int((box.right - start) / step) + 1] -= 1
+    cover, now = [], 0
+    for change in changes[:_PLACES]:
+        now += change
+        cover.append(now)
+    highest_right = [0] * (_PLACES + 1)
+    for place in range(_PLACES - 1, -1, -1):
+        highest_right[place] = max(highest_right[place + 1], cover[place])
+    found: list[tuple[int, int, float]] = []  # depth, width, middle
+    highest_left = place = 0
+    while place < _PLACES:
+        last = place
+        while last + 1 < _PLACES and cover[last + 1] == cover[place]:
+            last += 1
+        depth = min(highest_left, highest_right[last + 1]) - cover[place]
+        if depth >= _COLUMN_LINES:
+            found.append((depth, last - place, start + (place + last + 1) / 2 * step))
+        highest_left = max(highest_left, cover[place])
+        place = last + 1
+    return [middle for _, _, middle in sorted(found, reverse=True)[:3]]
+
+
+def _bands(boxes: list[Box], place: float) -> list[tuple[list[Box], list[Box], bool]]:
+    """(left, right, whether they are columns) from top to bottom; a line across both sides is a band by itself."""
+    found: list[tuple[list[Box], list[Box], bool]] = []
+    band: list[Box] = []
+    for box in sorted(boxes, key=lambda box: -box.middle):
+        if box.left < place < box.right:
+            found += _judged(band, place)
+            found.append(([box], [], False))
+            band = []
+        else:
+            band.append(box)
+    return found + _judged(band, place)
+
+
+def _judged(band: list[Box], place: float) -> list[tuple[list[Box], list[Box], bool]]:
+    if not band:
+        return []
+    parts: list[list[Box]] = [[]]
+    lowest = band[0].bottom
+    gap = _BAND_GAP * median(box.height for box in band)
+    for box in band:
+        if box.top < lowest - gap:
+            parts.append([])
+        parts[-1].append(box)
+        lowest = min(lowest, box.bottom)
+    sides = [
+        ([box for box in part if box.right <= place], [box for box in part if box.left >= place]) for part in parts
+    ]
+    verdicts = [_are_columns(left, right) for left, right in sides]
+    if all(verdict is None for verdict in verdicts):
+        left, right = [box for side, _ in sides for box in side], [box for _, side in sides for box in side]
+        return [(left, right, bool(_are_columns(left, right)))]
+    found: list[tuple[list[Box], list[Box], bool]] = []
+    current = next(verdict for verdict in verdicts if verdict is not None)
+    for (left, right), verdict in zip(sides, verdicts, strict=True):
+        current = current if verdict is None else verdict
+        if found and found[-1][2] == current:
+            found[-1] = (found[-1][0] + left, found[-1][1] + right, current)
+        else:
+            found.append((left, right, current))
+    return found
+
+
+def _are_columns(left: list[Box], right: list[Box]) -> bool | None:
+    """Whether two neighbours are read one after the other; None when there are too few lines to tell."""
+    fewer, more = sorted((left, right), key=len)
+    if len(fewer) < _COLUMN_LINES:
+        return None
+    if _is_prose(left) and _is_prose(right):
+        return True
+    level = sum(any(abs(box.middle - one.middle) < _LEVEL * box.height for one in more) for box in fewer) / len(fewer)
+    drawn = sorted([(box.order, 0) for box in left] + [(box.order, 1) for box in right])
+    if drawn[0][0] == drawn[-1][0]:  # text recognition gives no order: then only heights tell
+        return level < _HARDLY_LEVEL
+    turns = sum(one[1] != other[1] for one, other in pairwise(drawn)) / (2 * len(fewer))
+    return (turns <= _ONE_AFTER_THE_OTHER and level < 0.9) or (turns <= 0.6 and level < 0.5)
+
+
+def _is_prose(boxes: list[Box]) -> bool:
+    return len(boxes) >= _COLUMN_LINES and median(text_width(box.text) for box in boxes) >= _PROSE_WIDTH

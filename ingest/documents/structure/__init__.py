@@ -1,0 +1,1 @@
+"""Structure shared by the formats: Markdown pieces, tables, list numbering, running headers."""

@@ -1,0 +1,156 @@
+"""The numbers Word gives to headings and list items ('1.2', '(a)', '第三章'). Knows nothing of files.
+
+A document holds only that a paragraph is numbered; people cite the number. Levels and formats are those of
+ECMA-376 part 1, 17.9.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingest.documents.office.package import attribute, local, whole_number
+
+_CHINESE_DIGITS = "〇一二三四五六七八九"
+_FORMAL = str.maketrans("一二三四五六七八九十百千", "壹贰叁肆伍陆柒捌玖拾佰仟")
+_STEMS = "甲乙丙丁戊己庚辛壬癸"
+_ROMAN = ((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"))
+_ROMAN_SMALL = ((50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
+_LARGEST = 9999  # larger ones come from damaged files; they are shown as digits
+
+
+def roman(number: int) -> str:
+    text = ""
+    for value, letters in _ROMAN + _ROMAN_SMALL:
+        text += letters * (number // value)
+        number %= value
+    return text
+
+
+def letters(number: int) -> str:
+    """a … z, then aa, bb, … as Word counts."""
+    return chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 + 1)
+
+
+def chinese(number: int) -> str:
+    """一 … 九十九, 一百零一, up to 九千九百九十九."""
+    text, zero = "", False
+    for value, unit in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
+        digit, number = divmod(number, value)
+        if digit:
+            text += ("零" if zero else "") + _CHINESE_DIGITS[digit] + unit
+            zero = False
+        elif text:
+            zero = True
+    return text.removeprefix("一") if text.startswith("一十") else text
+
+
+def formal(number: int) -> str:
+    """The characters of cheques and contracts, which nobody can alter: 壹, 贰, 叁, 壹拾."""
+    return ("一" if 10 <= number < 20 else "").translate(_FORMAL) + chinese(number).translate(_FORMAL)
+
+
+_FORMATS: Mapping[str, Callable[[int], str]] = {
+    "lowerLetter": letters,
+    "upperLetter": lambda number: letters(number).upper(),
+    "lowerRoman": roman,
+    "upperRoman": lambda number: roman(number).upper(),
+    "decimalZero": lambda number: f"{number:02}",
+    "decimalEnclosedCircle": lambda number: chr(0x2460 + number - 1) if number <= 20 else str(number),
+    "ideographDigital": lambda number: "".join(_CHINESE_DIGITS[int(digit)] for digit in str(number)),
+    **dict.fromkeys(
+        ("chineseCounting", "chineseCountingThousand", "japaneseCounting",
+         "taiwaneseCounting", "taiwaneseCountingThousand"),
+        chinese,
+    ),
+    **dict.fromkeys(("chineseLegalSimplified", "ideographLegalTraditional"), formal),
+    "ideographTraditional": lambda number: _STEMS[number - 1] if number <= len(_STEMS) else str(number),
+    "none": lambda _number: "",
+}  # fmt: skip
+
+
+def written(number: int, format: str) -> str:
+    """The number in one of the formats of ECMA-376, in digits where it is an unknown one."""
+    return _FORMATS.get(format, str)(number) if 0 < number <= _LARGEST else str(number)
+
+
+@dataclass(frozen=True)
+class Level:
+    """How one level of a list counts. `text` is its pattern: '%1.%2' stands for the numbers of levels 1 and 2."""
+
+    format: str = "decimal"
+    text: str = "%1."
+    start: int = 1
+    legal: bool = False  # show all levels as digits
+
+    @property
+    def is_bullet(self) -> bool:
+        return self.format == "bullet"
+
+    @property
+    def is_bare(self) -> bool:
+        """True when nothing is shown before the text: the level only sets it in."""
+        return not self.text.strip() and (self.format == "none" or (self.is_bullet and self.text != ""))
+
+
+@dataclass
+class Counter:
+    """The running numbers of one list. Lists of the same definition share `numbers`; one that starts anew says in
+    `starts` at which number each level does, once."""
+
+    levels: Mapping[int, Level]
+    numbers: dict[int, int] = field(default_factory=dict)
+    starts: dict[int, int] = field(default_factory=dict)
+
+    def next(self, depth: int) -> str:
+        """The number of the next item at a depth counted from 0, '' for a bullet; deeper levels start again."""
+        level = self.levels.get(depth, Level())
+        for deeper in [at for at in self.numbers if at > depth]:
+            del self.numbers[deeper]
+        if depth in self.starts:
+            self.numbers[depth] = self.starts.pop(depth)
+        else:
+            self.numbers[depth] = self.numbers.get(depth, level.start - 1) + 1
+        if level.is_bullet:
+            return ""
+        return re.sub(r"%(\d)", lambda match: self._at(int(match[1]) - 1, level.legal), level.text).strip()
+
+    def _at(self, depth: int, legal: bool) -> str:
+        level = self.levels.get(depth, Level())
+        number = self.numbers.get(depth, level.start)
+        return str(number) if legal else written(number, level.format)
+
+
+def counters(root: Any) -> Iterator[tuple[str, Counter]]:
+    """(list, its counter) of each list in the numbering part, given its root element, or nothing where there is none.
+
+    Lists of the same definition go on counting together; one that starts anew does so where it is first used.
+    """
+    levels = {
+        attribute(e, "abstractNumId"): {whole_number(lvl, "ilvl", 0): _level(lvl) for lvl in e if local(lvl) == "lvl"}
+        for e in root
+        if local(e) == "abstractNum"
+    }
+    shared: dict[str, dict[int, int]] = {}
+    for element in root:
+        if local(element) != "num":
+            continue
+        abstract = next((attribute(child, "val") for child in element if local(child) == "abstractNumId"), "")
+        own, starts = dict(levels.get(abstract, {})), {}
+        for override in (child for child in element if local(child) == "lvlOverride"):
+            depth = whole_number(override, "ilvl", 0)
+            for child in override:
+                if local(child) == "lvl":
+                    own[depth] = _level(child)
+                elif local(child) == "startOverride":
+                    starts[depth] = whole_number(child, "val", 1)
+        yield attribute(element, "numId"), Counter(own, shared.setdefault(abstract, {}), starts)
+
+
+def _level(element: Any) -> Level:
+    values = {local(child): attribute(child, "val") for child in element}
+    return Level(
+        values.get("numFmt", "decimal"), values.get("lvlText", ""), int(values.get("start", "1")), "isLgl" in values
+    )

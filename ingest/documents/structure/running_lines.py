@@ -1,0 +1,157 @@
+"""Headers, footers and page numbers: lines that repeat at the edge of page after page. Knows nothing of PDF.
+
+Only what is certain is dropped: a line at the outer edge, in letters no larger than the text, that stands at the
+same height on at least three pages with the same words, or with one number that counts up with the pages; the
+outermost line of pages of different sizes may stand at any height, and in a document of two pages both have to say
+the same, or 'page 1 of 2'. Its first occurrence stays when it says more than a page number, so that no words of the
+document are lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from ingest.documents.pdf.layout.boxes import Box, on_one_line
+
+# Running lines stand in this share of the text's height, counted from its upper and lower end.
+_EDGE = 0.15
+_LINES = 4
+_PAGES = 3
+# The next occurrence is at most this many pages away: left and right pages may differ.
+_REACH = 2
+# White space between a running line and the text, in heights of a line; a table's repeated header has less.
+_GAP = 0.5
+_LARGE = 1.25
+_NUMBER = re.compile(r"\d+")
+_PAGE_NUMBER = re.compile(r"[\W_]*(?:(?:page|p|pg|seite|第|共|of|von|页)?[\W_]*#?){1,4}", re.IGNORECASE)
+
+Row = list[Box]
+
+
+def without_running_lines(pages: Sequence[list[Box]], text_height: float) -> list[list[Box]]:
+    """The pages' boxes without their running lines. `text_height` is that of most of the document's letters."""
+    tops = [box.top for page in pages for box in page]
+    if len(pages) < 2 or not tops:
+        return list(pages)
+    upper, lower = max(tops), min(box.bottom for page in pages for box in page)
+    edge = _EDGE * (upper - lower)
+    edges = [
+        (_outer_rows(page, _limit(page, upper, edge), True), _outer_rows(page, lower + edge, False))
+        if page
+        else ([], [])
+        for page in pages
+    ]
+    seen: dict[str, list[int]] = defaultdict(list)
+    for number, (above, below) in enumerate(edges):
+        for row in above + below:
+            for key in _keys(row, number, len(pages)):
+                seen[key].append(number)
+        for row, end in [(rows[0], end) for rows, end in ((above, "top"), (below, "bottom")) if rows]:
+            seen[f"{end} {_said(row)}"].append(number)
+    # A page that is there twice has nothing that runs.
+    two = len(pages) == 2 and 2 * len({b.text for b in pages[0]} & {b.text for b in pages[1]}) <= len(pages[1])
+    kept: list[list[Box]] = []
+    for number, (page, both) in enumerate(zip(pages, edges, strict=True)):
+        running = {
+            id(box)
+            for rows, from_above in zip(both, (True, False), strict=True)
+            for row in _running(rows, page, number, seen, text_height, from_above, len(pages), two)
+            for box in row
+        }
+        rest = [box for box in page if id(box) not in running]
+        kept.append(rest or page)
+    return kept
+
+
+def _limit(page: list[Box], upper: float, edge: float) -> float:
+    """Above it are the page's upper lines. A page on its side ends where an upright one has its middle."""
+    top = max(box.top for box in page)
+    return (upper if top > upper - edge else top) - edge
+
+
+def _outer_rows(page: list[Box], limit: float, from_above: bool) -> list[Row]:
+    """The first lines from the page's upper or lower end that stand beyond `limit`, outermost first."""
+    sign = 1 if from_above else -1
+    rows: list[Row] = []
+    for box in sorted(page, key=lambda box: -sign * box.middle):
+        if rows and on_one_line(rows[-1][0], box):
+            rows[-1].append(box)
+        elif len(rows) == _LINES or sign * (box.middle - limit) < 0:
+            break
+        else:
+            rows.append([box])
+    return rows
+
+
+def _said(row: Row) -> str:
+    return " ".join(box.text for box in sorted(row, key=lambda box: box.left))
+
+
+def _keys(row: Row, page: int, pages: int) -> Iterator[str]:
+    """What the line has in common with its like on other pages: its words, or them and how a number counts up."""
+    text = _said(row)
+    place = round(row[0].middle / 4)
+    yield f"{place} {text}"
+    for match in list(_NUMBER.finditer(text))[:6]:
+        if len(match.group()) <= 5:
+            if int(match.group()) == page + 1 and re.match(
+                rf"\s*(?:/|of|von|sur|de|共)\s*{pages}\b", text[match.end() :]
+            ):
+                yield f"{place} of {text[: match.start()]}#{text[match.end() :]}"
+            yield f"{place} {text[: match.start()]}#{int(match.group()) - page}#{text[match.end() :]}"
+
+
+def _running(
+    rows: list[Row],
+    page: list[Box],
+    number: int,
+    seen: dict[str, list[int]],
+    text_height: float,
+    from_above: bool,
+    pages: int,
+    two: bool,
+) -> list[Row]:
+    found: list[tuple[Row, bool]] = []  # with whether it is dropped here
+    for row in rows:
+        same, *counting = _keys(row, number, pages)
+        anywhere = f"{'top' if from_above else 'bottom'} {_said(row)}"
+        if row is rows[0] and len(set(seen[anywhere])) >= _PAGES:
+            same = anywhere
+        if max(box.height for box in row) > _LARGE * text_height:
+            break
+        if any(_repeats(seen[key], number, bare=_is_page_number(key) or " of " in key[:8]) for key in counting):
+            found.append((row, True))
+        elif len(row) < 3 and _repeats(seen[same], number, bare=two):  # three cells may be a table's header
+            found.append((row, seen[same][0] != number))
+        else:
+            break
+    while found and not _stands_apart([row for row, _ in found], page, from_above):
+        found.pop()
+    return [row for row, dropped in found if dropped]
+
+
+def _is_page_number(key: str) -> bool:
+    return _PAGE_NUMBER.fullmatch(_NUMBER.sub("#", re.sub(r"#-?\d+#", "#", key.split(" ", 1)[1]))) is not None
+
+
+def _repeats(pages: list[int], number: int, bare: bool) -> bool:
+    distinct = set(pages)
+    return len(distinct) >= (2 if bare else _PAGES) and any(
+        number + step in distinct for step in range(-_REACH, _REACH + 1) if step
+    )
+
+
+def _stands_apart(rows: list[Row], page: list[Box], from_above: bool) -> bool:
+    """True when white space parts the innermost of the lines from the rest of the page."""
+    running = {id(box) for row in rows for box in row}
+    inner = rows[-1]
+    rest = [box for box in page if id(box) not in running]
+    if not rest:
+        return False
+    if from_above:
+        gap = min(box.bottom for box in inner) - max(box.top for box in rest)
+    else:
+        gap = min(box.bottom for box in rest) - max(box.top for box in inner)
+    return gap >= _GAP * max(box.height for box in inner)

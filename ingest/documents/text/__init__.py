@@ -1,0 +1,1 @@
+"""Plain text, markup, web pages, data files and e-books."""

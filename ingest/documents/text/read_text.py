@@ -1,0 +1,100 @@
+"""Bytes to text when nobody says which encoding they are in. Knows nothing of files."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from charset_normalizer import from_bytes
+
+from ingest.base.errors import ReadError
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# The ten characters that make up about a sixth of any Chinese text; bytes of another encoding read as GB18030
+# give rare characters instead.
+_COMMON_CHINESE = frozenset("的一是不了在有人和为")
+_COMMON_SHARE = 0.02
+# Lists and tables may lack those ten, but nearly all their characters are of GB2312's first plane, which holds the
+# 3,755 in daily use; its lead bytes are these.
+_DAILY_LEAD_BYTES = range(0xB0, 0xD8)
+_DAILY_SHARE = 0.9
+# What French, German, Spanish, Portuguese and Nordic text adds to ASCII in Windows-1252. Central European, Turkish
+# and Cyrillic bytes read this way give other characters, or far more of these than any Western text has.
+_WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüßœÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜŒ‘’‚“”„‹›«»–—…•€£§©®°·¡¿ºª½²×±\u00a0")
+_WESTERN_SHARE = 0.3
+
+
+# What senders declare and what they mean by it: the larger set that programs really write.
+_MEANT = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "us-ascii": "", "shift_jis": "cp932"}
+
+
+def decode(data: bytes, declared: str = "") -> str:
+    """The text of a file: a byte order mark decides, then UTF-8, then the declared encoding, then GB18030 if it reads
+    as Chinese, then Windows-1252 if it reads as Western, then a guess.
+
+    Raises ReadError when the bytes are not text in any known encoding.
+    """
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return data.decode(encoding, errors="replace")
+    declared = _MEANT.get(declared.lower(), declared)
+    # Encodings in seven bits look like ASCII, and so like UTF-8.
+    if declared and (declared.lower().startswith(("iso-2022", "hz", "utf-16", "utf-7")) or not _is_utf8(data)):
+        try:
+            return data.decode(declared)
+        except (LookupError, ValueError):  # no such encoding, or the text is in another: its bytes decide
+            pass
+    if b"\x00" in data:
+        return _decode_wide(data)
+    if _is_utf8(data):
+        return data.decode("utf-8")
+    for encoding, reads_well in (("gb18030", _reads_as_chinese), ("cp1252", _reads_as_western)):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if reads_well(text):
+            return text
+    guess = from_bytes(data).best()
+    if guess is None:
+        raise ReadError("the text's encoding is not known: save it as UTF-8")
+    return str(guess)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _reads_as_chinese(text: str) -> bool:
+    chinese = re.findall(r"[\u4e00-\u9fff]", text)
+    if sum(character in _COMMON_CHINESE for character in chinese) >= max(1, _COMMON_SHARE * len(chinese)):
+        return True
+    lead_bytes = "".join(chinese).encode("gb2312", errors="ignore")[::2]
+    return sum(byte in _DAILY_LEAD_BYTES for byte in lead_bytes) >= max(1, _DAILY_SHARE * len(chinese))
+
+
+def _reads_as_western(text: str) -> bool:
+    foreign = [character for character in text if not character.isascii()]
+    return 0 < len(foreign) <= _WESTERN_SHARE * len(text) and _WESTERN.issuperset(foreign)
+
+
+def _decode_wide(data: bytes) -> str:
+    """UTF-16 without a mark: in most text every second byte of its ASCII part is zero."""
+    even, odd = data[0::2].count(0), data[1::2].count(0)
+    for encoding, zeros in (("utf-16-le", odd), ("utf-16-be", even)):
+        if zeros > 0.05 * len(data) and zeros >= 4 * min(even, odd):
+            try:
+                return data.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+    raise ReadError("the file holds binary data, not text: it has the wrong suffix or is damaged")

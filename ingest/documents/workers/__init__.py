@@ -1,0 +1,1 @@
+"""Reader processes: files are read in processes of their own, with limits."""

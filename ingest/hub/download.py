@@ -1,0 +1,264 @@
+"""Model files from ModelScope: fetched by its SDK and checked against the hub's own list before they count as here.
+
+Knows the hub; knows nothing of what a model is or does. Chat models and embedders come the same way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import importlib
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest.base.errors import DocentError, SettingsError
+from ingest.base.logs import get_logger
+from ingest.hub.cache import (
+    MANIFEST,
+    REVISION,
+    HubFile,
+    downloaded_names,
+    file_problem,
+    find_downloaded,
+    is_hub_name,
+    model_folders,
+    read_manifest,
+    size_of,
+    verify,
+    write_manifest,
+)
+from ingest.hub.embedder_files import pick_gguf, refuse_unusable_list, select_files
+
+__all__ = [
+    "DownloadProgress",
+    "HubFile",
+    "ProgressCallback",
+    "download",
+    "downloaded_names",
+    "find_downloaded",
+    "hub_endpoint",
+    "hub_reachable",
+    "is_hub_name",
+    "pick_gguf",
+    "require_hub",
+    "select_files",
+    "verify",
+]
+
+log = get_logger(__name__)
+
+# The same three, in the same order, as the ModelScope SDK's own configuration (modelscope_hub/config.py, 0.5).
+ENDPOINT_VARIABLE = "MODELSCOPE_ENDPOINT"
+DOMAIN_VARIABLE = "MODELSCOPE_DOMAIN"
+DEFAULT_ENDPOINT = "https://modelscope.cn"
+
+PULL_AGAIN = "run `docent models pull` again"
+
+
+@dataclass(frozen=True)
+class DownloadProgress:
+    """How far a download is, in bytes: of `file`, and of the whole model (`done` of `total`, with what was here)."""
+
+    name: str
+    file: str
+    file_done: int
+    file_total: int
+    done: int
+    total: int
+
+
+ProgressCallback = Callable[[DownloadProgress], None]
+
+
+def hub_endpoint() -> str:
+    """The hub's address, without a trailing slash, chosen as the SDK chooses it."""
+    value = (os.environ.get(ENDPOINT_VARIABLE) or os.environ.get(DOMAIN_VARIABLE) or "").strip() or DEFAULT_ENDPOINT
+    if not value.lower().startswith(("http://", "https://")):
+        value = f"https://{value}"
+    return value.rstrip("/")
+
+
+def hub_reachable(connect_seconds: float, endpoint: str | None = None) -> bool:
+    """Whether the hub answers within `connect_seconds`; one attempt, and never longer than that.
+
+    The SDK would retry for minutes. The attempt runs in its own thread because looking up a host name has no time
+    limit of its own, and on a machine without a network that alone can take half a minute.
+    """
+    import httpx
+
+    address = endpoint or hub_endpoint()
+    answers: list[int] = []
+
+    def knock() -> None:
+        try:
+            answers.append(httpx.head(address, timeout=connect_seconds).status_code)
+        except Exception as error:  # noqa: BLE001 - whatever stands in the way, a wrong proxy setting included
+            log.info("hub_unreachable", endpoint=address, reason=f"{type(error).__name__}: {error}")
+
+    thread = threading.Thread(target=knock, name="hub-knock", daemon=True)
+    thread.start()
+    thread.join(connect_seconds)
+    # A proxy that cannot reach the hub answers 502, 503 or 504 in its name.
+    return bool(answers) and answers[0] not in (502, 503, 504)
+
+
+def require_hub(connect_seconds: float) -> str:
+    """The hub's address. Raises DocentError when it does not answer in time."""
+    endpoint = hub_endpoint()
+    if not hub_reachable(connect_seconds, endpoint):
+        raise DocentError(
+            f"model hub {endpoint} did not answer within {connect_seconds:g} s: check the connection, the proxy or "
+            f"{ENDPOINT_VARIABLE}, then {PULL_AGAIN}."
+        )
+    return endpoint
+
+
+def download(name: str, cache: Path, connect_seconds: float, progress: ProgressCallback | None = None) -> Path:
+    """Fetch the model `owner/name` below `cache` and return its folder; a cut download goes on where it stopped.
+
+    A model that is here is compared with the hub's list and hashed again, so that pulling updates it and heals damage.
+    `progress` is called from the SDK's download threads and must not raise. Raises SettingsError for a name that is
+    none, DocentError for everything else: no hub, no such model, no space, bytes other than the hub lists.
+    """
+    if not is_hub_name(name):
+        raise SettingsError(f"model name '{name}' is not of the form owner/name, as in qwen/Qwen1.5-0.5B-Chat.")
+    require_hub(connect_seconds)
+    try:
+        endpoint, listed = _list_files(name)
+        files = select_files(listed)
+        refuse_unusable_list(name, listed, files)
+        here = find_downloaded(name, cache)
+        if here is not None:
+            if read_manifest(here) == files and not verify(here):
+                return here
+            # From here on the folder is between two states and must not load.
+            (here / MANIFEST).unlink()
+        _require_space(name, files, cache)
+        folder = _fetch(name, files, cache, endpoint, progress)
+    except DocentError:
+        raise
+    except Exception as error:
+        log.info("download_failed", model=name, error=repr(error))
+        raise DocentError(f"model {name}: {_reason(error)}; {PULL_AGAIN}.") from error
+    _check_or_delete(name, folder, files)
+    write_manifest(name, folder, files, endpoint)
+    log.info("downloaded", model=name, files=len(files), bytes=sum(file.size for file in files))
+    return folder
+
+
+def _list_files(name: str) -> tuple[str, list[HubFile]]:
+    """The address that has the model, and every file the hub lists for it."""
+    with _quiet_sdk():
+        from modelscope_hub import HubApi, HubConfig
+
+        # A fresh configuration: the SDK's shared one keeps the endpoint it saw first.
+        endpoint = HubApi(HubConfig()).resolve_endpoint_for_read(name)
+        entries = HubApi(HubConfig(endpoint=endpoint)).list_repo_files(name, "model", revision=REVISION)
+    return endpoint, [
+        HubFile(entry.path, entry.size, (entry.sha256 or "").lower()) for entry in entries if not entry.is_dir
+    ]
+
+
+def _require_space(name: str, files: Sequence[HubFile], cache: Path) -> None:
+    cache.mkdir(parents=True, exist_ok=True)
+    here = next((folder for folder in model_folders(name, cache) if folder.is_dir()), None)
+    needed = sum(file.size for file in files if here is None or size_of(here / file.path) != file.size)
+    free = shutil.disk_usage(cache).free
+    if needed > free:
+        raise DocentError(
+            f"model {name}: {needed / 1e6:.0f} MB are to come and {cache} has {free / 1e6:.0f} MB free: make room "
+            "or set `models_cache` to another folder."
+        )
+
+
+def _fetch(name: str, files: Sequence[HubFile], cache: Path, endpoint: str, progress: ProgressCallback | None) -> Path:
+    with _quiet_sdk():
+        from modelscope.hub.snapshot_download import snapshot_download
+
+        callbacks = [_reporter(name, files, cache, progress)] if progress is not None else None
+        return Path(
+            snapshot_download(
+                name,
+                revision=REVISION,
+                cache_dir=str(cache),
+                # Exact names; `[` is the one character of a file name that the SDK would read as a pattern.
+                allow_patterns=[file.path.replace("[", "[[]") for file in files],
+                progress_callbacks=callbacks,
+                endpoint=endpoint,
+            )
+        )
+
+
+def _reporter(name: str, files: Sequence[HubFile], cache: Path, progress: ProgressCallback) -> type:
+    """A class as the SDK wants it (one instance a file), adding up what all of its instances have received."""
+    from modelscope_hub import ProgressCallback as SdkCallback
+
+    total = sum(file.size for file in files)
+    lock = threading.Lock()
+    done_by_file = {
+        file.path: file.size
+        for file in files
+        for folder in model_folders(name, cache)
+        if size_of(folder / file.path) == file.size
+    }
+
+    class Reporter(SdkCallback):  # type: ignore[misc]  # the SDK has no type information
+        def __init__(self, filename: str, file_size: int) -> None:
+            super().__init__(filename, file_size)
+            with lock:
+                done_by_file[filename] = 0
+
+        def update(self, size: int) -> None:
+            with lock:
+                done_by_file[self.filename] += size
+                file_done, done = done_by_file[self.filename], sum(done_by_file.values())
+                progress(DownloadProgress(name, self.filename, file_done, self.file_size, done, total))
+
+    return Reporter
+
+
+@contextlib.contextmanager
+def _quiet_sdk() -> Iterator[None]:
+    """The SDK draws its own progress bars and writes its own log lines to the terminal; both are ours to show."""
+    importlib.import_module("modelscope.hub")  # sets its log level when it is imported
+    sdk: Any = importlib.import_module("modelscope_hub._download")
+    for library in ("modelscope", "modelscope_hub"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    bar = sdk.tqdm
+    sdk.tqdm = functools.partial(bar, disable=True)
+    try:
+        yield
+    finally:
+        sdk.tqdm = bar
+
+
+def _reason(error: Exception) -> str:
+    """One clause for a person from whatever the SDK raised."""
+    from modelscope_hub.errors import FileDownloadError, FileIntegrityError, NotExistError
+
+    if isinstance(error, FileDownloadError) and error.failed_files:
+        path, cause = next(iter(error.failed_files.items()))
+        return f"{path}: {_reason(cause)}" if isinstance(cause, Exception) else f"{path} was not fetched"
+    if isinstance(error, FileIntegrityError):
+        return "arrived with other bytes than the hub lists and was deleted"
+    if isinstance(error, NotExistError) or isinstance(error.__cause__, NotExistError):
+        return f"{hub_endpoint()} has no such model or file; check the name"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full; make room or set `models_cache` to another folder"
+    if isinstance(error, PermissionError):
+        return f"{error.filename} cannot be written; correct its permissions or set `models_cache` to another folder"
+    return f"the hub's answer broke off ({type(error).__name__}); what has arrived is kept"
+
+
+def _check_or_delete(name: str, folder: Path, files: Sequence[HubFile]) -> None:
+    for file in files:
+        if problem := file_problem(folder / file.path, file):
+            (folder / file.path).unlink(missing_ok=True)
+            raise DocentError(f"model {name}: {file.path}: {problem}; it was deleted, {PULL_AGAIN}.")

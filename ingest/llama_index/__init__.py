@@ -1,0 +1,1 @@
+"""The library as LlamaIndex sees it: a retriever and a vector store."""

@@ -1,0 +1,65 @@
+"""The library as LlamaIndex sees it: passages as nodes, and a retriever that finds them as Docent does.
+
+A node's id is its passage's, and its source document is the library's, so that what comes back can be looked up.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.retrievers import BaseRetriever
+from llama_index.core.schema import NodeRelationship, NodeWithScore, QueryBundle, RelatedNodeInfo, TextNode
+
+from ingest.base.types import Hit
+from ingest.store.records import format_of, name_of
+
+if TYPE_CHECKING:
+    from ingest.library import Library
+
+# A model that is shown a passage need not read these.
+_NUMBERS = ["document_id", "passage_id", "format"]
+
+
+class LibraryRetriever(BaseRetriever):
+    """Finds the `count` best passages as `Library.search` does; a node's score is the hit's."""
+
+    def __init__(self, library: Library, count: int, **kwargs: Any) -> None:
+        self._library = library
+        self._count = count
+        super().__init__(**kwargs)
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        hits = self._library.search(query_bundle.query_str, self._count)
+        return [NodeWithScore(node=node_of_hit(hit), score=hit.score) for hit in hits]
+
+
+def metadata_of(passage_id: int, document_id: int, path: str, title: str, heading: str, page: str) -> dict[str, Any]:
+    """What a node says of its passage; `path` is the name of its document as people see it."""
+    return {
+        "path": path, "title": title, "heading": heading, "page": page, "format": format_of(path),
+        "document_id": document_id, "passage_id": passage_id,
+    }  # fmt: skip
+
+
+def node_of_hit(hit: Hit) -> TextNode:
+    return _node(hit.text, metadata_of(hit.passage_id, hit.document_id, hit.path, hit.title, hit.heading, hit.page))
+
+
+def node_of_row(row: sqlite3.Row) -> TextNode:
+    """From a row as `Catalog.passages` gives it."""
+    name = name_of(row["path"], row["root"])
+    return _node(
+        row["text"], metadata_of(row["id"], row["document_id"], name, row["title"], row["heading"], row["page"])
+    )
+
+
+def _node(text: str, metadata: dict[str, Any]) -> TextNode:
+    return TextNode(
+        id_=str(metadata["passage_id"]),
+        text=text,
+        metadata=metadata,
+        excluded_llm_metadata_keys=_NUMBERS,
+        excluded_embed_metadata_keys=_NUMBERS,
+        relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=str(metadata["document_id"]))},
+    )

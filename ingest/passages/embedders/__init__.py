@@ -1,0 +1,1 @@
+"""Embedding models: the bundled one, OpenVINO, and which one a library uses."""

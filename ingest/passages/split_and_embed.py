@@ -1,0 +1,67 @@
+"""Documents to passages with vectors, many at once. Knows nothing of where they come from or go to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from ingest.base.types import Passage, ReadDocument, Vectors
+from ingest.passages.embedders.embedder import Embedder
+from ingest.passages.multi_vector import pack_views
+from ingest.passages.split import embedded_context, split
+from ingest.store.catalog import Catalog
+
+_RATE_NOTE = "passages_per_second"
+NO_VECTORS: Vectors = np.zeros((0, 0), np.float32)
+
+
+class PassageMaker:
+    """Splits and embeds. The embedder is opened when it is first needed, and how fast it is can be remembered."""
+
+    def __init__(self, load: Callable[[], Embedder]) -> None:
+        self._load = load
+        self._passages = 0
+        self._seconds = 0.0
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        return self._load()
+
+    def split(self, document: ReadDocument) -> list[Passage]:
+        return split(document, self.embedder.count_tokens, self.embedder.passage_tokens)
+
+    def embed(self, documents: Sequence[tuple[str, Sequence[Passage]]]) -> list[tuple[Vectors, list[bytes]]]:
+        """For each (title, passages) the vectors, shape (passages, dimension), and the passages' other views.
+
+        All go to the embedder together, which is fastest with many texts of like length.
+        """
+        if not documents:
+            return []
+        measure = self.embedder.count_tokens, self.embedder.passage_tokens
+        texts = [
+            f"{embedded_context(title, passage.heading, *measure)}\n{passage.text}"
+            for title, passages in documents
+            for passage in passages
+        ]
+        started = time.monotonic()
+        together = self.embedder.embed_passages(texts)
+        ends = np.cumsum([len(passages) for _, passages in documents])
+        vectors = np.split(together, ends[:-1])
+        views = pack_views([passages for _, passages in documents], vectors, self.embedder)
+        self._seconds += time.monotonic() - started
+        self._passages += len(texts)
+        return list(zip(vectors, views, strict=True))
+
+    def note(self, catalog: Catalog) -> None:
+        """Remember the rate in the catalog, for `rebuild_minutes`."""
+        if self._seconds > 0:
+            catalog.set_note(_RATE_NOTE, round(self._passages / self._seconds, 2))
+
+
+def rebuild_minutes(catalog: Catalog) -> int | None:
+    """How long embedding everything anew takes at the rate of the last run; None when there was none."""
+    rate = catalog.note(_RATE_NOTE)
+    return max(1, round(catalog.counts()[1] / rate / 60)) if rate else None

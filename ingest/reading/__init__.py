@@ -1,1 +1,0 @@
-"""A file to the text that stands in it, in a process of its own."""

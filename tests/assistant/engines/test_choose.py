@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from assistant.answer.quote import ExtractiveLLM
+from assistant.engines.choose import choose_engine, estimate_tokens
+from assistant.engines.openvino_engine import OpenVINOLLM
+from assistant.engines.transformers_engine import TransformersLLM
+from assistant.models import convert as conversion
+from assistant.models import parity as agreement
+from ingest.base.errors import DocentError, SettingsError
+from ingest.base.settings import Settings
+from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
+
+
+def settings(tmp_path: Path, **values: object) -> Settings:
+    return Settings(**{"models_cache": tmp_path / "cache", "home": tmp_path / "home", **values})  # type: ignore[arg-type]
+
+
+def test_auto_takes_the_model_when_its_weights_are_here(tiny_checkpoint: Path, tmp_path: Path) -> None:  # noqa: F811
+    """Weights that are sound are used, and there is nothing to explain."""
+    engine = choose_engine(settings(tmp_path, model=str(tiny_checkpoint), answers_at_once=3))
+    assert isinstance(engine.llm, OpenVINOLLM)
+    assert (engine.name, engine.model, engine.note) == ("openvino", str(tiny_checkpoint), "")
+    assert engine.at_once == 3
+    assert engine.count_tokens("annual leave") == len(engine.llm._tokenizer.encode("annual leave").ids)
+    engine.llm.close()
+
+
+def test_transformers_by_name_is_what_one_gets(tiny_checkpoint: Path, tmp_path: Path) -> None:  # noqa: F811
+    """The reference engine can be asked for; it writes one answer at a time."""
+    engine = choose_engine(settings(tmp_path, model=str(tiny_checkpoint), engine="transformers"))
+    assert isinstance(engine.llm, TransformersLLM)
+    assert (engine.name, engine.note, engine.at_once) == ("transformers", "", 1)
+
+
+@pytest.mark.parametrize("fault", ["agreement", "conversion"])
+def test_auto_passes_over_an_engine_that_fails_and_says_why(
+    tiny_checkpoint: Path,  # noqa: F811
+    tmp_path: Path,
+    fault: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A converted model that disagrees, or cannot be made, is not answered with; the next engine is, with a note."""
+    if fault == "agreement":
+        monkeypatch.setattr(agreement, "LEAST_AGREEMENT", 1.01)
+        reason = "it disagrees with the original"
+    else:
+
+        def fail(*_arguments: object) -> Path:
+            raise DocentError("no space for the model: free some.")
+
+        monkeypatch.setattr(conversion, "convert_apart", fail)
+        reason = "no space for the model"
+    engine = choose_engine(settings(tmp_path, model=str(tiny_checkpoint)))
+    assert engine.name == "transformers"
+    assert engine.note.startswith("Answers come more slowly than they could.")
+    assert reason in engine.note
+    if fault == "conversion":
+        with pytest.raises(DocentError, match=reason):
+            choose_engine(settings(tmp_path, model=str(tiny_checkpoint), engine="openvino"))
+
+
+def test_auto_without_weights_quotes_and_says_how_to_get_them(tmp_path: Path) -> None:
+    """A fresh offline machine is useful at once, and its banner names the command."""
+    engine = choose_engine(settings(tmp_path))
+    assert isinstance(engine.llm, ExtractiveLLM)
+    assert engine.name == "extractive"
+    assert engine.note == (
+        "No model weights are on this machine, so answers are quoted from the documents. "
+        "Run `docent models pull` to get qwen/Qwen1.5-0.5B-Chat."
+    )
+
+
+def test_auto_with_broken_weights_quotes_and_names_the_reason(tiny_checkpoint: Path, tmp_path: Path) -> None:  # noqa: F811
+    """Damage is not hidden behind the fallback."""
+    folder = tmp_path / "broken"
+    shutil.copytree(tiny_checkpoint, folder)
+    (folder / "model.safetensors").write_bytes(b"")
+    engine = choose_engine(settings(tmp_path, model=str(folder)))
+    assert engine.name == "extractive"
+    assert "model.safetensors is cut short" in engine.note
+    assert "\n" not in engine.note
+    with pytest.raises(DocentError, match=r"model\.safetensors is cut short"):
+        choose_engine(settings(tmp_path, model=str(folder), engine="transformers"))
+
+
+def test_asking_for_the_model_without_weights_is_a_wrong_setting(tmp_path: Path) -> None:
+    """Who names the engine gets it or an error that says what to run."""
+    with pytest.raises(
+        SettingsError, match=r"'engine' is 'transformers' and qwen/.* is not on this machine: run `docent"
+    ):
+        choose_engine(settings(tmp_path, engine="transformers"))
+
+
+def test_a_model_that_is_none_is_a_wrong_setting_under_auto_too(tmp_path: Path) -> None:
+    """A misspelt folder does not quietly become quotations."""
+    with pytest.raises(SettingsError, match="setting 'model' is '/no/such'"):
+        choose_engine(settings(tmp_path, model="/no/such"))
+
+
+def test_quotations_by_choice_need_no_excuse(tmp_path: Path) -> None:
+    """Chosen by name, the extractive engine has no note."""
+    engine = choose_engine(settings(tmp_path, engine="extractive"))
+    assert (engine.name, engine.note) == ("extractive", "")
+
+
+def test_the_estimate_is_near_what_qwen_takes() -> None:
+    """Without a tokenizer, 240 Chinese characters count as 200 tokens and 420 English ones as 100."""
+    assert estimate_tokens("年" * 240) == 200
+    assert estimate_tokens("a" * 420) == 100
+    assert estimate_tokens("") in (0, 1)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+
+from assistant.answer import chatml
+from assistant.engines.tokens import CompleteCharacters, load_tokenizer, token_bytes_of
+from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
+
+TEXT = "Leave: 25 days › 每位员工 25 天。\n\tÜnïcödé 🦉  end"
+
+
+@pytest.fixture
+def tokenizer(tiny_checkpoint: Path) -> Tokenizer:  # noqa: F811
+    return load_tokenizer(tiny_checkpoint)
+
+
+def test_bytes_that_are_no_character_are_dropped(tokenizer: Tokenizer) -> None:
+    """A broken sequence leaves no replacement marks and does not hold back what follows; control tokens are silent."""
+    table = token_bytes_of(tokenizer)
+    byte_of = {value: token for token, value in table.items() if len(value) == 1}
+    characters = CompleteCharacters(table)
+    sequence = [
+        byte_of[b"\xe5"],
+        byte_of[b"\x81"],
+        byte_of[b"o"],
+        tokenizer.token_to_id("<|im_start|>"),
+        byte_of[b"k"],
+    ]
+    assert "".join(characters.add(token) for token in sequence) == "ok"
+
+
+def test_every_text_survives_the_token_table(tokenizer: Tokenizer) -> None:
+    """What is encoded and streamed token by token comes back unchanged, in any script."""
+    characters = CompleteCharacters(token_bytes_of(tokenizer))
+    assert "".join(characters.add(token) for token in chatml.plain_ids(TEXT, tokenizer)) == TEXT
+
+
+def test_a_checkpoint_with_vocab_and_merges_only_counts_the_same(
+    tiny_checkpoint: Path,  # noqa: F811
+    tmp_path: Path,
+    tokenizer: Tokenizer,
+) -> None:
+    """The older tokenizer files give the same ids as tokenizer.json."""
+    folder = tmp_path / "older"
+    shutil.copytree(tiny_checkpoint, folder)
+    content = json.loads((folder / "tokenizer.json").read_text())
+    (folder / "tokenizer.json").unlink()
+    (folder / "vocab.json").write_text(json.dumps(content["model"]["vocab"]))
+    merges = "\n".join(" ".join(pair) for pair in content["model"]["merges"])
+    (folder / "merges.txt").write_text(f"#version: 0.2\n{merges}\n")
+    older = load_tokenizer(folder)
+    assert chatml.plain_ids(TEXT, older) == chatml.plain_ids(TEXT, tokenizer)
+    assert chatml.stop_ids(older) == chatml.stop_ids(tokenizer)
+
+
+def test_threads_may_count_at_the_same_time(tokenizer: Tokenizer) -> None:
+    """Prompts are built for several people at once with one tokenizer; none gets an error or another's count."""
+    texts = [TEXT * (n % 7 + 1) for n in range(200)]
+    alone = [chatml.count_plain(text, tokenizer) for text in texts]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda text: chatml.count_plain(text, tokenizer), texts))
+    assert together == alone

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from assistant.refuse import background_fitting as calibration_keeper
+from assistant.refuse.background_fitting import CalibrationKeeper
+from assistant.refuse.thresholds import is_level, kept_calibration
+from ingest.base.settings import Settings
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.sync import ingest
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration_keeper, "LOOK_SECONDS", 0.01)
+
+
+def test_a_server_fits_what_nobody_else_did(office: Path, settings: Settings) -> None:
+    """After two looks at a library without a fit there is one that holds."""
+    ingest([office], settings)
+    keeper = CalibrationKeeper(settings.home, settings.passages)
+    keeper.start()
+    while kept_calibration(settings.home) is None:
+        time.sleep(0.01)
+    keeper.close()
+    catalog = Catalog(settings.home / CATALOG_FILE)
+    assert is_level(catalog, kept_calibration(settings.home))
+    catalog.close()
+
+
+def test_it_waits_for_a_library(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder is looked at again and again, and nothing is written into it."""
+    looks: list[bool] = []
+    is_due = CalibrationKeeper._is_due
+
+    def look(keeper: CalibrationKeeper) -> bool:
+        looks.append(is_due(keeper))
+        return looks[-1]
+
+    monkeypatch.setattr(CalibrationKeeper, "_is_due", look)
+    keeper = CalibrationKeeper(settings.home, settings.passages)
+    keeper.start()
+    while len(looks) < 3:
+        time.sleep(0.01)
+    keeper.close()
+    assert set(looks) == {False}
+    assert kept_calibration(settings.home) is None
+
+
+def test_one_that_was_never_started_can_be_closed(settings: Settings) -> None:
+    """Commands that only ask never start it."""
+    CalibrationKeeper(settings.home, settings.passages).close()

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from assistant.events import Source
+from assistant.retrieve.coverage import Strength, measure_strength, names
+
+
+def source(document: int, text: str, heading: str = "") -> Source:
+    return Source(document, document, document, f"{document}.md", "Guide", heading, "", text, 1.0)
+
+
+def measure(question: str, weights: dict[str, float], *sources: Source, trust: float = 0.0) -> Strength:
+    return measure_strength(question, sources, [], weights, 0.6, 0.5, trust)
+
+
+def test_a_document_covers_what_its_passages_cover_together() -> None:
+    """Half of the weight in each of two passages is half for the best passage and all for their document."""
+    weights = {"pump": 1.0, "hall": 1.0}
+    one, other = source(1, "The pump is new."), source(1, "The hall is old.")
+    strength = measure("pump hall", weights, one, other)
+    assert (strength.passage_cover, strength.document_cover) == (0.5, 1.0)
+    assert measure("pump hall", weights, one, source(2, "The hall is old.")).document_cover == 0.5
+
+
+def test_headings_count_and_rare_words_count_more() -> None:
+    """What stands in the heading is covered; a share is of the weights, not of the words."""
+    strength = measure("pump hall", {"pump": 3.0, "hall": 1.0}, source(1, "It is new.", heading="Pump"))
+    assert strength.passage_cover == 0.75
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What does error E-19 on the AQ-400 mean?", [{"e-19"}, {"aq-400"}]),
+        ("Where is the hotel in Mars?", [{"mar"}]),
+        ("AQ-400报E-09故障怎么处理？", [{"aq-400"}, {"e-09"}]),
+        ("Which days are free in 2027?", []),
+        ("年假有多少天？", []),
+    ],
+)
+def test_names_are_codes_and_capitals_inside_the_question(question: str, expected: list[set[str]]) -> None:
+    """Not the word that opens the question, not a bare number; a code is known by the whole of it."""
+    assert names(question) == expected
+
+
+def test_a_near_miss_by_one_name_is_seen() -> None:
+    """The passage on another code lacks the one asked for; the one on that code does not."""
+    weights = {"error": 1.0, "mean": 1.0}
+    text = "Error E-07 means that the certificate has expired."
+    assert measure("What does error E-19 mean?", weights, source(1, text)).lacks_name == 1.0
+    assert measure("What does error E-07 mean?", weights, source(1, text)).lacks_name == 0.0
+
+
+def test_nothing_found_covers_nothing() -> None:
+    """Without sources every share is 0, and cosines of an untrusted embedder are not passed on for sentences."""
+    assert measure("leave", {"leave": 1.0}) == Strength(0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0)

@@ -1,0 +1,23 @@
+"""The pieces Markdown is put together from."""
+
+from __future__ import annotations
+
+from ingest.documents.structure.markdown import flat, heading, join, paragraph, table
+
+
+def test_pieces() -> None:
+    """Headings have one to six marks and one line; text that begins with '#' is no heading."""
+    assert heading(9, "a\n b") == "###### a b"
+    assert heading(0, "a") == "# a"
+    assert paragraph("# 1\n#2\ntext\n  ## 3") == "\\# 1\n#2\ntext\n  \\## 3"
+    assert flat(" a\t\n b ") == "a b"
+
+
+def test_table() -> None:
+    """Each row has as many cells as the longest."""
+    assert table([["a"], ["b", "c|d"]]) == "| a |  |\n| --- | --- |\n| b | c\\|d |"
+
+
+def test_join() -> None:
+    """Items of a list stay together, other blocks have a blank line between; empty ones vanish."""
+    assert join(["text", "- a", "  1. b", "", "(c) d", "# e"]) == "text\n\n- a\n  1. b\n(c) d\n\n# e"

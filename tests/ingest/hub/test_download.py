@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from ingest.base.errors import DocentError, SettingsError
+from ingest.hub import download as model_hub
+from ingest.hub.download import DownloadProgress, HubFile, download, find_downloaded, select_files, verify
+from tests.fakes.loopback_hub import LoopbackHub, closed_port
+from tests.fakes.model_fixtures import hub  # noqa: F401
+
+NAME = "qwen/Tiny-1.5"
+WEIGHTS = bytes(range(256)) * 4000
+
+
+@pytest.fixture
+def served(hub: LoopbackHub) -> LoopbackHub:  # noqa: F811
+    hub.models[NAME] = {
+        "config.json": b'{"model_type": "qwen2"}',
+        "model.safetensors": WEIGHTS,
+        "pytorch_model.bin": b"the same weights again",
+        "onnx/model.safetensors": b"for another runtime",
+        "1_Pooling/config.json": b'{"pooling_mode_mean_tokens": true}',
+        "modeling_custom.py": b"print('code')",
+        "README.md": b"# Tiny",
+    }
+    return hub
+
+
+@pytest.mark.usefixtures("served")
+def test_only_needed_files_come_and_the_manifest_lists_them(tmp_path: Path) -> None:
+    """A pull brings safetensors, JSON and sub-folders with the hub's bytes, nothing else, and records their hashes."""
+    folder = download(NAME, tmp_path / "cache", 5)
+
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert files == {"config.json", "model.safetensors", "1_Pooling/config.json", model_hub.MANIFEST}
+    assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+    manifest = json.loads((folder / model_hub.MANIFEST).read_text())
+    assert manifest["name"] == NAME
+    assert manifest["revision"] == "master"
+    listed = {entry["path"]: (entry["size"], entry["sha256"]) for entry in manifest["files"]}
+    assert listed["model.safetensors"] == (len(WEIGHTS), hashlib.sha256(WEIGHTS).hexdigest())
+    assert find_downloaded(NAME, tmp_path / "cache") == folder
+    assert model_hub.downloaded_names(tmp_path / "cache") == {NAME: folder}
+    assert verify(folder) == []
+
+
+def test_a_second_pull_fetches_no_file(served: LoopbackHub, tmp_path: Path) -> None:
+    """What is here and sound is not fetched again."""
+    folder = download(NAME, tmp_path, 5)
+    before = dict(served.sent)
+    assert download(NAME, tmp_path, 5) == folder
+    assert served.sent == before
+
+
+def test_a_cut_download_goes_on_where_it_stopped(served: LoopbackHub, tmp_path: Path) -> None:
+    """After a broken connection the rest is asked for by range, and no byte that arrived is sent again."""
+    served.cut_after["model.safetensors"] = [300_000]
+    folder = download(NAME, tmp_path, 5)
+    assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+    first, second = served.ranges_asked("model.safetensors")
+    assert first == ""
+    assert second.startswith("bytes=")
+    assert served.sent["model.safetensors"] - len(WEIGHTS) == 300_000 - int(second[6:].rstrip("-"))
+
+
+def test_an_abandoned_download_is_not_here_and_the_next_pull_resumes_it(
+    served: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull that gave up half-way leaves nothing that loads; the next one fetches only what is missing."""
+    from modelscope_hub import _download
+
+    monkeypatch.setattr(_download, "DOWNLOAD_RETRY_TIMES", 0)
+    served.cut_after["model.safetensors"] = [300_000]
+    with pytest.raises(DocentError, match=r"model\.safetensors.*run `docent models pull` again\.$"):
+        download(NAME, tmp_path, 5)
+    assert find_downloaded(NAME, tmp_path) is None
+
+    folder = download(NAME, tmp_path, 5)
+    assert find_downloaded(NAME, tmp_path) == folder
+    assert served.ranges_asked("model.safetensors")[-1].startswith("bytes=")
+    assert served.sent["model.safetensors"] < len(WEIGHTS) + 300_000
+    assert served.ranges_asked("config.json") == [""]
+
+
+def test_wrong_bytes_once_are_fetched_anew(served: LoopbackHub, tmp_path: Path) -> None:
+    """One bad copy on the way costs one more attempt, not the pull."""
+    served.wrong["model.safetensors"] = 1
+    folder = download(NAME, tmp_path, 5)
+    assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+    assert served.ranges_asked("model.safetensors") == ["", ""]
+
+
+def test_wrong_bytes_are_refused_and_a_later_pull_heals(served: LoopbackHub, tmp_path: Path) -> None:
+    """Bytes that differ from the hub's list never load: the error names the file, and pulling again mends it."""
+    served.wrong["model.safetensors"] = 3  # as often as the SDK tries
+    with pytest.raises(DocentError) as caught:
+        download(NAME, tmp_path, 5)
+    assert str(caught.value) == (
+        f"model {NAME}: model.safetensors: arrived with other bytes than the hub lists and was deleted; "
+        "run `docent models pull` again."
+    )
+    assert find_downloaded(NAME, tmp_path) is None
+    assert not list(tmp_path.glob("models/**/*.safetensors"))
+
+    folder = download(NAME, tmp_path, 5)
+    assert find_downloaded(NAME, tmp_path) == folder
+    assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+
+
+@pytest.mark.usefixtures("served")
+def test_our_own_check_catches_what_the_sdk_lets_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Integrity does not rest on the SDK: a file it hands over with the right size and wrong bytes is deleted."""
+    real = model_hub._fetch
+
+    def damaging(*arguments: object) -> Path:
+        folder = real(*arguments)  # type: ignore[arg-type]
+        (folder / "model.safetensors").write_bytes(WEIGHTS[:-1] + b"x")
+        return folder
+
+    monkeypatch.setattr(model_hub, "_fetch", damaging)
+    with pytest.raises(
+        DocentError, match=r"model\.safetensors: its SHA-256 is not the one the hub lists; it was deleted"
+    ):
+        download(NAME, tmp_path, 5)
+    assert find_downloaded(NAME, tmp_path) is None
+    assert not list(tmp_path.glob("models/**/model.safetensors"))
+
+
+@pytest.mark.usefixtures("served")
+def test_damage_on_disk_is_found_and_mended(tmp_path: Path) -> None:
+    """A shortened file is seen at once, a changed one by `verify`; pulling mends both."""
+    folder = download(NAME, tmp_path, 5)
+    (folder / "model.safetensors").write_bytes(WEIGHTS[:100])
+    assert find_downloaded(NAME, tmp_path) is None
+    assert verify(folder) == [f"model.safetensors: has 100 bytes where the hub lists {len(WEIGHTS)}"]
+    download(NAME, tmp_path, 5)
+    (folder / "model.safetensors").write_bytes(b"x" + WEIGHTS[1:])
+    assert verify(folder) == ["model.safetensors: its SHA-256 is not the one the hub lists"]
+    download(NAME, tmp_path, 5)
+    assert verify(folder) == []
+
+
+def test_a_new_version_on_the_hub_replaces_the_old(served: LoopbackHub, tmp_path: Path) -> None:
+    """Pulling brings a model level with the hub."""
+    download(NAME, tmp_path, 5)
+    served.models[NAME]["config.json"] = b'{"model_type": "qwen2", "new": true}'
+    folder = download(NAME, tmp_path, 5)
+    assert (folder / "config.json").read_bytes() == served.models[NAME]["config.json"]
+    assert verify(folder) == []
+
+
+def test_progress_adds_up(served: LoopbackHub, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The callback ends at the model's full size, never runs backwards here, and the SDK itself prints nothing."""
+    seen: list[DownloadProgress] = []
+    download(NAME, tmp_path, 5, seen.append)
+    total = len(WEIGHTS) + len(served.models[NAME]["config.json"]) + len(served.models[NAME]["1_Pooling/config.json"])
+    assert {progress.total for progress in seen} == {total}
+    assert seen[-1].done == total
+    assert [progress.done for progress in seen] == sorted(progress.done for progress in seen)
+    assert max(progress.file_done for progress in seen if progress.file == "model.safetensors") == len(WEIGHTS)
+    captured = capfd.readouterr()
+    assert "Downloading" not in captured.out + captured.err
+    assert "it/s" not in captured.err
+
+
+def test_an_offline_machine_hears_so_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens: one line that names the hub, well within the limit, and nothing is written."""
+    endpoint = f"http://127.0.0.1:{closed_port()}"
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("MODELSCOPE_ENDPOINT", endpoint)
+    started = time.monotonic()
+    with pytest.raises(DocentError) as caught:
+        download(NAME, tmp_path / "cache", 5)
+    assert time.monotonic() - started < 2
+    assert str(caught.value).startswith(f"model hub {endpoint} did not answer within 5 s: check the connection")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_hub_that_never_answers_costs_no_more_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even a host that accepts and says nothing, or a name server that hangs, is given up after the limit."""
+    import socket
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        started = time.monotonic()
+        assert model_hub.hub_reachable(0.2, f"http://127.0.0.1:{silent.getsockname()[1]}") is False
+        assert time.monotonic() - started < 1
+    monkeypatch.setenv("ALL_PROXY", "nonsense://nowhere")
+    assert model_hub.hub_reachable(5, "http://hub.invalid") is False
+    monkeypatch.delenv("ALL_PROXY")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
+    started = time.monotonic()
+    assert model_hub.hub_reachable(0.2, "http://hub.invalid") is False
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    "name", ["../etc/passwd", "a/../b", "/etc/passwd", "a/b/c", "qwen", "a/..", ".a/b", "a\\b/c", ""]
+)
+def test_names_that_could_leave_the_folder_are_refused(name: str, tmp_path: Path) -> None:
+    """Only `owner/name` is a model's name; nothing else reaches the hub or the disk."""
+    assert find_downloaded(name, tmp_path) is None
+    with pytest.raises(SettingsError, match="is not of the form owner/name"):
+        download(name, tmp_path, 5)
+
+
+def test_an_unknown_model_is_named(hub: LoopbackHub, tmp_path: Path) -> None:  # noqa: F811
+    """The hub's 404 becomes one line with the model and the hub."""
+    with pytest.raises(DocentError, match=f"^model no/such: {hub.endpoint} has no such model or file; check the name"):
+        download("no/such", tmp_path, 5)
+
+
+def test_a_list_that_points_outside_is_refused(served: LoopbackHub, tmp_path: Path) -> None:
+    """A hub cannot make us write outside the model's folder."""
+    served.models[NAME]["../../evil.json"] = b"{}"
+    with pytest.raises(DocentError, match="outside its folder: use another hub"):
+        download(NAME, tmp_path / "cache", 5)
+    assert not list(tmp_path.rglob("evil.json"))
+
+
+def test_a_file_without_a_hash_is_refused(served: LoopbackHub, tmp_path: Path) -> None:
+    """What cannot be checked is not fetched."""
+    served.without_hash.add("model.safetensors")
+    with pytest.raises(DocentError, match=r"gives no SHA-256 for model\.safetensors"):
+        download(NAME, tmp_path, 5)
+
+
+def test_a_full_disk_is_said_before_the_download(
+    served: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too little room is known beforehand, so nothing is fetched."""
+    monkeypatch.setattr(model_hub.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000})())
+    with pytest.raises(DocentError, match=r"1 MB are to come and .* has 0 MB free"):
+        download(NAME, tmp_path, 5)
+    assert "model.safetensors" not in served.sent
+
+
+def test_a_model_of_an_older_sdk_is_checked_and_kept(served: LoopbackHub, tmp_path: Path) -> None:
+    """Files that an older SDK left in its own layout are verified where they are, not fetched twice."""
+    old = tmp_path / "models" / "qwen" / "Tiny-1___5"
+    old.mkdir(parents=True)
+    (old / "model.safetensors").write_bytes(WEIGHTS)
+    assert find_downloaded(NAME, tmp_path) is None
+    assert download(NAME, tmp_path, 5) == old
+    assert find_downloaded(NAME, tmp_path) == old
+    assert "model.safetensors" not in served.sent
+
+
+def test_torch_weights_come_only_where_there_is_nothing_better() -> None:
+    """`.bin` weights are taken from a folder without safetensors, so older embedders still load."""
+    files = [HubFile(path, 1, "0" * 64) for path in ("pytorch_model.bin", "2_Dense/pytorch_model.bin")]
+    assert [file.path for file in select_files(files)] == ["2_Dense/pytorch_model.bin", "pytorch_model.bin"]
+    files.append(HubFile("model.safetensors", 1, "0" * 64))
+    assert [file.path for file in select_files(files)] == ["2_Dense/pytorch_model.bin", "model.safetensors"]
+
+
+def test_the_endpoint_is_the_sdks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address asked before the SDK is loaded is the one the SDK will use."""
+    from modelscope_hub import HubConfig
+
+    for value in ("http://127.0.0.1:9/", "hub.example.com", "HTTPS://Hub.example", " ", ""):
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", value)
+        assert model_hub.hub_endpoint() == HubConfig().endpoint
+    monkeypatch.delenv("MODELSCOPE_ENDPOINT")
+    assert model_hub.hub_endpoint() == HubConfig().endpoint == "https://modelscope.cn"

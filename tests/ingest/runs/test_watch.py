@@ -1,0 +1,140 @@
+"""Following folders: one run a burst, other writers waited for, and folders that go and come back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.base.errors import DocentError
+from ingest.base.settings import Settings
+from ingest.runs import watch as watching
+from ingest.runs.report import IngestReport
+from ingest.runs.watch import watch
+from ingest.store.write_lock import AnotherWriter, the_one_writer
+
+Told = tuple[int, int, int, int, int]
+
+
+def told(report: IngestReport) -> Told:
+    return report.added, report.updated, report.unchanged, report.removed, len(report.failed)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let bursts settle and looks around come in tenths of the time."""
+    monkeypatch.setattr(watching, "QUIET_SECONDS", 0.3)
+    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.3)
+
+
+@pytest.mark.usefixtures("quick")
+def test_follows_what_changes(office: Path, settings: Settings) -> None:
+    """A burst of changes is one run; a folder that vanishes removes nothing, and is followed again when it is back."""
+    away = office.with_name("away")
+    reports = watch([office], settings)
+    assert told(next(reports)) == (4, 0, 0, 0, 0)
+
+    def burst() -> None:
+        time.sleep(1.0)
+        for number in range(4):
+            (office / f"new {number}.txt").write_text(f"The canteen has {number} tables.\n")
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=burst)
+    thread.start()
+    assert told(next(reports)) == (4, 0, 4, 0, 0)
+    thread.join()
+    office.rename(away)
+    assert told(next(reports))[3:] == (0, 1)
+    away.rename(office)
+    report = next(reports)
+    while told(report)[4]:  # it may have looked once more before the folder was back
+        report = next(reports)
+    assert told(report) == (0, 0, 8, 0, 0)
+    (office / "new 1.txt").unlink()
+    assert told(next(reports)) == (0, 0, 7, 1, 0)
+    reports.close()
+
+
+@pytest.mark.usefixtures("quick")
+def test_waits_for_another_writer(office: Path, settings: Settings) -> None:
+    """While somebody else writes it tries again, and then does its run."""
+    holding = threading.Event()
+    done = []
+
+    def hold() -> None:
+        with the_one_writer(settings.home, "docent rebuild"):
+            holding.set()
+            time.sleep(1.0)
+            done.append(True)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    holding.wait()
+    reports = watch([office], settings)
+    assert told(next(reports)) == (4, 0, 0, 0, 0)
+    assert done == [True]
+    thread.join()
+    reports.close()
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, bursts: Sequence[set[Any]], outcomes: Sequence[Any]) -> None:
+    """Let changes and runs be these, and then the person press Ctrl-C."""
+
+    def changes(*_paths: Path, **_options: Any) -> Iterator[set[Any]]:
+        yield from bursts
+        raise KeyboardInterrupt
+
+    left = iter(outcomes)
+
+    def run(*_arguments: Any, **_options: Any) -> IngestReport:
+        outcome = next(left)
+        if isinstance(outcome, Exception):
+            raise outcome
+        report: IngestReport = outcome
+        return report
+
+    monkeypatch.setattr(watching, "changes", changes)
+    monkeypatch.setattr(watching, "ingest", run)
+    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.0)
+
+
+def test_what_changed_before_it_listened(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it listens it compares again; that is told only when it found something, and a burst always."""
+    nothing, something = IngestReport(unchanged=4), IngestReport(added=1, unchanged=4)
+    scripted(monkeypatch, [set(), set(), {"change"}], [nothing, something, nothing])
+    assert [report.added for report in watch([office], settings)] == [0, 1, 0]
+    scripted(monkeypatch, [set(), {"change"}], [nothing, nothing, something])
+    assert [report.added for report in watch([office], settings)] == [0, 1]
+
+
+def test_ends(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Ctrl-C while it waits quietly; with an error that waiting does not mend, by that error."""
+    scripted(monkeypatch, [], [AnotherWriter("busy"), IngestReport(added=3)])
+    assert [report.added for report in watch([office], settings)] == [3]
+    scripted(monkeypatch, [{"change"}], [IngestReport(), DocentError("The disk is full.")])
+    with pytest.raises(DocentError, match="The disk is full"):
+        list(watch([office], settings))
+
+
+def test_more_folders_than_the_system_watches(
+    office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where changes cannot be listened for, everything is compared from time to time instead."""
+    attempts = []
+
+    def changes(*_paths: Path, **_options: Any) -> Iterator[set[Any]]:
+        attempts.append(1)
+        if len(attempts) == 3:
+            raise KeyboardInterrupt
+        raise RuntimeError("OS file watch limit reached")
+        yield set()
+
+    monkeypatch.setattr(watching, "changes", changes)
+    monkeypatch.setattr(watching, "COMPARE_SECONDS", 0.0)
+    monkeypatch.setattr(watching, "ingest", lambda *_, **__: IngestReport(unchanged=4))
+    assert [report.unchanged for report in watch([office], settings)] == [4, 4, 4]

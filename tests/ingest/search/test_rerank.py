@@ -1,0 +1,337 @@
+"""The reranker with a tiny real cross-encoder, which likes passages that name Dublin and nothing else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant.models.locate import list_models, pull
+from ingest import library as library_module
+from ingest.base.errors import DocentError, SettingsError
+from ingest.base.settings import Settings, load_settings
+from ingest.hub.reranker_files import check_reranker
+from ingest.library import Library
+from ingest.passages.embedders.embedder import embedder_source
+from ingest.search import rerank
+from ingest.search.hybrid import OLDER_VERSION, ScoredHit
+from ingest.search.rerank import RerankedHit, Reranker, reranker_of
+from ingest.sync import ingest
+from tests.conftest import OFFICE
+from tests.fakes.loopback_hub import LoopbackHub, closed_port
+from tests.fakes.model_fixtures import hub, tiny_checkpoint  # noqa: F401
+from tests.fakes.tiny_encoders import build_cross_encoder
+from ui.cli.doctor import examine
+
+NAME = "someone/tiny-reranker"
+QUESTION = "How many days of annual leave do full-time staff get?"
+POLICIES = ["hr/leave-policy-2026.md", "hr/leave-policy-2024.md"]
+
+
+@pytest.fixture(scope="module")
+def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny cross-encoder. Tests that change it copy it first."""
+    words = [word.strip("#.,").lower() for text in OFFICE.values() for word in text.split()]
+    return build_cross_encoder(tmp_path_factory.mktemp("models") / "cross-encoder", "dublin", words)
+
+
+@pytest.fixture
+def site(office: Path, settings: Settings, tmp_path: Path) -> Settings:
+    """The small office, ingested, with a cache of its own."""
+    ingest([office], settings)
+    return settings.model_copy(update={"models_cache": tmp_path / "models"})
+
+
+@pytest.fixture
+def plain(site: Settings) -> Iterator[list[ScoredHit]]:
+    """What a search finds without a reranker."""
+    library = Library(site.home)
+    yield library.search_scored(QUESTION)
+    library.close()
+
+
+def opened(site: Settings, reranker: Path | str) -> Library:
+    return Library(site.home, reranker_of(site.model_copy(update={"reranker": str(reranker)})))
+
+
+def names(hits: list[ScoredHit]) -> list[str]:
+    return [scored.hit.path for scored in hits]
+
+
+def reference(folder: Path, pairs: list[tuple[str, str]]) -> list[float]:
+    """The scores as transformers alone computes them, in float32 and one pair at a time."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
+    with torch.inference_mode():
+        return [
+            torch.sigmoid(model(**tokenizer(*pair, truncation=True, return_tensors="pt")).logits[0, 0]).item()
+            for pair in pairs
+        ]
+
+
+def test_the_order_is_the_cross_encoders(site: Settings, plain: list[ScoredHit], cross_encoder: Path) -> None:
+    """What it likes comes first, with its own score; what the fusion made of each hit is still told."""
+    assert names(plain)[:2] == POLICIES
+    library = opened(site, cross_encoder)
+    found = library.search_scored(QUESTION)
+    library.close()
+    assert found[0].hit.path == "it/vpn.txt"
+    assert sorted(names(found)) == sorted(names(plain))
+    assert [scored.hit.rank for scored in found] == list(range(1, len(found) + 1))
+    texts = [f"{scored.hit.heading or scored.hit.title}\n{scored.hit.text}" for scored in found]
+    expected = reference(cross_encoder, [(QUESTION, text) for text in texts])
+    fused = {scored.hit.passage_id: scored.parts for scored in plain}
+    for scored, score in zip(found, expected, strict=True):
+        assert isinstance(scored, RerankedHit)
+        assert scored.reranked == pytest.approx(score, abs=0.02)  # bfloat16 where the CPU has it
+        assert scored.parts == fused[scored.hit.passage_id]
+    assert expected[0] > 0.9 > 0.1 > max(expected[1:])
+    scores = [scored.hit.score for scored in found]
+    assert scores == sorted(scores, reverse=True)
+    assert reranker_of(site) is None
+
+
+def test_an_older_version_steps_back(site: Settings, plain: list[ScoredHit], cross_encoder: Path) -> None:
+    """By the same factor as in the fusion, unless the question asks for that version."""
+    reranker = Reranker(str(cross_encoder), site.models_cache)
+    for question, factor in ((QUESTION, OLDER_VERSION), (f"{QUESTION[:-1]} in 2024?", 1.0)):
+        found = {scored.hit.path: scored for scored in reranker.reorder(question, plain)}
+        old, new = found["hr/leave-policy-2024.md"], found["hr/leave-policy-2026.md"]
+        assert isinstance(old, RerankedHit)
+        assert isinstance(new, RerankedHit)
+        assert old.reranked is not None
+        assert old.hit.score == pytest.approx(old.reranked * factor)
+        assert new.hit.score == new.reranked
+    same = [replace(scored, hit=replace(scored.hit, title="", heading="", text="dublin")) for scored in plain[:2]]
+    assert names(same) == POLICIES
+    assert names(reranker.reorder(QUESTION, same[::-1])) == POLICIES
+
+
+def test_only_the_best_are_read(
+    site: Settings, plain: list[ScoredHit], cross_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those beyond stay behind them in the order of the fusion, which alone decides who is read."""
+    for module in (rerank, library_module):
+        monkeypatch.setattr(module, "RERANKED", 2)
+    library = opened(site, cross_encoder)
+    found = library.search_scored(QUESTION)
+    assert set(names(found)[:2]) == set(POLICIES)
+    assert names(found)[2:] == names(plain)[2:]
+    behind = [scored for scored in found if isinstance(scored, RerankedHit) and scored.reranked is None]
+    assert behind == found[2:]
+    assert [scored.hit.score for scored in behind] == [scored.hit.score - plain[2].hit.score for scored in plain[2:]]
+    assert found[1].hit.score > 0 == found[2].hit.score
+    library.close()
+
+
+def test_a_short_list_is_the_top_of_a_long_one(site: Settings, cross_encoder: Path) -> None:
+    """Who asks for one hit gets the best of all that are read, not the first of the fusion."""
+    library = opened(site, cross_encoder)
+    assert library.search(QUESTION, 1) == library.search(QUESTION)[:1]
+    assert library.search(QUESTION, 1)[0].path == "it/vpn.txt"
+    assert library.as_retriever(1).retrieve(QUESTION)[0].node.metadata["path"] == "it/vpn.txt"
+    library.close()
+
+
+def test_opened_once_and_offline(site: Settings, cross_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first search opens the model, from its folder alone, and later ones and other threads use it again."""
+    reached: list[Any] = []
+    loaded: list[Path] = []
+    load = rerank._load
+
+    def no_network(*arguments: Any, **_options: Any) -> None:
+        reached.append(arguments)
+        raise OSError("no network in this test")
+
+    def counted(folder: Path) -> Any:
+        loaded.append(folder)
+        return load(folder)
+
+    monkeypatch.setattr(socket.socket, "connect", no_network)
+    monkeypatch.setattr(socket, "getaddrinfo", no_network)
+    monkeypatch.setattr(rerank, "_load", counted)
+    library = opened(site, cross_encoder)
+    assert loaded == []
+    results: list[list[str]] = []
+    threads = [
+        threading.Thread(target=lambda: results.append(names(library.search_scored(QUESTION)))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [names(library.search_scored(QUESTION))] * 4
+    assert results[0][0] == "it/vpn.txt"
+    assert loaded == [cross_encoder]
+    assert reached == []
+    library.close()
+
+
+def test_one_that_is_not_here_is_said_and_taken_up_when_it_is(
+    site: Settings,
+    plain: list[ScoredHit],
+    cross_encoder: Path,
+    hub: LoopbackHub,  # noqa: F811
+) -> None:
+    """Searches go on without it and fetch nothing; `models pull` gets it, and the same library then uses it."""
+    hub.add_folder(NAME, cross_encoder)
+    wanted = site.model_copy(update={"reranker": NAME, "model": str(cross_encoder)})
+    line = (
+        f"Searches go without the reranker: reranker {NAME} is not on this machine: run `docent models pull` to get it."
+    )
+    library = opened(wanted, NAME)
+    assert library.status().note == line
+    assert library.search_scored(QUESTION) == plain
+    status = library.status()
+    assert (status.note, status.problem, status.documents) == (line, "", 4)
+    assert hub.requests == []
+    with pytest.raises(DocentError, match=r"^reranker someone/tiny-reranker is not on this machine: run `docent mod"):
+        Reranker(NAME, wanted.models_cache).open()
+    state = next(state for state in list_models(wanted) if state.role == "reranking")
+    assert (state.name, state.path, state.size, state.state) == (NAME, None, 0, "not here")
+
+    (folder,) = pull(wanted, [NAME])
+    state = next(state for state in list_models(wanted) if state.role == "reranking")
+    assert (state.path, state.state) == (folder, "ready")
+    assert [state.role for state in list_models(wanted)].count("other") == 0
+    assert names(library.search_scored(QUESTION))[0] == "it/vpn.txt"
+    assert library.status().note == ""
+    library.close()
+
+
+def test_pull_without_names_brings_it(
+    site: Settings,
+    cross_encoder: Path,
+    tiny_checkpoint: Path,  # noqa: F811
+    hub: LoopbackHub,  # noqa: F811
+) -> None:
+    """After the chat model, when it has a hub name; one that is no cross-encoder is said after it came."""
+    hub.add_folder(NAME, cross_encoder)
+    hub.models["someone/other"] = {"config.json": b'{"architectures": ["BertModel"]}', "model.safetensors": b"x"}
+    wanted = site.model_copy(update={"model": str(tiny_checkpoint), "reranker": NAME})
+    chat, folder = pull(wanted)
+    assert chat == tiny_checkpoint
+    assert (folder / "model.safetensors").read_bytes() == (cross_encoder / "model.safetensors").read_bytes()
+    assert pull(wanted.model_copy(update={"reranker": str(cross_encoder)})) == [tiny_checkpoint]
+    with pytest.raises(DocentError, match="it holds BertModel, which is no cross-encoder"):
+        pull(wanted.model_copy(update={"reranker": "someone/other"}))
+
+
+def broken(how: str, cross_encoder: Path, folder: Path) -> None:
+    """Make a folder that is no usable cross-encoder."""
+    if how == "an embedder":
+        shutil.copytree(embedder_source(load_settings()), folder)
+        return
+    shutil.copytree(cross_encoder, folder)
+    weights = folder / "model.safetensors"
+    match how:
+        case "cut short":
+            weights.write_bytes(weights.read_bytes()[:-100])
+        case "no weights":
+            weights.unlink()
+        case "no configuration":
+            (folder / "config.json").unlink()
+        case "no numbers":
+            import torch
+            from safetensors.torch import load_file, save_file
+
+            tensors = load_file(weights)
+            save_file({name: torch.full_like(tensor, float("nan")) for name, tensor in tensors.items()}, weights)
+        case "three labels":
+            shutil.rmtree(folder)
+            build_cross_encoder(folder, "dublin", ["leave"], labels=3)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("an embedder", "it holds BertModel, which is no cross-encoder"),
+        ("cut short", r"it cannot be loaded \(SafetensorError\)"),
+        ("no weights", r"no weights \(\*\.safetensors\) are there"),
+        ("no configuration", r"config\.json or .* is missing or damaged"),
+        ("no numbers", r"failed on a question \(ValueError\)"),
+        ("three labels", "it gives 3 scores for a passage where a reranker gives one"),
+    ],
+)
+def test_a_broken_one_is_one_line_and_searches_go_on(
+    how: str, said: str, site: Settings, plain: list[ScoredHit], cross_encoder: Path, tmp_path: Path
+) -> None:
+    """The same order as without it, and the reason in the status; opening it by itself says the same."""
+    broken(how, cross_encoder, tmp_path / "broken")
+    library = opened(site, tmp_path / "broken")
+    assert library.search_scored(QUESTION) == plain
+    assert library.search_scored(QUESTION, 2) == plain[:2]
+    with pytest.raises(DocentError, match=said) as caught:
+        Reranker(str(tmp_path / "broken"), site.models_cache).scores(QUESTION, ["leave"])
+    assert "\n" not in str(caught.value)
+    assert library.status().note == f"Searches go without the reranker: {caught.value}"
+    assert library.status().problem == ""
+    library.close()
+
+
+def test_one_that_cannot_be_loaded_is_not_tried_at_every_search(
+    site: Settings, cross_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading takes seconds, and a server's questions should not wait for what has failed."""
+    tried: list[Path] = []
+
+    def failing(folder: Path) -> Any:
+        tried.append(folder)
+        raise DocentError("reranker folder x: damaged.")
+
+    monkeypatch.setattr(rerank, "_load", failing)
+    library = opened(site, cross_encoder)
+    for _ in range(3):
+        library.search(QUESTION)
+    assert tried == [cross_encoder]
+    library.close()
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "reranker", "a/b/c", "~nobody-here/model"])
+def test_a_wrong_name_is_a_wrong_setting(name: str, site: Settings) -> None:
+    """It is named with what is allowed, never looked up on the hub; a search says so in the status."""
+    with pytest.raises(SettingsError, match=r"setting 'reranker' is .*: allowed are a ModelScope name \(owner/name\)"):
+        Reranker(name, site.models_cache).open()
+    library = opened(site, name)
+    assert library.search(QUESTION)
+    assert library.status().note.startswith("Searches go without the reranker: setting 'reranker' is")
+    assert list_models(site.model_copy(update={"reranker": name}))[2].state.startswith("broken: setting 'reranker'")
+    library.close()
+
+
+def test_declared_by_sentence_transformers(cross_encoder: Path, tmp_path: Path) -> None:
+    """A cross-encoder of sentence-transformers counts by its own declaration, whatever it is made of."""
+    folder = Path(shutil.copytree(cross_encoder, tmp_path / "copy"))
+    (folder / "config.json").write_text(json.dumps({"architectures": ["Qwen3ForCausalLM"]}))
+    with pytest.raises(DocentError, match="it holds Qwen3ForCausalLM, which is no cross-encoder"):
+        check_reranker(folder)
+    (folder / "config_sentence_transformers.json").write_text(json.dumps({"model_type": "CrossEncoder"}))
+    check_reranker(folder)
+
+
+def test_doctor_tries_it(site: Settings, cross_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How much longer a search takes with it; that searches go without one that cannot be used; nothing without."""
+    monkeypatch.setenv("MODELSCOPE_ENDPOINT", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    def finding(reranker: str | None) -> list[tuple[bool, str]]:
+        wanted = site.model_copy(update={"reranker": reranker, "hub_connect_seconds": 1.0})
+        return [(found.ok, found.text) for found in examine(wanted) if found.name == "reranker"]
+
+    ((ok, text),) = finding(str(cross_encoder))
+    assert ok
+    assert text.startswith(f"{cross_encoder} makes a search take ")
+    assert finding(NAME) == [
+        (False, f"searches go without it: reranker {NAME} is not on this machine: run `docent models pull` to get it.")
+    ]
+    assert finding(None) == []

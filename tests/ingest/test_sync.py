@@ -1,0 +1,652 @@
+"""Bringing the library level with folders: what is taken in, what is left alone, and what survives a bad end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import faiss
+import pytest
+
+from ingest import sync
+from ingest.base.errors import DocentError, SettingsError
+from ingest.base.settings import Settings
+from ingest.base.types import Page, ReadDocument
+from ingest.documents.workers.pool import Readers
+from ingest.library import Library
+from ingest.passages.embedders import library_embedder
+from ingest.runs import batch, writing
+from ingest.runs.check import check
+from ingest.runs.report import Failure, IngestReport, Progress
+from ingest.search.indexes import publisher as publish
+from ingest.store import write_lock as writer
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.store.records import ListedDocument
+from ingest.store.write_lock import Work, work_at
+from ingest.sync import ingest, ingest_documents, remove
+from tests.conftest import OFFICE, passage_ids
+from tests.project import PROJECT
+
+
+def counts(report: IngestReport) -> tuple[int, int, int, int]:
+    return report.added, report.updated, report.unchanged, report.removed
+
+
+def held(settings: Settings) -> dict[str, str]:
+    """Name → text of every document in the library."""
+    catalog = Catalog(settings.home / CATALOG_FILE)
+    found = {document.name: catalog.content(document.id).text for document in catalog.documents()}
+    catalog.close()
+    return found
+
+
+def found(settings: Settings, question: str) -> str:
+    """The name of the document that is found first."""
+    library = Library(settings.home)
+    hits = library.search(question, 1)
+    library.close()
+    return hits[0].path if hits else ""
+
+
+def test_added_updated_unchanged_removed(office: Path, settings: Settings) -> None:
+    """Each run does what changed and nothing else, and the library is then as the folder is."""
+    report = ingest([office], settings)
+    assert counts(report) == (4, 0, 0, 0)
+    assert (report.failed, report.passages) == ([], 4)
+    assert sorted(held(settings)) == sorted(OFFICE)
+    assert counts(ingest([office], settings)) == (0, 0, 4, 0)
+
+    (office / "it" / "vpn.txt").write_text("The VPN is gone. Use the tunnel of Cork.\n")
+    (office / "finance" / "差旅.md").unlink()
+    (office / "new.md").write_text("# Canteen\n\nLunch is at noon.\n")
+    report = ingest([office], settings)
+    assert counts(report) == (1, 1, 2, 1)
+    assert sorted(held(settings)) == ["hr/leave-policy-2024.md", "hr/leave-policy-2026.md", "it/vpn.txt", "new.md"]
+    assert held(settings)["it/vpn.txt"] == "The VPN is gone. Use the tunnel of Cork."
+    assert found(settings, "when is lunch in the canteen") == "new.md"
+    assert found(settings, "tunnel of Cork") == "it/vpn.txt"
+    assert check(settings.home) == []
+
+
+def test_unchanged_is_not_read_again(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a file nobody touched, nor one written again with the same content; its passages keep their ids."""
+    ingest([office], settings)
+    ids = passage_ids(settings)
+    monkeypatch.setattr(sync, "judged", lambda document, *_: pytest.fail(f"{document.title} was parsed again"))
+    vpn = office / "it" / "vpn.txt"
+    vpn.write_text(vpn.read_text())
+    os.utime(vpn, (1, 1))
+    assert counts(ingest([office], settings)) == (0, 0, 4, 0)
+    assert passage_ids(settings) == ids
+    library = Library(settings.home)
+    assert [record.modified_ns for record in library.documents() if record.name == "it/vpn.txt"] == [10**9]
+    library.close()
+    monkeypatch.setattr(Readers, "read_all", lambda _self, paths, _skip: iter([pytest.fail(str(p)) for p in paths]))
+    for name in OFFICE:
+        os.utime(office / name, (1, 1))
+    monkeypatch.undo()
+    assert counts(ingest([office], settings)) == (0, 0, 4, 0)
+    monkeypatch.setattr(Readers, "read_all", lambda _self, paths, _skip: iter([pytest.fail(str(p)) for p in paths]))
+    assert counts(ingest([office], settings)) == (0, 0, 4, 0)
+
+
+def test_what_is_skipped(office: Path, settings: Settings) -> None:
+    """Hidden files and folders and what programs leave behind are not documents."""
+    for name in (".hidden.md", "~$plan.docx", "Thumbs.db", "desktop.ini", ".git/config.txt"):
+        (office / name).parent.mkdir(exist_ok=True)
+        (office / name).write_text("x")
+    report = ingest([office], settings)
+    assert (counts(report), report.failed) == ((4, 0, 0, 0), [])
+
+
+def test_each_failure_is_named(office: Path, settings: Settings) -> None:
+    """A file that cannot be taken in is named with its reason, and the rest is taken in."""
+    (office / "empty.md").write_text("")
+    (office / "film.mp4").write_bytes(b"\x00" * 10)
+    (office / "broken.docx").write_bytes(b"PK nonsense")
+    report = ingest([office, office / "nowhere"], settings)
+    assert counts(report) == (4, 0, 0, 0)
+    reasons = {Path(failure.path).name: failure.reason for failure in report.failed}
+    assert sorted(reasons) == ["broken.docx", "empty.md", "film.mp4", "nowhere"]
+    assert reasons["empty.md"] == "the file is empty: fill it or remove it"
+    assert reasons["film.mp4"].startswith("files of kind '.mp4' are not read")
+    assert reasons["broken.docx"].startswith("the file is damaged")
+    assert reasons["nowhere"] == "there is no such file or folder: check the spelling"
+
+
+def test_name_that_is_not_utf_8(office: Path, settings: Settings) -> None:
+    """A file named in an old Chinese encoding is named as far as it can be, and the run goes on."""
+    name = os.fsencode(office) + b"/" + "年假".encode("gbk") + b".md"
+    with open(name, "wb") as file:  # noqa: PTH123 - pathlib has no names of bytes
+        file.write(b"text")
+    report = ingest([office], settings)
+    assert counts(report) == (4, 0, 0, 0)
+    assert [failure.reason for failure in report.failed] == ["its name is not valid UTF-8: rename it"]
+    report.failed[0].path.encode("utf-8")
+
+
+def test_pipe_in_a_folder(office: Path, settings: Settings) -> None:
+    """What is not an ordinary file is not opened: that could wait for ever."""
+    os.mkfifo(office / "pipe.txt")
+    report = ingest([office], settings)
+    assert counts(report) == (4, 0, 0, 0)
+    assert [failure.reason for failure in report.failed] == ["it is not an ordinary file: remove it from the folder"]
+
+
+def test_file_that_vanishes(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that goes between being listed and being read is named, and the version the library has stays."""
+    ingest([office], settings)
+    vpn = office / "it" / "vpn.txt"
+    vpn.write_text("Another text.")
+    survey = sync.survey
+
+    def then_gone(*arguments: Any) -> Any:
+        result = survey(*arguments)
+        vpn.unlink()
+        return result
+
+    monkeypatch.setattr(sync, "survey", then_gone)
+    report = ingest([office], settings)
+    assert counts(report) == (0, 0, 3, 0)
+    assert report.failed == [
+        Failure(str(vpn), "the file disappeared while it was being read: run again if it comes back")
+    ]
+    assert "certificate" in held(settings)["it/vpn.txt"]
+
+
+def test_damaged_newer_version(office: Path, settings: Settings) -> None:
+    """When a new version cannot be read, the older one is still answered from; once mended, it is taken in."""
+    ingest([office], settings)
+    policy = office / "hr" / "leave-policy-2026.md"
+    policy.write_bytes(b"")
+    report = ingest([office], settings)
+    assert counts(report) == (0, 0, 3, 0)
+    assert [failure.path for failure in report.failed] == [str(policy)]
+    assert "25 days" in held(settings)["hr/leave-policy-2026.md"]
+    policy.write_text("# Leave policy 2026\n\nThirty days.\n")
+    assert counts(ingest([office], settings)) == (0, 1, 3, 0)
+    assert "Thirty days" in held(settings)["hr/leave-policy-2026.md"]
+
+
+def test_missing_folder_removes_nothing(office: Path, settings: Settings, tmp_path: Path) -> None:
+    """A share that is not there today is an error, not an empty folder."""
+    ingest([office], settings)
+    office.rename(tmp_path / "elsewhere")
+    report = ingest([office], settings)
+    assert counts(report) == (0, 0, 0, 0)
+    assert [failure.path for failure in report.failed] == [str(office)]
+    assert len(held(settings)) == 4
+
+
+def test_unreadable_subfolder_removes_nothing(
+    office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is below a folder that cannot be listed is not gone; the folder is named.
+
+    Permissions do not bind the administrator tests may run as, so the system call is made to refuse.
+    """
+    ingest([office], settings)
+    scandir = os.scandir
+
+    def refusing(path: Any) -> Any:
+        if Path(path).name == "hr":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    (office / "it" / "vpn.txt").unlink()
+    report = ingest([office], settings)
+    assert counts(report) == (0, 0, 1, 1)
+    assert report.failed == [
+        Failure(str(office / "hr"), "the folder cannot be listed (Permission denied): check its permissions")
+    ]
+    assert sorted(held(settings)) == ["finance/差旅.md", "hr/leave-policy-2024.md", "hr/leave-policy-2026.md"]
+
+
+def test_only_below_the_given_folders(office: Path, settings: Settings) -> None:
+    """A run over one folder says nothing about the others, and a single file nothing about its neighbours."""
+    ingest([office], settings)
+    for name in OFFICE:
+        (office / name).unlink()
+    (office / "it" / "vpn.txt").write_text("A new text.")
+    (office / "hr" / "new.txt").write_text("About staff.")
+    assert counts(ingest([office / "it" / "vpn.txt"], settings)) == (0, 1, 0, 0)
+    assert counts(ingest([office / "hr"], settings)) == (1, 0, 0, 2)
+    assert sorted(held(settings)) == ["finance/差旅.md", "it/vpn.txt", "new.txt"]
+
+
+def test_links_are_kept(office: Path, settings: Settings, tmp_path: Path) -> None:
+    """A share behind a link that moves keeps its documents."""
+    (tmp_path / "share").symlink_to(office)
+    ingest([tmp_path / "share"], settings)
+    moved = office.rename(tmp_path / "moved")
+    (tmp_path / "share").unlink()
+    (tmp_path / "share").symlink_to(moved)
+    assert counts(ingest([tmp_path / "share" / ".." / "share"], settings)) == (0, 0, 4, 0)
+
+
+def test_the_library_is_not_a_document(office: Path, home: Path) -> None:
+    """A folder that holds the library and the models gives neither's files, and no run makes work for the next."""
+    inside = Settings(home=office / "state", models_cache=office / "models")
+    (office / "state").mkdir()
+    (office / "state" / "embedders").symlink_to(home / "embedders")
+    (office / "state" / "docent.log").write_text("{}")
+    (office / "models").mkdir()
+    (office / "models" / "vocab.txt").write_text("words")
+    assert counts(ingest([office], inside)) == (4, 0, 0, 0)
+    report = ingest([office], inside)
+    assert (counts(report), report.failed) == ((0, 0, 4, 0), [])
+
+
+def test_report_and_progress(office: Path, settings: Settings) -> None:
+    """The outcome has exactly the promised fields, and progress counts up to the whole."""
+    seen: list[Progress] = []
+    report = ingest([office], settings, seen.append)
+    assert report.seconds > 0
+    assert seen[0] == Progress(0, 0, 0, "")
+    during = [progress for progress in seen if progress.total]
+    assert sorted({progress.done for progress in during}) == [0, 1, 2, 3, 4]
+    assert [progress.done for progress in during] == sorted(progress.done for progress in during)
+    assert {Path(progress.path).name for progress in during if progress.path} == {Path(name).name for name in OFFICE}
+    assert {progress.total for progress in during} == {4}
+    last = during[-1]
+    assert (last.done, last.passages, last.pages, last.left) == (4, 4, 4, 0.0)
+
+
+def test_prefix_that_leaves_no_room(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prefix as long as all the model reads is a wrong setting, said before anything is taken in."""
+    monkeypatch.setattr(library_embedder, "_LEAST_PASSAGE_TOKENS", 300)
+    with pytest.raises(
+        SettingsError, match=r"setting 'embedder_passage_prefix' is '': it leaves 254 of the 256 tokens"
+    ):
+        ingest([office], settings)
+    assert held(settings) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "gone"),
+    [
+        ("it/vpn.txt", ["it/vpn.txt"]),
+        ("{office}/it/vpn.txt", ["it/vpn.txt"]),
+        ("{office}/hr", ["hr/leave-policy-2024.md", "hr/leave-policy-2026.md"]),
+        ("1", ["finance/差旅.md"]),
+    ],
+)
+def test_remove(office: Path, settings: Settings, name: str, gone: list[str]) -> None:
+    """By number, by name, by path or by folder: those documents leave the library, and the files stay."""
+    ingest([office], settings)
+    removed, failed = remove([name.format(office=office)], settings)
+    assert sorted(record.name for record in removed) == gone
+    assert failed == []
+    assert sorted(held(settings)) == sorted(set(OFFICE) - set(gone))
+    assert all((office / name).is_file() for name in OFFICE)
+    assert check(settings.home) == []
+    assert found(settings, OFFICE[gone[0]]) not in gone
+
+
+def test_remove_unknown(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that nothing has removes nothing, wherever one stands, and is named with how to see the names."""
+    ingest([office], settings)
+    monkeypatch.chdir(office)
+    unknown = ["99", "no-such.md", "", " ", "/somewhere/else", "²", "~nobody-here", "vpn.txt"]
+    removed, failed = remove([*unknown, "it/vpn.txt", "it/vpn.txt"], settings)
+    assert failed == [Failure(name, "no such document in the library: `docent list` shows them") for name in unknown]
+    assert [record.name for record in removed] == ["it/vpn.txt"]
+    assert sorted(held(settings)) == sorted(set(OFFICE) - {"it/vpn.txt"})
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from ingest import sync
+from ingest.runs import batch
+from ingest.store import catalog
+from ingest.base.settings import load_settings
+
+insert, done = catalog.Catalog.insert_passages, []
+
+def slowly(self, *arguments):
+    insert(self, *arguments)
+    done.append(1)
+    if len(done) == 3:
+        print("in the third document", flush=True)
+        time.sleep(600)
+
+catalog.Catalog.insert_passages = slowly
+batch.BATCH_FILES = 1
+sync.ingest([Path(sys.argv[1])], load_settings(home=sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def held_up(office: Path, settings: Settings) -> Iterator[subprocess.Popen[str]]:
+    """Another process that takes in the office file by file and stands in the middle of writing the third."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(office), str(settings.home)], stdout=subprocess.PIPE, text=True, cwd=PROJECT
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "in the third document\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_killed_in_the_middle(office: Path, settings: Settings, held_up: subprocess.Popen[str]) -> None:
+    """While it writes a second is refused; killed without warning, what was committed is found, the rest comes next."""
+    with pytest.raises(DocentError, match=rf"being changed by `docent ingest` \(process {held_up.pid}"):
+        ingest([office], settings)
+    assert found(settings, "出差住宿标准") == "finance/差旅.md"
+    held_up.send_signal(signal.SIGKILL)
+    held_up.wait()
+    assert sorted(held(settings)) == ["finance/差旅.md", "hr/leave-policy-2024.md"]
+    assert found(settings, "出差住宿标准") == "finance/差旅.md"
+    assert counts(ingest([office], settings)) == (2, 0, 2, 0)
+    assert sorted(held(settings)) == sorted(OFFICE)
+    assert check(settings.home) == []
+    assert not list((settings.home / "index").glob(".work-*"))
+
+
+def full_after(pages: int) -> type[Catalog]:
+    """A catalog on a disk with room for this many more pages."""
+
+    class OnAFullDisk(Catalog):
+        def __init__(self, path: Path, create: bool = False) -> None:
+            super().__init__(path, create)
+            used = self._connection.execute("PRAGMA page_count").fetchone()[0]
+            self._connection.execute(f"PRAGMA max_page_count = {used + pages}")
+
+    return OnAFullDisk
+
+
+def test_full_disk(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line with the reason and how much is kept; what was finished stays, and the next run does the rest."""
+    (office / "hr" / "long.md").write_text(
+        "# Long\n\n" + "Every employee keeps every receipt of every journey. " * 3000
+    )
+    with monkeypatch.context() as full:
+        full.setattr(writing, "Catalog", full_after(20))
+        full.setattr(batch, "BATCH_FILES", 1)
+        with pytest.raises(DocentError) as caught:
+            ingest([office], settings)
+    message = str(caught.value)
+    assert "cannot be written (database or disk is full): free or mend the disk and run the same command" in message
+    assert "the 3 documents finished in this run are kept" in message
+    assert "\n" not in message
+    assert sorted(held(settings)) == ["finance/差旅.md", "hr/leave-policy-2024.md", "hr/leave-policy-2026.md"]
+    assert counts(ingest([office], settings)) == (2, 0, 3, 0)
+    assert check(settings.home) == []
+
+
+def test_full_disk_under_the_index(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When only the cache cannot be written, the documents are kept, no rest is left, and the next run mends it."""
+
+    def full(*_arguments: Any) -> None:
+        raise RuntimeError("Error in FileIOWriter: write error: No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(faiss, "write_index", full)
+        with pytest.raises(DocentError, match=r"index cannot be written .*No space left.*the documents are kept"):
+            ingest([office], settings)
+    assert sorted(held(settings)) == sorted(OFFICE)
+    assert not list((settings.home / "index").glob(".work-*"))
+    assert counts(ingest([office], settings)) == (0, 0, 4, 0)
+    assert check(settings.home) == []
+
+
+def test_documents_already_read(settings: Settings) -> None:
+    """Documents that come from elsewhere than files are found like any other, under the name they were given."""
+    documents = [
+        ("d1", ReadDocument("Leave", (Page("", "Staff get 25 days."),)), "h1"),
+        ("d2", ReadDocument("VPN", (Page("", "Error E-07 means that the certificate has expired."),)), "h2"),
+    ]
+    ingest_documents(documents, settings)
+    assert held(settings) == {"d1": "Staff get 25 days.", "d2": "Error E-07 means that the certificate has expired."}
+    assert found(settings, "What does E-07 mean?") == "d2"
+
+
+def test_long_headings_do_not_push_the_passage_out(settings: Settings, tmp_path: Path) -> None:
+    """Under headings longer than the model reads, the last words of a passage are still embedded."""
+    documents = tmp_path / "long"
+    documents.mkdir()
+    body = " ".join(f"Rule {number} is about receipts." for number in range(60))
+    (documents / "a.md").write_text("# " + "very long heading " * 100 + f"\n\n{body} The zebra crossing is closed.\n")
+    ingest([documents], settings)
+    library = Library(settings.home)
+    ids = library.catalog.passage_ids().tolist()
+    cosines = library.index.cosines(library.embedder.embed_query("Is the zebra crossing closed?"), ids)
+    library.close()
+    assert max(cosines, key=lambda passage: cosines[passage]) == ids[-1]
+
+
+def listed(settings: Settings) -> dict[str, ListedDocument]:
+    """Name → what the library says of every document."""
+    catalog = Catalog(settings.home / CATALOG_FILE)
+    documents = {document.name: document for document in catalog.listed()}
+    catalog.close()
+    return documents
+
+
+def test_moved_files_keep_everything(office: Path, settings: Settings) -> None:
+    """Renamed, moved and a whole folder renamed: the same numbers, passages and vectors under the new names."""
+    ingest([office], settings)
+    before, ids = listed(settings), passage_ids(settings)
+    (office / "hr").rename(office / "people")
+    (office / "it" / "vpn.txt").rename(office / "tunnel.txt")
+    report = ingest([office], settings)
+    assert (counts(report), report.moved, report.failed) == ((0, 0, 1, 0), 3, [])
+    after = listed(settings)
+    assert {name: document.id for name, document in after.items()} == {
+        "finance/差旅.md": before["finance/差旅.md"].id,
+        "people/leave-policy-2024.md": before["hr/leave-policy-2024.md"].id,
+        "people/leave-policy-2026.md": before["hr/leave-policy-2026.md"].id,
+        "tunnel.txt": before["it/vpn.txt"].id,
+    }
+    assert passage_ids(settings) == ids
+    assert found(settings, "What does E-07 mean?") == "tunnel.txt"
+    assert check(settings.home) == []
+
+
+def test_same_content_twice(office: Path, settings: Settings) -> None:
+    """A copy is no second document, and the document stays for as long as one of its files does."""
+    (office / "copy of vpn.txt").write_bytes((office / "it" / "vpn.txt").read_bytes())
+    report = ingest([office], settings)
+    assert (counts(report), report.duplicates, report.passages) == ((4, 0, 0, 0), 1, 4)
+    assert listed(settings)["copy of vpn.txt"].paths == (
+        str(office / "copy of vpn.txt"),
+        str(office / "it" / "vpn.txt"),
+    )
+    (office / "copy of vpn.txt").unlink()
+    assert counts(ingest([office], settings)) == (0, 0, 4, 0)
+    assert found(settings, "What does E-07 mean?") == "it/vpn.txt"
+    removed, _ = remove([str(office / "it")], settings)
+    assert [document.name for document in removed] == ["it/vpn.txt"]
+    assert "it/vpn.txt" not in held(settings)
+
+
+def test_removing_one_of_two_paths(office: Path, settings: Settings) -> None:
+    """By path only that path goes, by name the document with all of them."""
+    (office / "vpn.txt").write_bytes((office / "it" / "vpn.txt").read_bytes())
+    ingest([office], settings)
+    removed, _ = remove([str(office / "vpn.txt")], settings)
+    assert [document.name for document in removed] == ["vpn.txt"]
+    assert listed(settings)["it/vpn.txt"].paths == (str(office / "it" / "vpn.txt"),)
+    assert ingest([office], settings).duplicates == 1
+    remove(["it/vpn.txt"], settings)
+    assert "vpn.txt" not in " ".join(held(settings))
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Path:
+    """A folder of ten small files."""
+    folder = tmp_path / "share"
+    folder.mkdir()
+    for number in range(10):
+        (folder / f"note {number}.txt").write_text(f"Note {number}: the meeting is in room {number}.\n")
+    return folder
+
+
+def test_so_many_gone_asks(share: Path, settings: Settings) -> None:
+    """When half is gone nothing is removed, one line says so, what is new comes in all the same; told to, it goes."""
+    ingest([share], settings)
+    for number in range(5):
+        (share / f"note {number}.txt").unlink()
+    (share / "new.txt").write_text("The canteen opens at noon.\n")
+    report = ingest([share], settings)
+    assert counts(report) == (1, 0, 5, 0)
+    (failure,) = report.failed
+    assert failure.path == str(share)
+    assert failure.reason.startswith("5 of its 10 documents are gone")
+    assert "--allow-removals" in failure.reason
+    assert len(held(settings)) == 11
+    report = ingest([share], settings, allow_removals=True)
+    assert (counts(report), report.failed) == ((0, 0, 6, 5), [])
+    assert len(held(settings)) == 6
+
+
+def test_empty_folder_is_taken_for_one_that_is_not_mounted(office: Path, settings: Settings, tmp_path: Path) -> None:
+    """A mount point whose share is away is an empty folder; that is no reason to forget what came from it."""
+    ingest([office], settings)
+    office.rename(tmp_path / "elsewhere")
+    office.mkdir()
+    report = ingest([office], settings)
+    assert counts(report) == (0, 0, 0, 0)
+    assert [failure.path for failure in report.failed] == [str(office)]
+    assert report.failed[0].reason.startswith("it is empty, but the library has 4 documents from it")
+    assert len(held(settings)) == 4
+    assert counts(ingest([office], settings, allow_removals=True)) == (0, 0, 0, 4)
+
+
+def test_removed_at_once(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is gone is out of the catalog before the first new file has been read."""
+    ingest([office], settings)
+    (office / "it" / "vpn.txt").unlink()
+    (office / "new.md").write_text("# Canteen\n\nLunch is at noon, from Monday to Friday, for everybody.\n")
+    names: list[list[str]] = []
+
+    def watched(*arguments: Any) -> Any:
+        names.append(sorted(held(settings)))
+        return judged(*arguments)
+
+    judged = sync.judged
+    monkeypatch.setattr(sync, "judged", watched)
+    assert counts(ingest([office], settings)) == (1, 0, 3, 1)
+    assert names == [sorted(set(OFFICE) - {"it/vpn.txt"})]
+
+
+MAIL = """From: Ann <ann@example.com>
+To: all@example.com
+Subject: Canteen
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=XX
+
+--XX
+Content-Type: text/plain; charset=utf-8
+
+The canteen opens at noon.
+--XX
+Content-Type: text/plain; charset=utf-8
+Content-Disposition: attachment; filename="menu.txt"
+
+On Friday there is fish with potatoes.
+--XX
+Content-Type: video/mp4
+Content-Disposition: attachment; filename="film.mp4"
+Content-Transfer-Encoding: base64
+
+AAAA
+--XX--
+"""
+
+
+def test_attachments_come_and_go_with_their_mail(office: Path, settings: Settings) -> None:
+    """They are documents of their own under the mail's name; unchanged, moved and removed is the mail as a whole."""
+    (office / "mail.eml").write_text(MAIL)
+    report = ingest([office], settings)
+    assert counts(report) == (6, 0, 0, 0)
+    assert [failure.path for failure in report.failed] == [str(office / "mail.eml" / "film.mp4")]
+    assert {"mail.eml", "mail.eml/menu.txt"} <= set(held(settings))
+    assert found(settings, "fish with potatoes on Friday") == "mail.eml/menu.txt"
+    again = ingest([office], settings)
+    assert (counts(again), again.failed) == ((0, 0, 6, 0), report.failed)
+    (office / "mail.eml").rename(office / "it" / "mail.eml")
+    moved = ingest([office], settings)
+    assert (counts(moved), moved.moved, moved.failed[0].path) == ((0, 0, 4, 0), 2, str(office / "it/mail.eml/film.mp4"))
+    removed, _ = remove([str(office / "it" / "mail.eml" / "menu.txt")], settings)
+    assert [document.name for document in removed] == ["it/mail.eml/menu.txt"]
+    assert "it/mail.eml" in held(settings)
+    assert counts(ingest([office], settings))[1] == 2
+    removed, _ = remove([str(office / "it" / "mail.eml")], settings)
+    assert sorted(document.name for document in removed) == ["it/mail.eml", "it/mail.eml/menu.txt"]
+    assert sorted(held(settings)) == sorted(OFFICE)
+
+
+GARBAGE = "".join(chr(0xE000 + number % 600) + " " * (number % 7 == 0) for number in range(3000))
+
+
+def test_quarantine(office: Path, settings: Settings) -> None:
+    """What can hardly be read is kept and named but not answered from, until a person accepts this very content."""
+    (office / "scan.txt").write_text(f"Zebra crossing {GARBAGE}\n", "utf-8")
+    report = ingest([office], settings)
+    assert (counts(report), report.failed, report.passages) == ((5, 0, 0, 0), [], 4)
+    (quarantined,) = report.quarantined
+    assert (quarantined.path, bool(quarantined.reason)) == (str(office / "scan.txt"), True)
+    assert listed(settings)["scan.txt"].state == "quarantined"
+    assert found(settings, "zebra crossing") != "scan.txt"
+    again = ingest([office], settings)
+    assert (counts(again), again.quarantined) == ((0, 0, 5, 0), report.quarantined)
+
+    accepted = ingest([], settings, accept=[str(office / "scan.txt"), "no such"])
+    assert (accepted.updated, [failure.path for failure in accepted.failed]) == (1, ["no such"])
+    assert found(settings, "zebra crossing") == "scan.txt"
+    assert check(settings.home) == []
+    remove(["scan.txt"], settings)
+    assert ingest([office], settings).quarantined == []
+    assert found(settings, "zebra crossing") == "scan.txt"
+
+    (office / "scan.txt").write_text(f"Zebra stripes {GARBAGE}\n", "utf-8")
+    changed = ingest([office], settings)
+    assert (counts(changed), len(changed.quarantined)) == ((0, 1, 4, 0), 1)
+    assert found(settings, "zebra stripes") != "scan.txt"
+
+
+def test_two_files_change_places(office: Path, settings: Settings) -> None:
+    """Each name has the other's text afterwards."""
+    ingest([office], settings)
+    one, other = office / "hr" / "leave-policy-2024.md", office / "hr" / "leave-policy-2026.md"
+    first, second = one.read_text(), other.read_text()
+    one.write_text(second)
+    other.write_text(first)
+    assert counts(ingest([office], settings)) == (0, 2, 2, 0)
+    texts = held(settings)
+    assert "25 days" in texts["hr/leave-policy-2024.md"]
+    assert "22 days" in texts["hr/leave-policy-2026.md"]
+    assert check(settings.home) == []
+
+
+def test_progress_for_other_processes(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it runs, whoever asks learns what is being done and how far it is."""
+    monkeypatch.setattr(writer, "_NOTE_SECONDS", 0.0)
+    seen: list[Work | None] = []
+    ingest([office], settings, lambda _progress: seen.append(work_at(settings.home)))
+    during = [(work.doing, work.done, work.total) for work in seen if work is not None and work.total]
+    assert set(during) == {("docent ingest", done, 4) for done in range(5)}
+    assert work_at(settings.home) is None
+
+
+def test_searchable_during_a_long_run(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index is published on the way: what was committed is found by whoever comes, and has nothing to catch up."""
+    monkeypatch.setattr(publish, "PUBLISH_SECONDS", 0.0)
+    monkeypatch.setattr(batch, "BATCH_FILES", 1)
+    names: list[str] = []
+
+    def look(progress: Progress) -> None:
+        if progress.done == 2:
+            names.append(found(settings, "出差住宿标准"))
+
+    ingest([office], settings, look)
+    assert names[-1] == "finance/差旅.md"

@@ -1,0 +1,64 @@
+"""`docent bench`: what it prints, and that a comparison takes turns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
+from ui.cli import bench_engine_command as bench
+from ui.cli.main import docent
+from ui.cli.terminal import run
+
+
+def test_one_engine_as_json(
+    tiny_checkpoint: Path,  # noqa: F811
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The figures of the contract, for programs."""
+    sizes = ["--prompt-tokens", "40", "--new-tokens", "3", "--repeats", "1"]
+    place = ["--model", str(tiny_checkpoint), "--models-cache", str(tmp_path)]
+    assert run(docent, ["bench", "engine", "--engine", "transformers", *place, *sizes, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert {"ttft_s", "prefill_tok_s", "decode_tok_s", "followup_ttft_s", "rss_gb", "load_s"} <= set(figures)
+
+
+def test_a_comparison_takes_turns_and_shows_ratios(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Each engine gets its turn in each round; the table has medians, and ratios to the first row."""
+    asked: list[tuple[str, str]] = []
+    speeds = iter([1.0, 2.0, 4.0, 3.0, 6.0, 8.0, 2.0, 4.0, 6.0])
+
+    def measured(_flags: Any, engine: str, environment: dict[str, str], *_sizes: int) -> dict[str, Any]:
+        asked.append((engine, environment.get("DOCENT_DTYPE", "")))
+        figures = {name: 1.0 for name in bench._TABLE if name != "engine"}
+        return {**figures, "ttft_s": next(speeds)}
+
+    monkeypatch.setattr(bench, "_apart", measured)
+    monkeypatch.setattr(bench, "find_spec", lambda _name: None)
+    arguments = ["bench", "compare", "--rounds", "3", "--models-cache", str(tmp_path)]
+    assert run(docent, [*arguments, "--json"]) == 0
+    assert asked == [("openvino", ""), ("transformers", "bfloat16"), ("transformers", "float32")] * 3
+    table = json.loads(capsys.readouterr().out)
+    assert [(row["engine"], row["ttft_s"]) for row in table] == [
+        ("openvino int8", 2.0),
+        ("transformers bfloat16", 4.0),
+        ("transformers float32", 6.0),
+    ]
+    speeds = iter([2.0, 4.0, 6.0])
+    assert run(docent, ["bench", "compare", "--rounds", "1", "--models-cache", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("| engine | ttft_s |")
+    assert lines[4].startswith("| transformers float32 | 6.0 (3.00 ×) |")
+
+
+def test_a_name_that_is_no_architecture_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Exit code 2 and no traceback."""
+    arguments = ["bench", "engine", "--random-weights", "qwen9", "--models-cache", str(tmp_path)]
+    assert run(docent, arguments) == 2
+    assert "--random-weights qwen9 could not be made" in capsys.readouterr().err
