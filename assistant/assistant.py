@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import structlog
 from llama_index.core.llms import ChatMessage
 
-from assistant.answer.answer_builder import Draft
+from assistant.answer.answer_builder import AnswerBuilder
 from assistant.answer.answer_cache import AnswerCache, CachedAnswer, answer_key
 from assistant.answer.citation_check import CheckedText
 from assistant.answer.prompt import PastTurn, build_prompt
@@ -26,7 +26,7 @@ from assistant.engines.admission import Admission, Place, Refused
 from assistant.engines.choose import EXTRACTIVE, Engine, choose_engine
 from assistant.events import Delta, Done, Event, Evidence, Failed
 from assistant.refuse.answerability import Thresholds
-from assistant.refuse.background_fitting import CalibrationKeeper
+from assistant.refuse.background_fitting import BackgroundFitting
 from assistant.refuse.thresholds import KeptThresholds
 from assistant.retrieve.evidence import worth_quoting
 from assistant.retrieve.find import Picked, find, pick
@@ -69,7 +69,7 @@ class Assistant:
         self._examples: dict[tuple[int, str], list[str]] = {}
         self._answers = AnswerCache()
         self._thresholds = KeptThresholds(settings.home)
-        self._calibration = CalibrationKeeper(settings.home, settings.passages)
+        self._calibration = BackgroundFitting(settings.home, settings.passages)
 
     def load(self) -> Engine:
         """Make the engine ready; may take seconds. Raises DocentError when the one asked for cannot be had."""
@@ -178,7 +178,7 @@ class Assistant:
         self, engine: Engine, place: Place, question: str, conversation_id: str | None, request_id: str
     ) -> Iterator[Event]:
         """Every step of a question, in order. After the first event an error can only be an event."""
-        draft = Draft(engine.name)
+        draft = AnswerBuilder(engine.name)
         done: Done | None = None
         try:
             log.debug("question.asked", request_id=request_id, question=question)
@@ -227,7 +227,7 @@ class Assistant:
             place.leave()
 
     def _generate(
-        self, engine: Engine, place: Place, question: str, draft: Draft, turns: Sequence[Turn]
+        self, engine: Engine, place: Place, question: str, draft: AnswerBuilder, turns: Sequence[Turn]
     ) -> Generator[Event, None, str]:
         """Yields what happens until the answer is written; returns why it ended."""
         assert draft.found is not None
@@ -255,7 +255,7 @@ class Assistant:
             self._answers.put(key, CachedAnswer(draft.written, finish_reason))
         return finish_reason
 
-    def _prompt(self, engine: Engine, question: str, draft: Draft, turns: Sequence[Turn]) -> list[ChatMessage]:
+    def _prompt(self, engine: Engine, question: str, draft: AnswerBuilder, turns: Sequence[Turn]) -> list[ChatMessage]:
         """What the engine is sent; the draft learns how its answer is to be checked."""
         assert draft.found is not None
         history = [PastTurn(turn.user_content, turn.model_answer) for turn in turns]
@@ -280,7 +280,7 @@ class Assistant:
             for name in ("max_new_tokens", "temperature", "top_p", "top_k", "repetition_penalty")
         )
 
-    def _keep(self, conversation_id: str | None, question: str, draft: Draft, done: Done) -> None:
+    def _keep(self, conversation_id: str | None, question: str, draft: AnswerBuilder, done: Done) -> None:
         if conversation_id:
             try:
                 self.conversations.add(conversation_id, question, done, draft.user_content, draft.written)

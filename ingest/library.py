@@ -26,7 +26,7 @@ from ingest.search.rerank import RERANKED, Reranker
 from ingest.search.versions import superseded
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import ListedDocument, name_of
-from ingest.store.write_lock import Work, work_at
+from ingest.store.write_lock import Work, current_work
 
 # How many passages each leg proposes; the other leg then scores them too, so the fused order is exact among them.
 CANDIDATES = 100
@@ -176,7 +176,7 @@ class Library:
             yield False
             return
         try:
-            with self.catalog.one_moment():
+            with self.catalog.consistent_snapshot():
                 self.refresh()
                 yield True
         finally:
@@ -259,7 +259,7 @@ class Library:
 
     def status(self) -> LibraryStatus:
         """Never raises: a library that cannot be used says why in `problem`."""
-        work = work_at(self.home)
+        work = current_work(self.home)
         status = LibraryStatus(0, 0, 0, "", work is not None, work=work)
         if not (self.home / CATALOG_FILE).is_file():
             return status

@@ -18,14 +18,14 @@ from ingest.documents.quality import ACCEPTED_SCORE, score_document
 from ingest.documents.workers.pool import Readers, ReadOutcome
 from ingest.passages.embedders.embedder import Embedder, load_embedder
 from ingest.passages.embedders.library_embedder import own_embedder, with_room
-from ingest.passages.split_and_embed import NO_VECTORS, PassageMaker
+from ingest.passages.split_and_embed import NO_VECTORS, PassageEmbedder
 from ingest.runs.batch import Batch
 from ingest.runs.plan import Fate, Plan
 from ingest.runs.progress import Meter
 from ingest.runs.report import Failure, IngestReport, Progress, ProgressCallback, no_progress
-from ingest.runs.scan import survey
-from ingest.runs.select import UNKNOWN, documents_named
-from ingest.runs.writing import library_written
+from ingest.runs.scan import scan
+from ingest.runs.select import UNKNOWN, select_documents
+from ingest.runs.writing import open_for_writing
 from ingest.store.catalog import Catalog
 from ingest.store.records import QUARANTINED, NewDocument, NewFile, NewPath, name_of
 from ingest.store.unreadable_files import UnreadableFile, readers_fingerprint, remember_unreadable, unreadable_files
@@ -46,14 +46,14 @@ def ingest(
     """
     started = time.monotonic()
     report = IngestReport()
-    with library_written(settings, INGESTING, report, create=True) as library:
+    with open_for_writing(settings, INGESTING, report, create=True) as library:
         catalog = library.catalog
         progress(Progress(0, 0, 0, ""))
         maker = _maker(catalog, settings)
         _accept(catalog, maker, accept, report)
         unreadable = unreadable_files(catalog)
         remembered = set(unreadable)
-        plan = survey(paths, settings, catalog.files(), unreadable, report, allow_removals)
+        plan = scan(paths, settings, catalog.files(), unreadable, report, allow_removals)
         meter = Meter(progress, library.note, len(plan.found), sum(plan.found[path].size for path in plan.to_read))
         meter.finish(len(plan.unchanged))
         batch = Batch(catalog, maker, library.publisher, report, meter)
@@ -75,7 +75,7 @@ def ingest(
 
 
 def _take_in(
-    plan: Plan, catalog: Catalog, maker: PassageMaker, batch: Batch, report: IngestReport, meter: Meter,
+    plan: Plan, catalog: Catalog, maker: PassageEmbedder, batch: Batch, report: IngestReport, meter: Meter,
     allow_removals: bool,
 ) -> list[UnreadableFile]:  # fmt: skip
     """The walk of a document: path → read → split → embed → catalog → index. Gives what would only fail again."""
@@ -133,7 +133,7 @@ def judged(document: ReadDocument, sha256: str, accepted: Collection[tuple[str, 
     )
 
 
-def _with_passages(new: NewDocument, maker: PassageMaker) -> NewDocument:
+def _with_passages(new: NewDocument, maker: PassageEmbedder) -> NewDocument:
     return new if new.state == QUARANTINED else replace(new, passages=maker.split(new.document))
 
 
@@ -153,11 +153,11 @@ def _remove_missing(plan: Plan, catalog: Catalog, report: IngestReport, allow_re
         report.removed += catalog.remove_paths(plan.missing)
 
 
-def _accept(catalog: Catalog, maker: PassageMaker, names: Sequence[str], report: IngestReport) -> None:
+def _accept(catalog: Catalog, maker: PassageEmbedder, names: Sequence[str], report: IngestReport) -> None:
     """Answer from quarantined documents all the same, from the text the library kept."""
     listed = catalog.listed() if names else []
     for name in names:
-        wanted = {named.document.id: named.document for named in documents_named(listed, name)}
+        wanted = {named.document.id: named.document for named in select_documents(listed, name)}
         if not wanted:
             report.failed.append(Failure(name, UNKNOWN))
         for document in wanted.values():
@@ -169,7 +169,7 @@ def _accept(catalog: Catalog, maker: PassageMaker, names: Sequence[str], report:
                 report.updated += 1
 
 
-def _maker(catalog: Catalog, settings: Settings) -> PassageMaker:
+def _maker(catalog: Catalog, settings: Settings) -> PassageEmbedder:
     """Splits and embeds with the library's own embedder, which is opened, and for a new library noted, at first use."""
     folder = own_embedder(catalog, settings)
 
@@ -179,7 +179,7 @@ def _maker(catalog: Catalog, settings: Settings) -> PassageMaker:
             catalog.set_embedder(asdict(embedder.card))
         return embedder
 
-    return PassageMaker(load)
+    return PassageEmbedder(load)
 
 
 def ingest_documents(documents: Sequence[tuple[str, ReadDocument, str]], settings: Settings) -> None:
@@ -189,7 +189,7 @@ def ingest_documents(documents: Sequence[tuple[str, ReadDocument, str]], setting
     """
     root = settings.home.absolute() / "documents"
     report = IngestReport()
-    with library_written(settings, INGESTING, report, create=True) as library:
+    with open_for_writing(settings, INGESTING, report, create=True) as library:
         maker = _maker(library.catalog, settings)
         meter = Meter(no_progress, library.note, len(documents), 0)
         batch = Batch(library.catalog, maker, library.publisher, report, meter)
@@ -208,13 +208,13 @@ def remove(names: Sequence[str], settings: Settings) -> tuple[list[DocumentRecor
     """
     removed: list[DocumentRecord] = []
     failed: list[Failure] = []
-    with library_written(settings, "docent remove") as library:
+    with open_for_writing(settings, "docent remove") as library:
         catalog = library.catalog
         listed, files = catalog.listed(), catalog.files()
         paths: set[Path] = set()
         ids: set[int] = set()
         for name in names:
-            wanted = documents_named(listed, name)
+            wanted = select_documents(listed, name)
             if not wanted:
                 failed.append(Failure(name, UNKNOWN))
             for named in wanted:

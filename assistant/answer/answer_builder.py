@@ -9,7 +9,7 @@ from assistant.answer.citation_check import CheckedText, cite_evidence
 from assistant.events import Done, Evidence, EvidenceSentence
 
 
-class Draft:
+class AnswerBuilder:
     """Collects one answer. With `checked` the model's sentences are checked; without, the answer quotes `quoted`."""
 
     def __init__(self, engine: str) -> None:

@@ -20,7 +20,7 @@ from assistant.answer import chatml
 from assistant.engines.chat_model import ChatModel, response, room_for_answer
 from assistant.engines.sampling import Sampling
 from assistant.engines.tokens import CompleteCharacters, load_tokenizer, token_bytes_of
-from assistant.engines.worker_client import StepLoop
+from assistant.engines.worker_client import WorkerClient
 from assistant.models.int8_weights import openvino_options
 from ingest.base.errors import DocentError
 from ingest.base.logs import get_logger
@@ -57,7 +57,7 @@ class OpenVINOLLM(ChatModel):
     _token_bytes: Any = PrivateAttr()
     _options: dict[str, Any] = PrivateAttr()
     _lookup_tokens: int = PrivateAttr(default=0)
-    _loop: StepLoop = PrivateAttr()
+    _loop: WorkerClient = PrivateAttr()
     _restarting: Any = PrivateAttr()
     _restarts: int = PrivateAttr(default=0)
 
@@ -81,7 +81,7 @@ class OpenVINOLLM(ChatModel):
         llm._lookup_tokens = settings.lookup_tokens
         llm._restarting = threading.Lock()
         started = time.perf_counter()
-        llm._loop = StepLoop(folder, llm._options)
+        llm._loop = WorkerClient(folder, llm._options)
         log.info("model_loaded", folder=str(folder), seconds=round(time.perf_counter() - started, 2))
         return llm
 
@@ -153,7 +153,7 @@ class OpenVINOLLM(ChatModel):
             prefill_seconds=round(first - started, 4), decode_seconds=round(time.perf_counter() - first, 4),
         )  # fmt: skip
 
-    def _living_loop(self) -> StepLoop:
+    def _living_loop(self) -> WorkerClient:
         """The worker; one that has died is started again, once. Raises DocentError when it dies a second time."""
         with self._restarting:
             if not self._loop.alive:
@@ -163,7 +163,7 @@ class OpenVINOLLM(ChatModel):
                     )
                 self._restarts += 1
                 log.warning("engine.restarting")
-                self._loop = StepLoop(Path(self.folder), self._options)
+                self._loop = WorkerClient(Path(self.folder), self._options)
             return self._loop
 
 

@@ -54,7 +54,7 @@ class Ticket:
         self._arrived.put(tokens)
 
 
-class StepLoop:
+class WorkerClient:
     """A running worker. `alive` turns False when it dies or is closed."""
 
     def __init__(self, folder: Path, options: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ from ingest.base.types import Page, Passage, ReadDocument, Vectors
 from ingest.library import CANDIDATES, Library
 from ingest.passages.embedders.embedder import Embedder, load_embedder, prepare_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
-from ingest.runs.writing import library_written
+from ingest.runs.writing import open_for_writing
 from ingest.search.indexes.search_index import INDEX_FOLDER
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import NewDocument, NewFile
@@ -51,7 +51,7 @@ def make_library(settings: Settings, passages: int, progress: Callable[[int], No
     sentences = manual_sentences()
     base = _base_vectors(embedder, sentences)
     chosen, noise = random.Random(1), np.random.default_rng(1)
-    with library_written(settings, "docent bench search", create=True) as library:
+    with open_for_writing(settings, "docent bench search", create=True) as library:
         library.catalog.set_embedder(asdict(embedder.card))
         numbers = range(-(-passages // PASSAGES_A_DOCUMENT))
         for start in range(0, len(numbers), _DOCUMENTS_A_TRANSACTION):
@@ -241,7 +241,7 @@ def _changed(settings: Settings) -> dict[str, float]:
             library.embedder.embed_passages(manual_sentences()[:20]), random.Random(3), np.random.default_rng(3),
         )  # fmt: skip
         started = time.perf_counter()
-        with library_written(settings, "docent bench search") as writing:
+        with open_for_writing(settings, "docent bench search") as writing:
             writing.catalog.put([new])
             writing.publisher.publish(writing.catalog)
         library.refresh()

@@ -23,7 +23,7 @@ from assistant.models.checkpoint import check_checkpoint, count_weights
 from assistant.models.gguf_export import write_gguf
 from assistant.models.int8_weights import round_model
 from assistant.models.machine import require_disk, require_memory
-from assistant.models.parity import Agreement, compare
+from assistant.models.parity import Parity, compare
 from assistant.models.whole_folder import alone_in, whole_folder
 from ingest.base.cpu import cpu_features
 from ingest.base.errors import DocentError
@@ -65,7 +65,7 @@ class Manifest:
     openvino_genai: str
     gguf: str
     cpu: tuple[str, ...]
-    agreement: Agreement
+    agreement: Parity
     files: dict[str, int] = field(default_factory=dict)
 
 
@@ -89,7 +89,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of a converted model; None when there is none that can be read."""
     try:
         data = json.loads((folder / MANIFEST).read_text("utf-8"))
-        return Manifest(**{**data, "cpu": tuple(data["cpu"]), "agreement": Agreement(**data["agreement"])})
+        return Manifest(**{**data, "cpu": tuple(data["cpu"]), "agreement": Parity(**data["agreement"])})
     except (OSError, ValueError, TypeError, KeyError) as error:
         if folder.is_dir():
             log.warning("model.manifest_unreadable", folder=str(folder), reason=repr(error))

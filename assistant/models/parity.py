@@ -33,7 +33,7 @@ _PROMPTS = (
 
 
 @dataclass(frozen=True)
-class Agreement:
+class Parity:
     """`divergence`: mean KL in nats; `same_choice`: share of `positions` with the same most likely token."""
 
     divergence: float
@@ -51,7 +51,7 @@ class Agreement:
         return ""
 
 
-def compare(checkpoint: Path, model_file: Path) -> Agreement:
+def compare(checkpoint: Path, model_file: Path) -> Parity:
     """How well the OpenVINO model agrees with the checkpoint in float32. Takes the original's memory for seconds."""
     from assistant.engines.tokens import load_tokenizer
 
@@ -66,14 +66,14 @@ def compare(checkpoint: Path, model_file: Path) -> Agreement:
     return measure(_original_logits(checkpoint, prompts), _converted_logits(model_file, prompts))
 
 
-def measure(original: list[Any], converted: list[Any]) -> Agreement:
+def measure(original: list[Any], converted: list[Any]) -> Parity:
     """Agreement of two lists of logits, each of shape (positions, vocabulary)."""
     divergences, same = [], []
     for reference, candidate in zip(original, converted, strict=True):
         p, q = _log_softmax(reference), _log_softmax(candidate)
         divergences.append((np.exp(p) * (p - q)).sum(axis=-1))
         same.append(reference.argmax(axis=-1) == candidate.argmax(axis=-1))
-    return Agreement(
+    return Parity(
         divergence=round(float(np.concatenate(divergences).mean()), 6),
         same_choice=round(float(np.concatenate(same).mean()), 4),
         positions=int(sum(len(one) for one in same)),

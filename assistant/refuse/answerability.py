@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from assistant.retrieve.coverage import Strength
+from assistant.retrieve.coverage import Coverage
 
 # Logistic regression over the features of `_features`, in their order, fitted on 1,227 questions marked answerable
 # or not: near-miss-en, near-miss-zh (XQuAD paragraphs, half of them taken away), off-topic-en (18F's handbook and
@@ -34,7 +34,7 @@ class Thresholds:
     caution: float
 
 
-def confidence(strength: Strength) -> float:
+def confidence(strength: Coverage) -> float:
     """0 to 1, higher when the question's words and its meaning are found together in one place."""
     z = INTERCEPT + sum(weight * value for weight, value in zip(WEIGHTS, _features(strength), strict=True))
     return 1.0 / (1.0 + math.exp(-z))
@@ -47,7 +47,7 @@ def decide(sure: float, thresholds: Thresholds) -> Decision:
     return "caution" if sure < thresholds.caution else "sure"
 
 
-def _features(strength: Strength) -> tuple[float, ...]:
+def _features(strength: Coverage) -> tuple[float, ...]:
     """Words weigh less where the embedder speaks too: Chinese questions of all-MiniLM-L6-v2 have nothing else."""
     return (
         strength.document_cover,

@@ -11,7 +11,7 @@ from assistant.refuse.thresholds import calibrate, is_level, kept_calibration
 from ingest.base.logs import get_logger
 from ingest.library import Library
 from ingest.store.catalog import CATALOG_FILE, Catalog
-from ingest.store.write_lock import is_being_written
+from ingest.store.write_lock import is_locked
 
 # How often to look whether a fit is due, and how long to wait after one that failed.
 LOOK_SECONDS = 30.0
@@ -21,7 +21,7 @@ PAUSE_SECONDS = 0.05
 log = get_logger(__name__)
 
 
-class CalibrationKeeper:
+class BackgroundFitting:
     """A thread of low priority that fits when the last fit has not held for two looks. Close it when done."""
 
     def __init__(self, home: Path, passages: int) -> None:
@@ -57,7 +57,7 @@ class CalibrationKeeper:
                 self._stop.wait(RETRY_SECONDS)
 
     def _is_due(self) -> bool:
-        if not (self._home / CATALOG_FILE).is_file() or is_being_written(self._home):
+        if not (self._home / CATALOG_FILE).is_file() or is_locked(self._home):
             return False
         catalog = Catalog(self._home / CATALOG_FILE)
         try:

@@ -17,7 +17,7 @@ ANSWER, REFUSE = "answer", "refuse"
 
 
 @dataclass(frozen=True)
-class ConfidencePart:
+class AnswerabilityPart:
     """A part of the confidence, a field of `Strength` by its name; `without` it, if it were 0, that is the number."""
 
     name: str
@@ -26,7 +26,7 @@ class ConfidencePart:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AnswerabilityExplanation:
     """What the assistant would do with a question: `decision` is 'answer' or 'refuse'.
 
     From `threshold` on it answers, from `caution` on without a warning.
@@ -38,22 +38,22 @@ class Verdict:
     caution: float
     decision: str
     trust: float
-    parts: tuple[ConfidencePart, ...]
+    parts: tuple[AnswerabilityPart, ...]
     evidence: tuple[EvidenceSentence, ...]
     nearest: tuple[str, ...]
 
 
-def weigh(library: Library, question: str, count: int) -> Verdict:
+def weigh(library: Library, question: str, count: int) -> AnswerabilityExplanation:
     """What `count` passages make of the question, taken apart. Raises DocentError while there is no library."""
     thresholds = KeptThresholds(library.home).now
     found = find(library, question, (), count, thresholds)
     strength = pick(library, question, count).strength
     parts = tuple(
-        ConfidencePart(name, round(value, 4), round(confidence(replace(strength, **{name: 0.0})), 4))
+        AnswerabilityPart(name, round(value, 4), round(confidence(replace(strength, **{name: 0.0})), 4))
         for name, value in asdict(strength).items()
         if name != "trust"
     )
-    return Verdict(
+    return AnswerabilityExplanation(
         confidence=found.confidence, threshold=thresholds.refuse, caution=thresholds.caution,
         decision=REFUSE if found.abstained else ANSWER, trust=strength.trust, parts=parts, evidence=found.sentences,
         nearest=tuple(dict.fromkeys(source.path for source in found.sources)),

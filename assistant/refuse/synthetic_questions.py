@@ -52,7 +52,7 @@ _CHINESE_PAIR = re.compile(r"[\u4e00-\u9fff]{2}")
 
 
 @dataclass(frozen=True)
-class MadeQuestion:
+class SyntheticQuestion:
     """A question that the passage answers with `answer`, word for word."""
 
     text: str
@@ -60,7 +60,7 @@ class MadeQuestion:
     passage_id: int
 
 
-def make_questions(passages: Iterable[tuple[int, str]], most: int) -> list[MadeQuestion]:
+def synthetic_questions(passages: Iterable[tuple[int, str]], most: int) -> list[SyntheticQuestion]:
     """At most `most` questions from (passage id, text) pairs, spread over the passages.
 
     The same passages give the same questions in the same order; a passage more changes few of them.
@@ -68,20 +68,20 @@ def make_questions(passages: Iterable[tuple[int, str]], most: int) -> list[MadeQ
     told = [(number, list(_statements(text))) for number, text in passages]
     told.sort(key=lambda item: _dice(str(item[0])).random())
     foreign = _Foreign(text for _, texts in told for text in texts)
-    made: list[MadeQuestion] = []
+    made: list[SyntheticQuestion] = []
     for turn in range(max((len(texts) for _, texts in told), default=0)):
         for number, texts in told:
             if turn >= len(texts):
                 continue
-            question = make_question(texts[turn], foreign)
+            question = synthetic_question(texts[turn], foreign)
             if question is not None:
-                made.append(MadeQuestion(*question, number))
+                made.append(SyntheticQuestion(*question, number))
             if len(made) == most:
                 return made
     return made
 
 
-def make_question(statement: str, foreign: Callable[[str, random.Random], str]) -> tuple[str, str] | None:
+def synthetic_question(statement: str, foreign: Callable[[str, random.Random], str]) -> tuple[str, str] | None:
     """(question, answer) from a statement as people read it; None when nothing in it can be asked for.
 
     `foreign` gives, for a word, the one to put in its place.

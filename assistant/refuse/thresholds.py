@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from assistant.refuse.answerability import CAUTION, REFUSE, VERSION, Thresholds, confidence
-from assistant.refuse.synthetic_questions import MadeQuestion, make_questions
+from assistant.refuse.synthetic_questions import SyntheticQuestion, synthetic_questions
 from assistant.retrieve.find import pick_among
 from ingest.base.language import terms
 from ingest.base.logs import get_logger
@@ -137,14 +137,14 @@ def _separation(pairs: Sequence[tuple[float, float]]) -> float:
     return float(higher)
 
 
-def _questions(catalog: Catalog, ids: Sequence[int]) -> list[MadeQuestion]:
+def _questions(catalog: Catalog, ids: Sequence[int]) -> list[SyntheticQuestion]:
     """Made from a sample of the passages that stays nearly the same when some of them change."""
     sample = sorted(ids, key=lambda number: random.Random(number).random())[:_SAMPLED]
     rows = catalog.passages(sample)
-    return make_questions(((number, rows[number]["text"]) for number in sample if number in rows), QUESTIONS)
+    return synthetic_questions(((number, rows[number]["text"]) for number in sample if number in rows), QUESTIONS)
 
 
-def ask_twice(library: Library, question: MadeQuestion, passages: int) -> tuple[float, float]:
+def ask_twice(library: Library, question: SyntheticQuestion, passages: int) -> tuple[float, float]:
     """The confidence with the whole library, and with every passage taken away that answers the question."""
     hits = library.search_scored(question.text, _HITS)
     left = [hit for hit in hits if not _answers(hit, question, hits)]
@@ -154,7 +154,7 @@ def ask_twice(library: Library, question: MadeQuestion, passages: int) -> tuple[
     )
 
 
-def _answers(scored: ScoredHit, question: MadeQuestion, hits: Sequence[ScoredHit]) -> bool:
+def _answers(scored: ScoredHit, question: SyntheticQuestion, hits: Sequence[ScoredHit]) -> bool:
     """Whether it is the question's passage, says nearly the same, or holds the answer among the question's words."""
     if scored.hit.passage_id == question.passage_id:
         return True

@@ -17,7 +17,7 @@ from ingest.store.catalog import Catalog
 REACH = 2
 
 
-def with_sections(found: Sequence[Source], catalog: Catalog) -> tuple[Source, ...]:
+def expand_context(found: Sequence[Source], catalog: Catalog) -> tuple[Source, ...]:
     """One source for each run of neighbours among these passages, best first and numbered anew.
 
     `found` are single passages, best first. Passages of one section that follow each other become one source; then

@@ -16,7 +16,7 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9.,’'/_-]*")
 
 
 @dataclass(frozen=True)
-class Strength:
+class Coverage:
     """Shares (0 to 1) of the question's weighted words in the best sentence, passage and document; the best cosines
     and how far the embedder is to be believed; 1 when the best passage lacks something that the question names."""
 
@@ -29,10 +29,10 @@ class Strength:
     lacks_name: float
 
 
-def measure_strength(
+def measure_coverage(
     question: str, sources: Sequence[Source], sentences: Iterable[AbstractSet[str]], weights: Mapping[str, float],
     sentence_cosine: float, passage_cosine: float, trust: float,
-) -> Strength:  # fmt: skip
+) -> Coverage:  # fmt: skip
     """`sentences` gives the terms of each candidate with its headings; `weights` the question's terms by rarity.
 
     A document's cover counts only those of its passages that are among the sources.
@@ -42,7 +42,7 @@ def measure_strength(
     for source, found in zip(sources, passages, strict=True):
         documents.setdefault(source.document_id, set()).update(found)
     best = max(passages, key=lambda found: cover(found, weights), default=set[str]())
-    return Strength(
+    return Coverage(
         sentence_cover=max((cover(found, weights) for found in sentences), default=0.0),
         passage_cover=cover(best, weights),
         document_cover=max((cover(found, weights) for found in documents.values()), default=0.0),

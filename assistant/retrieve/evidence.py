@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 from assistant.events import EvidenceSentence, Source
-from assistant.retrieve.coverage import Strength, cover, measure_strength
+from assistant.retrieve.coverage import Coverage, cover, measure_coverage
 from ingest.base.language import terms
 from ingest.passages.sentences import is_question, readable, statements
 from ingest.passages.split import context_line
-from ingest.search.answer_types import counts_what_is_asked, has_kind, kinds_asked, new_numbers
+from ingest.search.answer_types import answer_types_asked, counts_what_is_asked, has_answer_type, new_numbers
 from ingest.search.indexes.search_index import SearchIndex
 
 SENTENCES = 3
@@ -72,7 +72,7 @@ class Candidate:
 def pick_evidence(
     question: str, sources: Sequence[Source], index: SearchIndex, cosines: Mapping[int, Sequence[float]],
     passage_cosine: float, trust: float,
-) -> tuple[tuple[EvidenceSentence, ...], Strength]:  # fmt: skip
+) -> tuple[tuple[EvidenceSentence, ...], Coverage]:  # fmt: skip
     """The best sentences, best first, and how strong they are.
 
     `cosines` gives those of each statement by passage id, `passage_cosine` is the best passage's, and `trust` (0 to 1)
@@ -87,7 +87,7 @@ def pick_evidence(
         for features in describe(question, candidates, weights, trust)
     ]
     ranked = sorted(zip(worth, candidates, strict=True), key=lambda item: -item[0])
-    strength = measure_strength(
+    strength = measure_coverage(
         question, sources, [candidate.terms | candidate.context for candidate in candidates], weights,
         max((candidate.cosine for candidate in candidates), default=0.0), passage_cosine, trust,
     )  # fmt: skip
@@ -126,7 +126,7 @@ def describe(
     question: str, candidates: Sequence[Candidate], weights: Mapping[str, float], trust: float
 ) -> list[Features]:
     """The features of each candidate among these; `weights` gives the question's terms with how rare each is."""
-    kinds = kinds_asked(question)
+    kinds = answer_types_asked(question)
     numeric = not _NUMERIC.isdisjoint(kinds)
     best = max((candidate.source.score for candidate in candidates), default=0.0)
     telling = _telling(candidates, weights)
@@ -144,7 +144,7 @@ def describe(
                 rarest=max((telling[term] for term in candidate.terms & telling.keys()), default=0.0) / (rarest or 1.0),
                 cosine=trust * candidate.cosine,
                 best_passage=float(candidate.source.score == best),
-                lacks_kind=float(bool(kinds) and not any(has_kind(candidate.shown, kind) for kind in kinds)),
+                lacks_kind=float(bool(kinds) and not any(has_answer_type(candidate.shown, kind) for kind in kinds)),
                 new_number=float(numeric and new_numbers(candidate.shown, question)),
                 counted=float(numeric and counts_what_is_asked(candidate.shown, question)),
             )

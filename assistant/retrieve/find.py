@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from assistant.events import Evidence, EvidenceSentence, Source
 from assistant.refuse.answerability import Thresholds, confidence, decide
-from assistant.retrieve.context_expansion import relocated, with_sections
-from assistant.retrieve.coverage import Strength
+from assistant.retrieve.context_expansion import expand_context, relocated
+from assistant.retrieve.coverage import Coverage
 from assistant.retrieve.evidence import pick_evidence
 from assistant.understand.follow_up import stand_alone
 from ingest.base.types import Hit
 from ingest.library import Library
-from ingest.passages.embedders.embedder import dense_trust
+from ingest.passages.embedders.embedder import dense_weight
 from ingest.search.hybrid import ScoredHit
 from ingest.search.versions import names_version
 
@@ -27,7 +27,7 @@ class Picked:
 
     passages: tuple[Source, ...]
     sentences: tuple[EvidenceSentence, ...]
-    strength: Strength
+    strength: Coverage
 
 
 def find(library: Library, question: str, earlier: Sequence[str], count: int, thresholds: Thresholds) -> Evidence:
@@ -40,7 +40,7 @@ def find(library: Library, question: str, earlier: Sequence[str], count: int, th
     picked = pick(library, searched, count)
     sure = confidence(picked.strength)
     decision = decide(sure, thresholds)
-    sources = with_sections(picked.passages, library.catalog)
+    sources = expand_context(picked.passages, library.catalog)
     return Evidence(
         sources=sources,
         sentences=relocated(picked.sentences, picked.passages, sources),
@@ -63,7 +63,7 @@ def pick_among(library: Library, question: str, found: Sequence[ScoredHit], coun
     passages = tuple(_source(number, hit, replaced) for number, hit in enumerate(kept[:count], 1))
     best_cosine = max((scored.parts.cosines.whole for scored in hits), default=0.0)
     cosines = {scored.hit.passage_id: scored.statements for scored in hits}
-    trust = dense_trust(library.embedder.unknown_share(question))
+    trust = dense_weight(library.embedder.unknown_share(question))
     return Picked(passages, *pick_evidence(question, passages, library.index, cosines, best_cosine, trust))
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 import numpy as np
 
 from ingest.base.types import Passage, Vectors
-from ingest.passages.embedders.embedder import Embedder, dense_trust
+from ingest.passages.embedders.embedder import Embedder, dense_weight
 from ingest.passages.sentences import readable, statements
 
 # Passages before and after that count as the surroundings, as long as they stand under the same heading. The whole
@@ -25,7 +25,7 @@ _TOGETHER = 256
 _SCALE_BYTES = 4
 
 
-def pack_views(
+def pack_multi_vectors(
     documents: Sequence[Sequence[Passage]], vectors: Sequence[Vectors], embedder: Embedder
 ) -> list[list[bytes]]:
     """For each document the other views of each of its passages; empty for a passage that the embedder cannot read.
@@ -47,12 +47,12 @@ def pack_views(
 
 
 def _readable_statements(text: str, embedder: Embedder) -> list[str]:
-    if dense_trust(embedder.unknown_share(text)) <= 0:
+    if dense_weight(embedder.unknown_share(text)) <= 0:
         return []
     return [readable(text[start:end], header) for start, end, header in statements(text)]
 
 
-def unpack_views(packed: bytes, dimension: int) -> Vectors:
+def unpack_multi_vectors(packed: bytes, dimension: int) -> Vectors:
     """Row 0 the surroundings, then each statement in order, each of about length 1; no rows when nothing is packed."""
     if not packed:
         return np.zeros((0, dimension), np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ingest.base.types import Passage, ReadDocument, Vectors
 from ingest.passages.embedders.embedder import Embedder
-from ingest.passages.multi_vector import pack_views
+from ingest.passages.multi_vector import pack_multi_vectors
 from ingest.passages.split import embedded_context, split
 from ingest.store.catalog import Catalog
 
@@ -18,7 +18,7 @@ _RATE_NOTE = "passages_per_second"
 NO_VECTORS: Vectors = np.zeros((0, 0), np.float32)
 
 
-class PassageMaker:
+class PassageEmbedder:
     """Splits and embeds. The embedder is opened when it is first needed, and how fast it is can be remembered."""
 
     def __init__(self, load: Callable[[], Embedder]) -> None:
@@ -50,7 +50,7 @@ class PassageMaker:
         together = self.embedder.embed_passages(texts)
         ends = np.cumsum([len(passages) for _, passages in documents])
         vectors = np.split(together, ends[:-1])
-        views = pack_views([passages for _, passages in documents], vectors, self.embedder)
+        views = pack_multi_vectors([passages for _, passages in documents], vectors, self.embedder)
         self._seconds += time.monotonic() - started
         self._passages += len(texts)
         return list(zip(vectors, views, strict=True))

@@ -31,7 +31,7 @@ from ingest.search.indexes.search_index import INDEX_FOLDER, LINEAGE
 from ingest.search.indexes.snapshot_files import point_to
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.schema import SCHEMA_VERSION
-from ingest.store.write_lock import the_one_writer
+from ingest.store.write_lock import write_lock
 
 FORMAT = 1
 _MANIFEST = "docent-backup.json"
@@ -109,7 +109,7 @@ def restore(home: Path, source: Path, replace: bool = False) -> BackupReport:
                 f"There is a library in {home} already: add --replace to put the backup in its place, "
                 "or set DOCENT_HOME to an empty folder."
             )
-        with the_one_writer(home, "docent restore"):
+        with write_lock(home, "docent restore"):
             for left in home.glob(".restore-*"):  # by a run that was killed
                 shutil.rmtree(left, ignore_errors=True)
             staged = Path(tempfile.mkdtemp(prefix=".restore-", dir=home))

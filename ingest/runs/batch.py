@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ingest.base.types import Vectors
-from ingest.passages.split_and_embed import PassageMaker
+from ingest.passages.split_and_embed import PassageEmbedder
 from ingest.runs.plan import Fate
 from ingest.runs.progress import Meter
 from ingest.runs.report import IngestReport
@@ -37,7 +37,7 @@ class Batch:
     """Takes entries one by one, commits them many at a time, and then counts them in report and meter."""
 
     def __init__(
-        self, catalog: Catalog, maker: PassageMaker, publisher: Publisher, report: IngestReport, meter: Meter
+        self, catalog: Catalog, maker: PassageEmbedder, publisher: Publisher, report: IngestReport, meter: Meter
     ) -> None:
         self._catalog = catalog
         self._maker = maker

@@ -20,7 +20,7 @@ from ingest.search.indexes.vector_index import Ids, VectorIndex
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import ANSWERING
 from ingest.store.vectors import vector_of
-from ingest.store.write_lock import is_being_written
+from ingest.store.write_lock import is_locked
 
 _CHUNK = 2_000
 # float32 stored and read back is the same to the last bit; anything beyond rounding is damage.
@@ -116,7 +116,7 @@ def _index_problems(home: Path, catalog: Catalog, index: SearchIndex) -> list[st
     if changed:
         problems.append(f"index: files are not as they were written ({_some(changed)}): {_MEND}")
     if index.revision != catalog.revision:
-        if is_being_written(home):
+        if is_locked(home):
             return problems  # a writer is at work and publishes when it is done
         # An interrupted run, or one of few changes, leaves the snapshot behind; every reader levels its own copy.
         index.level(catalog)

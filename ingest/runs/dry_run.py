@@ -15,14 +15,14 @@ from ingest.documents.workers.pool import Readers
 from ingest.runs.plan import Fate, Plan
 from ingest.runs.progress import Meter
 from ingest.runs.report import Failure, IngestReport, ProgressCallback, no_progress
-from ingest.runs.scan import survey
+from ingest.runs.scan import scan
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.unreadable_files import unreadable_files
 from ingest.sync import failure_of, judged
 
 
 @dataclass
-class Forecast:
+class DryRunReport:
     """The report a run would give, and path by path what it would do; `moved` are (from, to).
 
     `ignored` are files and whole folders that are nobody's documents; `failed_kinds` counts failures by kind of file.
@@ -48,23 +48,23 @@ class Forecast:
         return {**self.report.as_json(), "files": lists, "failed_kinds": self.failed_kinds}
 
 
-def forecast(
+def dry_run(
     paths: Sequence[Path], settings: Settings, progress: ProgressCallback = no_progress, *, allow_removals: bool = False
-) -> Forecast:
+) -> DryRunReport:
     """What `ingest` would do with the same arguments now. Nothing is written; without a library all is new.
 
     `passages` of its report is what the library has today: how many a run would add only the embedder could say.
     """
     started = time.monotonic()
     report = IngestReport()
-    told = Forecast(report)
+    told = DryRunReport(report)
     known, accepted, unreadable = {}, set(), {}
     if (settings.home / CATALOG_FILE).is_file():
         catalog = Catalog(settings.home / CATALOG_FILE)
         known, accepted, report.passages = catalog.files(), catalog.accepted(), catalog.counts()[1]
         unreadable = unreadable_files(catalog)
         catalog.close()
-    plan = survey(paths, settings, known, unreadable, report, allow_removals)
+    plan = scan(paths, settings, known, unreadable, report, allow_removals)
     _read(plan, accepted, told, progress)
     refusal = "" if allow_removals else plan.refusal()
     if refusal:
@@ -77,7 +77,7 @@ def forecast(
     return told
 
 
-def _read(plan: Plan, accepted: Collection[tuple[str, str]], told: Forecast, progress: ProgressCallback) -> None:
+def _read(plan: Plan, accepted: Collection[tuple[str, str]], told: DryRunReport, progress: ProgressCallback) -> None:
     report = told.report
     meter = Meter(
         progress, lambda _progress: None, len(plan.found), sum(plan.found[path].size for path in plan.to_read)

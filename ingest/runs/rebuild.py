@@ -14,11 +14,11 @@ from ingest.base.settings import Settings
 from ingest.base.types import Passage
 from ingest.passages.embedders.embedder import Embedder, load_embedder
 from ingest.passages.embedders.library_embedder import embedder_of, wanted_embedder, with_room
-from ingest.passages.split_and_embed import PassageMaker
+from ingest.passages.split_and_embed import PassageEmbedder
 from ingest.runs.batch import BATCH_PASSAGES
 from ingest.runs.progress import Meter
 from ingest.runs.report import IngestReport, Progress, ProgressCallback, no_progress
-from ingest.runs.writing import Writing, library_written
+from ingest.runs.writing import Writing, open_for_writing
 from ingest.store import embedding_sets as generations
 from ingest.store.catalog import Catalog
 
@@ -31,7 +31,7 @@ def rebuild(settings: Settings, progress: ProgressCallback = no_progress) -> Ing
     With the embedder that settings ask for, else with the library's own. Searches go on with the old passages until
     then; a run that is killed goes on where it was. Raises DocentError when there is no library.
     """
-    with library_written(settings, "docent rebuild") as library:
+    with open_for_writing(settings, "docent rebuild") as library:
         progress(Progress(0, 0, 0, ""))
         embedder = _freshly_opened(library.catalog, settings)
         generation = generations.begin(library.catalog, asdict(embedder.card))
@@ -43,7 +43,7 @@ def rollback(settings: Settings, progress: ProgressCallback = no_progress) -> In
 
     Documents that came since are embedded with its embedder first. Raises DocentError when there is none.
     """
-    with library_written(settings, "docent rebuild --rollback") as library:
+    with open_for_writing(settings, "docent rebuild --rollback") as library:
         generation = generations.previous(library.catalog)
         if generation is None:
             raise DocentError("There is nothing to go back to: no rebuild has replaced these passages.")
@@ -58,7 +58,7 @@ def _go_over(library: Writing, generation: int, embedder: Embedder, progress: Pr
     started = time.monotonic()
     report = IngestReport()
     catalog = library.catalog
-    maker = PassageMaker(lambda: embedder)
+    maker = PassageEmbedder(lambda: embedder)
     lacking = generations.lacking(catalog, generation)
     meter = Meter(progress, library.note, len(lacking), len(lacking))
     for batch in _batches(catalog, maker, lacking, meter):
@@ -85,7 +85,7 @@ def _go_over(library: Writing, generation: int, embedder: Embedder, progress: Pr
 
 
 def _batches(
-    catalog: Catalog, maker: PassageMaker, document_ids: list[int], meter: Meter
+    catalog: Catalog, maker: PassageEmbedder, document_ids: list[int], meter: Meter
 ) -> Iterator[list[tuple[int, str, list[Passage]]]]:
     """(document id, title, passages) of documents enough for the embedder to be quick and the memory to be small."""
     batch: list[tuple[int, str, list[Passage]]] = []

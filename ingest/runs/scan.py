@@ -20,7 +20,7 @@ from ingest.store.unreadable_files import UnreadableFile
 _Seen = TypeVar("_Seen", bound=SeenFile)
 
 
-def survey(
+def scan(
     paths: Sequence[Path], settings: Settings, known: Mapping[Path, FileRecord], unreadable: dict[Path, UnreadableFile],
     report: IngestReport, allow_removals: bool,
 ) -> Plan:  # fmt: skip

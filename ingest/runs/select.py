@@ -20,7 +20,7 @@ class Named:
     file: Path | None = None
 
 
-def documents_named(documents: Sequence[ListedDocument], name: str) -> list[Named]:
+def select_documents(documents: Sequence[ListedDocument], name: str) -> list[Named]:
     """A number is an id; anything else a path, a folder of the library, or a name as `docent list` shows it."""
     if not name.strip():
         return []

@@ -14,7 +14,7 @@ from ingest.runs.report import IngestReport, Progress
 from ingest.search.indexes.publisher import Publisher
 from ingest.search.indexes.search_index import INDEX_FOLDER
 from ingest.store.catalog import CATALOG_FILE, Catalog
-from ingest.store.write_lock import the_one_writer
+from ingest.store.write_lock import write_lock
 
 log = get_logger(__name__)
 
@@ -29,7 +29,7 @@ class Writing:
 
 
 @contextmanager
-def library_written(
+def open_for_writing(
     settings: Settings, doing: str, report: IngestReport | None = None, create: bool = False
 ) -> Iterator[Writing]:
     """Hold the library for writing; `report` is what a disk that fails in between is told with.
@@ -37,7 +37,7 @@ def library_written(
     Raises AnotherWriter when somebody else does, DocentError when there is no library (and `create` is false) or the
     disk fails.
     """
-    with the_one_writer(settings.home, doing) as note:
+    with write_lock(settings.home, doing) as note:
         try:
             catalog = Catalog(settings.home / CATALOG_FILE, create)
             publisher = Publisher(settings.home / INDEX_FOLDER)

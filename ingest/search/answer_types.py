@@ -97,12 +97,12 @@ _COUNTED = re.compile(
 _NUMBER = re.compile(r"\d(?:[\d.,]*\d)?")
 
 
-def kinds_asked(question: str) -> list[str]:
+def answer_types_asked(question: str) -> list[str]:
     """The kinds of answer that the question asks for; none when it does not say."""
     return [kind for kind, pattern in _ASKED_PATTERNS.items() if pattern.search(question)]
 
 
-def has_kind(text: str, kind: str) -> bool:
+def has_answer_type(text: str, kind: str) -> bool:
     """Whether something of that kind stands in the text."""
     return _HAS_PATTERNS[kind].search(text) is not None
 

@@ -12,7 +12,7 @@ from statistics import median
 from ingest.base.language import terms
 from ingest.base.types import Hit
 from ingest.library import CANDIDATES, Library
-from ingest.passages.embedders.embedder import UNREADABLE_SHARE, dense_trust
+from ingest.passages.embedders.embedder import UNREADABLE_SHARE, dense_weight
 from ingest.passages.sentences import readable, statements
 from ingest.search.fuse import LEXICAL_WEIGHT, NOT_NEAR, FusedScore
 from ingest.search.hybrid import OLDER_VERSION, ScoredHit, propose
@@ -100,7 +100,7 @@ def explain(library: Library, question: str, count: int = 5) -> SearchExplanatio
     scored = library.search_scored(question, count)
     embedder, index, reranker = library.embedder, library.index, library.reranker
     unknown_share = embedder.unknown_share(question)
-    trust = dense_trust(unknown_share)
+    trust = dense_weight(unknown_share)
     candidates = dict(propose(question, embedder, index, library.catalog, max(CANDIDATES, count)).ranked)
     words = _words(question, index)
     shares = _word_shares(words, index, [one.hit.passage_id for one in scored])

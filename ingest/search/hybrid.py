@@ -15,8 +15,8 @@ import numpy as np
 
 from ingest.base.language import terms
 from ingest.base.types import Hit, Vectors
-from ingest.passages.embedders.embedder import Embedder, dense_trust
-from ingest.passages.multi_vector import unpack_views
+from ingest.passages.embedders.embedder import Embedder, dense_weight
+from ingest.passages.multi_vector import unpack_multi_vectors
 from ingest.passages.sentences import is_question
 from ingest.search.answer_types import asks_yes_or_no, says_yes_or_no
 from ingest.search.fuse import Cosines, FusedScore, fuse
@@ -24,7 +24,7 @@ from ingest.search.indexes.search_index import SearchIndex
 from ingest.search.nearest import nearest
 from ingest.search.versions import names_version
 from ingest.store.catalog import Catalog
-from ingest.store.vectors import packed_views
+from ingest.store.vectors import packed_multi_vectors
 
 # What an older version's score is multiplied by when the question does not ask for that version: enough to order
 # two passages of nearly the same words, too little to hide the only passage that answers.
@@ -63,7 +63,7 @@ def propose(
     """The passages that are among the `depth` best of either leg; with `among` of these passages only."""
     query_terms = terms(question)
     bm25 = index.lexical(query_terms, depth, among)
-    trust = dense_trust(embedder.unknown_share(question))
+    trust = dense_weight(embedder.unknown_share(question))
     cosines: dict[int, Cosines] = {}
     statements: dict[int, tuple[float, ...]] = {}
     if trust > 0:
@@ -72,9 +72,9 @@ def propose(
         whole |= index.cosines(vector, [passage_id for passage_id in bm25 if passage_id not in whole], catalog)
         only_dense = [passage_id for passage_id in whole if passage_id not in bm25]
         bm25 |= index.lexical(query_terms, len(only_dense), among=only_dense)
-        views = packed_views(catalog, list(whole))
+        views = packed_multi_vectors(catalog, list(whole))
         for passage_id, cosine in whole.items():
-            seen = unpack_views(views.get(passage_id, b""), len(vector)) @ vector
+            seen = unpack_multi_vectors(views.get(passage_id, b""), len(vector)) @ vector
             cosines[passage_id] = _cosines(cosine, seen)
             statements[passage_id] = tuple(seen[1:].tolist())
     return Proposed(fuse(cosines, bm25, index.lexical_bound(query_terms), trust), statements)

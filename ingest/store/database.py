@@ -62,7 +62,7 @@ class Database:
             raise
 
     @contextmanager
-    def one_moment(self) -> Iterator[None]:
+    def consistent_snapshot(self) -> Iterator[None]:
         """What is read inside is the file of one moment, though others go on changing it: never a half of two."""
         if self._connection.in_transaction:
             yield

@@ -28,7 +28,7 @@ def exact_cosines(catalog: Database, vector: Vectors, ids: Sequence[int]) -> dic
     return cosines
 
 
-def packed_views(catalog: Database, ids: Sequence[int]) -> dict[int, bytes]:
+def packed_multi_vectors(catalog: Database, ids: Sequence[int]) -> dict[int, bytes]:
     """Passage id → its packed views; ids that are gone are left out."""
     return {int(row["id"]): row["views"] for rows in _columns(catalog, "id, views", ids) for row in rows}
 

@@ -52,7 +52,7 @@ class Work:
 
 
 @contextmanager
-def the_one_writer(home: Path, doing: str) -> Iterator[Callable[[Progress], None]]:
+def write_lock(home: Path, doing: str) -> Iterator[Callable[[Progress], None]]:
     """Hold the right to change the library; gives what tells others how far one is, as often as one likes.
 
     Raises AnotherWriter, which names who it is, when there is one. The operating system gives the lock back when its
@@ -113,12 +113,12 @@ def _write(home: Path, work: Work) -> None:
     fresh.replace(home / _NOTE)
 
 
-def work_at(home: Path) -> Work | None:
+def current_work(home: Path) -> Work | None:
     """What the library's one writer is doing now; None while there is none."""
-    return _noted(home) if is_being_written(home) else None
+    return _noted(home) if is_locked(home) else None
 
 
-def is_being_written(home: Path) -> bool:
+def is_locked(home: Path) -> bool:
     """True while some process holds the right to change the library."""
     if not (home / _NOTE).is_file():
         return False

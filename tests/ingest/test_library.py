@@ -23,7 +23,7 @@ from ingest.passages.sentences import statements
 from ingest.runs.rebuild import rebuild
 from ingest.search.hybrid import OLDER_VERSION
 from ingest.store.catalog import CATALOG_FILE, Catalog
-from ingest.store.write_lock import the_one_writer
+from ingest.store.write_lock import write_lock
 from ingest.sync import ingest, remove
 from tests.project import PROJECT
 
@@ -254,7 +254,7 @@ def test_status(library: Library, settings: Settings) -> None:
     status = library.status()
     assert (status.documents, status.passages, status.embedder) == (4, 4, "all-MiniLM-L6-v2")
     assert (status.revision, status.building, status.problem) == (library.catalog.revision, False, "")
-    with the_one_writer(settings.home, "docent ingest"):
+    with write_lock(settings.home, "docent ingest"):
         assert library.status().building is True
 
 

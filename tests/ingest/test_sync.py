@@ -27,7 +27,7 @@ from ingest.search.indexes import publisher as publish
 from ingest.store import write_lock as writer
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import ListedDocument
-from ingest.store.write_lock import Work, work_at
+from ingest.store.write_lock import Work, current_work
 from ingest.sync import ingest, ingest_documents, remove
 from tests.conftest import OFFICE, passage_ids
 from tests.project import PROJECT
@@ -143,14 +143,14 @@ def test_file_that_vanishes(office: Path, settings: Settings, monkeypatch: pytes
     ingest([office], settings)
     vpn = office / "it" / "vpn.txt"
     vpn.write_text("Another text.")
-    survey = sync.survey
+    scan = sync.scan
 
     def then_gone(*arguments: Any) -> Any:
-        result = survey(*arguments)
+        result = scan(*arguments)
         vpn.unlink()
         return result
 
-    monkeypatch.setattr(sync, "survey", then_gone)
+    monkeypatch.setattr(sync, "scan", then_gone)
     report = ingest([office], settings)
     assert counts(report) == (0, 0, 3, 0)
     assert report.failed == [
@@ -632,10 +632,10 @@ def test_progress_for_other_processes(office: Path, settings: Settings, monkeypa
     """While it runs, whoever asks learns what is being done and how far it is."""
     monkeypatch.setattr(writer, "_NOTE_SECONDS", 0.0)
     seen: list[Work | None] = []
-    ingest([office], settings, lambda _progress: seen.append(work_at(settings.home)))
+    ingest([office], settings, lambda _progress: seen.append(current_work(settings.home)))
     during = [(work.doing, work.done, work.total) for work in seen if work is not None and work.total]
     assert set(during) == {("docent ingest", done, 4) for done in range(5)}
-    assert work_at(settings.home) is None
+    assert current_work(settings.home) is None
 
 
 def test_searchable_during_a_long_run(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from ingest.library import Library
 from ingest.runs import check as check_module
 from ingest.runs.check import check
 from ingest.store.catalog import CATALOG_FILE, Catalog
-from ingest.store.write_lock import is_being_written, the_one_writer
+from ingest.store.write_lock import is_locked, write_lock
 from tests.conftest import fill
 from tests.fakes.crash_writer import NAMES, SENTENCES, load_toy
 from tests.project import PROJECT
@@ -216,11 +216,11 @@ def test_a_second_writer(home: Path, writers: Writers) -> None:
     # Asked for only when it is taken: taken here, it would turn the writer away that is just beginning.
     while True:
         os.kill(process, signal.SIGSTOP)
-        if is_being_written(home):
+        if is_locked(home):
             break
         os.kill(process, signal.SIGCONT)  # it was between two runs
         time.sleep(0.01)
-    with pytest.raises(DocentError, match="is being changed by"), the_one_writer(home, "docent ingest"):
+    with pytest.raises(DocentError, match="is being changed by"), write_lock(home, "docent ingest"):
         pytest.fail("two writers at once")
     os.kill(process, signal.SIGKILL)
     assert writers.ended() == -signal.SIGKILL

@@ -9,7 +9,7 @@ import click
 
 from ingest.base.logs import configure_logs
 from ingest.base.settings import Settings
-from ingest.runs.dry_run import Forecast, forecast
+from ingest.runs.dry_run import DryRunReport
 from ingest.runs.report import IngestReport
 from ingest.runs.watch import watch
 from ingest.sync import ingest
@@ -59,11 +59,11 @@ def ingest_command(
         return code
     with progress_shown("Reading" if dry_run else "Ingesting", as_json, json_lines) as progress:
         if dry_run:
-            told = forecast(paths, settings, progress, allow_removals=allow_removals)
+            told = dry_run(paths, settings, progress, allow_removals=allow_removals)
         else:
             report = ingest(paths, settings, progress, accept=accept, allow_removals=allow_removals)
     if dry_run:
-        return show_forecast(told, as_json)
+        return show_dry_run(told, as_json)
     code = show(report, as_json)
     _afterwards(settings)
     return code
@@ -84,7 +84,7 @@ def show(report: IngestReport, as_json: bool) -> int:
     return 1 if report.failed else 0
 
 
-def show_forecast(told: Forecast, as_json: bool) -> int:
+def show_dry_run(told: DryRunReport, as_json: bool) -> int:
     """Print what a run would do; the exit code is the one it would end with."""
     if as_json:
         print_json(told.as_json())

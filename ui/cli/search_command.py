@@ -13,7 +13,7 @@ from ui.cli.terminal import print_json, say, settings_from, settings_options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from assistant.refuse.explain_answerability import Verdict
+    from assistant.refuse.explain_answerability import AnswerabilityExplanation
     from ingest.base.settings import Settings
     from ingest.search.explain import ExplainedHit, SearchExplanation
 
@@ -177,7 +177,7 @@ def _why(told: SearchExplanation, hit: ExplainedHit) -> str:
     return f"most by its words, “{word}” first of all ({leads})"
 
 
-def _show_verdict(console: Console, told: SearchExplanation, verdict: Verdict) -> None:
+def _show_verdict(console: Console, told: SearchExplanation, verdict: AnswerabilityExplanation) -> None:
     from assistant.refuse.explain_answerability import ANSWER
 
     click.echo()

@@ -101,7 +101,7 @@ class Embedder:
         return sum(token_id == self._unknown for token_id in token_ids) / max(1, len(token_ids))
 
 
-def dense_trust(unknown_share: float) -> float:
+def dense_weight(unknown_share: float) -> float:
     """0 to 1: how far to believe the embedder about a text it cannot read `unknown_share` of."""
     return max(0.0, 1.0 - unknown_share / UNREADABLE_SHARE)
 

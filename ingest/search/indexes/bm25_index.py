@@ -25,7 +25,7 @@ _WRITER_BYTES = 50_000_000
 _CHUNK = 2_000
 
 
-class WordIndex:
+class BM25Index:
     """Terms by passage id. Safe to search from many threads while one adds, removes and commits."""
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -43,19 +43,19 @@ class WordIndex:
         self._take(tantivy.Index(schema, path=str(folder)) if folder is not None else tantivy.Index(schema))
 
     @classmethod
-    def open(cls, folder: Path) -> WordIndex:
+    def open(cls, folder: Path) -> BM25Index:
         """Raises ValueError when Tantivy cannot open its folder."""
         index = cls.__new__(cls)
         index._take(tantivy.Index.open(str(folder)))
         return index
 
-    def changeable_copy(self, published: Path, folder: Path) -> WordIndex:
+    def changeable_copy(self, published: Path, folder: Path) -> BM25Index:
         """This index, which is open from `published`, in a folder of its own."""
         folder.mkdir()
         for file in published.iterdir():
             if not file.name.endswith(".lock"):
                 _link(file, folder / file.name)
-        return WordIndex.open(folder)
+        return BM25Index.open(folder)
 
     def _take(self, index: Any) -> None:
         self._index = index

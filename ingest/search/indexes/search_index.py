@@ -22,7 +22,7 @@ from ingest.base.language import terms
 from ingest.base.logs import get_logger
 from ingest.base.types import Vectors
 from ingest.passages.split import context_line
-from ingest.search.indexes.bm25_index import WordIndex
+from ingest.search.indexes.bm25_index import BM25Index
 from ingest.search.indexes.snapshot_files import (
     MANIFEST,
     WORK_PREFIX,
@@ -52,7 +52,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Standing:
+class IndexVersion:
     """What of which catalog an index holds."""
 
     lineage: str = ""
@@ -69,8 +69,8 @@ class SearchIndex:
         self.dimension = dimension
         self.fingerprint = fingerprint
         self.vectors = VectorIndex(dimension)
-        self.words = WordIndex()
-        self.standing = Standing()
+        self.words = BM25Index()
+        self.standing = IndexVersion()
         self._snapshot: Path | None = None
         self._work: Path | None = None
         self._unpublished = 0
@@ -138,11 +138,11 @@ class SearchIndex:
         Raises OSError, RuntimeError or ValueError when the disk does not take it. With `or_in_memory` the words are
         then kept in memory until there is another snapshot; such an index cannot be published.
         """
-        with catalog.one_moment():
+        with catalog.consistent_snapshot():
             return self._level(catalog, or_in_memory)
 
     def _level(self, catalog: Catalog, or_in_memory: bool) -> bool:
-        now = Standing(catalog.note(LINEAGE) or "", catalog.generation, catalog.revision)
+        now = IndexVersion(catalog.note(LINEAGE) or "", catalog.generation, catalog.revision)
         if now == self.standing:
             return False
         other = self.revision >= 0 and now.lineage != self.standing.lineage
@@ -244,7 +244,7 @@ class SearchIndex:
         self._work = None
         point_to(self.folder, name)
         self._snapshot, self._unpublished = self.folder / name, 0
-        self.words = WordIndex.open(self._snapshot / _WORDS)
+        self.words = BM25Index.open(self._snapshot / _WORDS)
         clean(self.folder, keep={name, published})
 
     def close(self) -> None:
@@ -273,7 +273,7 @@ class SearchIndex:
         work = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{os.getpid()}-", dir=self.folder))
         try:
             if self._snapshot is None:
-                self.words = WordIndex(work / _WORDS)
+                self.words = BM25Index(work / _WORDS)
             else:
                 self.words = self.words.changeable_copy(self._snapshot / _WORDS, work / _WORDS)
         except BaseException:
@@ -291,11 +291,11 @@ class SearchIndex:
             manifest = json.loads((snapshot / MANIFEST).read_text("utf-8"))
             if (manifest["format"], manifest["fingerprint"]) != (_FORMAT, self.fingerprint):
                 return False
-            standing = Standing(manifest["lineage"], int(manifest["generation"]), int(manifest["revision"]))
+            standing = IndexVersion(manifest["lineage"], int(manifest["generation"]), int(manifest["revision"]))
             if lineage is not None and standing.lineage != lineage:
                 return False
             vectors = VectorIndex.read(snapshot / _VECTORS, self.dimension)
-            words = WordIndex.open(snapshot / _WORDS)
+            words = BM25Index.open(snapshot / _WORDS)
             if not len(vectors) == manifest["passages"] == len(words):
                 raise ValueError("the two indexes and the manifest disagree")
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:

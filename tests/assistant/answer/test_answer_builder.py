@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from assistant.answer import answer_builder as module
-from assistant.answer.answer_builder import Draft
+from assistant.answer.answer_builder import AnswerBuilder
 from assistant.answer.citation_check import CheckedText
 from assistant.events import Evidence, EvidenceSentence, Source
 
@@ -18,7 +18,7 @@ FOUND = Evidence((SOURCE,), SENTENCES, 0.8, abstained=False)
 
 def test_a_checked_answer_is_what_was_shown() -> None:
     """The parts shown join to the answer, with our markers; `written` stays what the model wrote."""
-    draft = Draft("transformers")
+    draft = AnswerBuilder("transformers")
     draft.found, draft.checked = FOUND, CheckedText((SOURCE,))
     shown = [draft.add(delta) for delta in ("", "Every employee has 25 days [", "7] of leave. ", "Parking is free.")]
     shown.append(draft.finish())
@@ -33,7 +33,7 @@ def test_a_checked_answer_is_what_was_shown() -> None:
 
 def test_a_quoted_answer_cites_what_it_quotes() -> None:
     """Without a check the text is passed on as it is; only the sentences that were quoted are cited."""
-    draft = Draft("extractive")
+    draft = AnswerBuilder("extractive")
     draft.found, draft.quoted = FOUND, SENTENCES[:1]
     assert draft.add("“Every employee …” [1]") == "“Every employee …” [1]"
     assert draft.finish() == ""
@@ -44,7 +44,7 @@ def test_a_quoted_answer_cites_what_it_quotes() -> None:
 
 def test_an_answer_that_was_not_found_cites_nothing() -> None:
     """Abstaining keeps the nearest sources and sentences, without a citation."""
-    draft = Draft("transformers")
+    draft = AnswerBuilder("transformers")
     draft.found, draft.written = Evidence((SOURCE,), SENTENCES, 0.1, abstained=True), "The documents do not say."
     done = draft.done("abstained")
     assert (done.answer, done.citations, done.unsupported) == ("The documents do not say.", (), ())
@@ -54,7 +54,7 @@ def test_an_answer_that_was_not_found_cites_nothing() -> None:
 def test_there_is_no_answer_before_there_is_evidence() -> None:
     """Asking too early is a mistake in the program."""
     with pytest.raises(ValueError, match="evidence"):
-        Draft("extractive").done("stop")
+        AnswerBuilder("extractive").done("stop")
 
 
 def test_steps_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +65,7 @@ def test_steps_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
         monotonic = staticmethod(lambda: now[0])
 
     monkeypatch.setattr(module, "time", Clock)
-    draft = Draft("extractive")
+    draft = AnswerBuilder("extractive")
     draft.found = FOUND
     for seconds, step in ((0.5, lambda: draft.mark("search")), (2, lambda: draft.mark("queue"))):
         now[0] += seconds

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from assistant.engines.worker_client import StepLoop, Ticket
+from assistant.engines.worker_client import Ticket, WorkerClient
 from ingest.base.errors import DocentError
 from tests.fakes.model_fixtures import tiny_checkpoint, tiny_openvino  # noqa: F401
 
@@ -19,8 +19,8 @@ OPTIONS = {"cache_gigabytes": 0.1, "batched_tokens": 64, "at_once": 4, "compute"
 
 
 @pytest.fixture(scope="module")
-def loop(tiny_openvino: Path) -> Iterator[StepLoop]:  # noqa: F811
-    started = StepLoop(tiny_openvino, OPTIONS)
+def loop(tiny_openvino: Path) -> Iterator[WorkerClient]:  # noqa: F811
+    started = WorkerClient(tiny_openvino, OPTIONS)
     yield started
     started.close()
 
@@ -45,7 +45,7 @@ def everything(ticket: Ticket) -> tuple[list[int], str]:
             return tokens, taken.finish_reason
 
 
-def test_the_same_prompt_gives_the_same_tokens(loop: StepLoop) -> None:
+def test_the_same_prompt_gives_the_same_tokens(loop: WorkerClient) -> None:
     """Greedy output is the same cold, from the cache of the first time, and in company."""
     prompt = list(range(50, 350))
     alone = everything(loop.submit(prompt, config()))
@@ -57,7 +57,7 @@ def test_the_same_prompt_gives_the_same_tokens(loop: StepLoop) -> None:
     assert [answers[place] for place in (1, 3, 5)] == [alone] * 3
 
 
-def test_a_long_prompt_does_not_freeze_others(loop: StepLoop) -> None:
+def test_a_long_prompt_does_not_freeze_others(loop: WorkerClient) -> None:
     """Somebody's answer goes on while another's long prompt is read."""
     talking = loop.submit(list(range(30, 60)), config(200))
     assert talking.take(30) is not None
@@ -70,7 +70,7 @@ def test_a_long_prompt_does_not_freeze_others(loop: StepLoop) -> None:
     loop.cancel(talking)
 
 
-def test_a_cancelled_prompt_says_nothing_more(loop: StepLoop) -> None:
+def test_a_cancelled_prompt_says_nothing_more(loop: WorkerClient) -> None:
     """After a cancel the process is free for others, and the one who left gets no further tokens."""
     left = loop.submit(list(range(40, 90)), config(400))
     assert left.take(30) is not None
@@ -82,7 +82,7 @@ def test_a_cancelled_prompt_says_nothing_more(loop: StepLoop) -> None:
     loop.cancel(left)
 
 
-def test_a_stop_token_ends_the_answer(loop: StepLoop) -> None:
+def test_a_stop_token_ends_the_answer(loop: WorkerClient) -> None:
     """The reason is 'stop' when the model ended by itself."""
     prompt = list(range(50, 90))
     third = everything(loop.submit(prompt, config()))[0][2]
@@ -93,7 +93,7 @@ def test_a_stop_token_ends_the_answer(loop: StepLoop) -> None:
 
 def test_a_process_that_dies_is_noticed_by_everybody(tiny_openvino: Path) -> None:  # noqa: F811
     """Answers under way end with one line, new ones are refused, and closing still works."""
-    loop = StepLoop(tiny_openvino, OPTIONS)
+    loop = WorkerClient(tiny_openvino, OPTIONS)
     os.kill(loop.process_id, signal.SIGSTOP)
     ticket = loop.submit(list(range(40, 90)), config(400))
     assert ticket.take(0.1) is None
@@ -109,7 +109,7 @@ def test_a_process_that_dies_is_noticed_by_everybody(tiny_openvino: Path) -> Non
 
 def test_the_process_ends_with_its_server(tiny_openvino: Path) -> None:  # noqa: F811
     """Closing leaves no process behind."""
-    loop = StepLoop(tiny_openvino, OPTIONS)
+    loop = WorkerClient(tiny_openvino, OPTIONS)
     process = loop.process_id
     loop.close()
     with pytest.raises(ProcessLookupError):
@@ -123,6 +123,6 @@ def test_a_model_that_does_not_load_is_one_line(tmp_path: Path) -> None:
     )
     started = time.monotonic()
     with pytest.raises(DocentError, match=r"cannot be loaded \(.*\): run `docent models pull` again") as raised:
-        StepLoop(tmp_path, OPTIONS)
+        WorkerClient(tmp_path, OPTIONS)
     assert "\n" not in str(raised.value)
     assert time.monotonic() - started < 100  # it does not wait for the limit when the process has ended

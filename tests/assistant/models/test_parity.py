@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assistant.models.parity import LEAST_AGREEMENT, MOST_DIVERGENCE, Agreement, measure
+from assistant.models.parity import LEAST_AGREEMENT, MOST_DIVERGENCE, Parity, measure
 
 
 def test_the_same_logits_agree_completely() -> None:
     """No divergence and the same choice everywhere, also when all logits are shifted: only differences matter."""
     logits = np.random.default_rng(0).normal(size=(7, 50)).astype(np.float32)
-    assert measure([logits], [logits + 3.0]) == Agreement(0.0, 1.0, 7)
+    assert measure([logits], [logits + 3.0]) == Parity(0.0, 1.0, 7)
 
 
 def test_the_divergence_is_kullback_and_leiblers() -> None:
@@ -33,13 +33,13 @@ def test_positions_of_all_prompts_count_alike() -> None:
 @pytest.mark.parametrize(
     ("agreement", "fails"),
     [
-        (Agreement(0.0, 1.0, 10), False),
-        (Agreement(MOST_DIVERGENCE, LEAST_AGREEMENT, 10), False),
-        (Agreement(MOST_DIVERGENCE * 1.01, 1.0, 10), True),
-        (Agreement(0.0, LEAST_AGREEMENT - 0.01, 10), True),
+        (Parity(0.0, 1.0, 10), False),
+        (Parity(MOST_DIVERGENCE, LEAST_AGREEMENT, 10), False),
+        (Parity(MOST_DIVERGENCE * 1.01, 1.0, 10), True),
+        (Parity(0.0, LEAST_AGREEMENT - 0.01, 10), True),
     ],
 )
-def test_a_model_beyond_the_limits_has_a_problem_in_words(agreement: Agreement, fails: bool) -> None:
+def test_a_model_beyond_the_limits_has_a_problem_in_words(agreement: Parity, fails: bool) -> None:
     """The problem names both figures with their limits; a good model has none."""
     assert bool(agreement.problem) == fails
     if fails:

@@ -6,18 +6,18 @@ from dataclasses import replace
 import pytest
 
 from assistant.refuse.answerability import CAUTION, REFUSE, Thresholds, confidence, decide
-from assistant.retrieve.coverage import Strength
+from assistant.retrieve.coverage import Coverage
 
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
-NOTHING = Strength(0.0, 0.0, 0.0, 0.0, 0.0, trust=1.0, lacks_name=0.0)
-EVERYTHING = Strength(1.0, 1.0, 1.0, 1.0, 1.0, trust=1.0, lacks_name=0.0)
+NOTHING = Coverage(0.0, 0.0, 0.0, 0.0, 0.0, trust=1.0, lacks_name=0.0)
+EVERYTHING = Coverage(1.0, 1.0, 1.0, 1.0, 1.0, trust=1.0, lacks_name=0.0)
 
 
 @pytest.mark.parametrize("trust", [0.0, 0.5, 1.0])
 def test_it_is_a_share(trust: float) -> None:
     """Never below 0 nor above 1, whatever was found; cosines may be negative."""
     for cover, cosine in itertools.product(STEPS, (-1.0, *STEPS)):
-        assert 0.0 < confidence(Strength(cover, cover, cover, cosine, cosine, trust, 0.0)) < 1.0
+        assert 0.0 < confidence(Coverage(cover, cover, cover, cosine, cosine, trust, 0.0)) < 1.0
 
 
 @pytest.mark.parametrize("feature", ["sentence_cover", "document_cover", "sentence_cosine", "passage_cosine"])
@@ -32,7 +32,7 @@ def test_more_of_a_feature_is_never_less_sure(feature: str) -> None:
 @pytest.mark.parametrize("trust", [0.0, 0.5, 1.0])
 def test_a_passage_that_covers_more_is_surer(trust: float) -> None:
     """A passage's words are its document's too: raised together they raise the number, however meaning counts."""
-    steps = [confidence(Strength(0.0, value, value, 0.0, 0.0, trust, 0.0)) for value in STEPS]
+    steps = [confidence(Coverage(0.0, value, value, 0.0, 0.0, trust, 0.0)) for value in STEPS]
     assert steps == sorted(steps)
     assert steps[0] < steps[-1]
 

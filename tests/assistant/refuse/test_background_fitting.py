@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from assistant.refuse import background_fitting as calibration_keeper
-from assistant.refuse.background_fitting import CalibrationKeeper
+from assistant.refuse.background_fitting import BackgroundFitting
 from assistant.refuse.thresholds import is_level, kept_calibration
 from ingest.base.settings import Settings
 from ingest.store.catalog import CATALOG_FILE, Catalog
@@ -21,7 +21,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_fits_what_nobody_else_did(office: Path, settings: Settings) -> None:
     """After two looks at a library without a fit there is one that holds."""
     ingest([office], settings)
-    keeper = CalibrationKeeper(settings.home, settings.passages)
+    keeper = BackgroundFitting(settings.home, settings.passages)
     keeper.start()
     while kept_calibration(settings.home) is None:
         time.sleep(0.01)
@@ -34,14 +34,14 @@ def test_a_server_fits_what_nobody_else_did(office: Path, settings: Settings) ->
 def test_it_waits_for_a_library(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty folder is looked at again and again, and nothing is written into it."""
     looks: list[bool] = []
-    is_due = CalibrationKeeper._is_due
+    is_due = BackgroundFitting._is_due
 
-    def look(keeper: CalibrationKeeper) -> bool:
+    def look(keeper: BackgroundFitting) -> bool:
         looks.append(is_due(keeper))
         return looks[-1]
 
-    monkeypatch.setattr(CalibrationKeeper, "_is_due", look)
-    keeper = CalibrationKeeper(settings.home, settings.passages)
+    monkeypatch.setattr(BackgroundFitting, "_is_due", look)
+    keeper = BackgroundFitting(settings.home, settings.passages)
     keeper.start()
     while len(looks) < 3:
         time.sleep(0.01)
@@ -52,4 +52,4 @@ def test_it_waits_for_a_library(settings: Settings, monkeypatch: pytest.MonkeyPa
 
 def test_one_that_was_never_started_can_be_closed(settings: Settings) -> None:
     """Commands that only ask never start it."""
-    CalibrationKeeper(settings.home, settings.passages).close()
+    BackgroundFitting(settings.home, settings.passages).close()

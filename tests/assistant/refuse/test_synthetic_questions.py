@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from assistant.refuse.synthetic_questions import make_question, make_questions
+from assistant.refuse.synthetic_questions import synthetic_question, synthetic_questions
 
 PASSAGES = [
     (1, "Full-time employees get 25 days of annual leave in every calendar year."),
@@ -20,7 +20,7 @@ def same(_language: str, _dice: random.Random) -> str:
 
 def test_a_quantity_is_asked_for_and_taken_out() -> None:
     """'How many' with what is counted; the number itself is the answer and not in the question."""
-    made = make_question(PASSAGES[0][1], same)
+    made = synthetic_question(PASSAGES[0][1], same)
     assert made is not None
     text, answer = made
     assert text.startswith("How many days")
@@ -30,7 +30,7 @@ def test_a_quantity_is_asked_for_and_taken_out() -> None:
 
 def test_a_chinese_quantity_is_asked_for_in_its_place() -> None:
     """多少 stands where the number stood, in the clause around it."""
-    made = make_question(PASSAGES[2][1], same)
+    made = synthetic_question(PASSAGES[2][1], same)
     assert made is not None
     text, answer = made
     assert answer == "500"
@@ -39,20 +39,20 @@ def test_a_chinese_quantity_is_asked_for_in_its_place() -> None:
 
 def test_a_cell_is_asked_for_by_its_column_and_row() -> None:
     """A table row as people read it names column and subject."""
-    made = make_question("Room: Argideen; Seats: 8", same)
+    made = synthetic_question("Room: Argideen; Seats: 8", same)
     assert made == ("What is the Seats of Room Argideen?", "8")
 
 
 @pytest.mark.parametrize("statement", ["Parking.", "See below.", "停车。"])
 def test_what_says_too_little_is_not_asked(statement: str) -> None:
     """With next to no words left there would be nothing to search for."""
-    assert make_question(statement, same) is None
+    assert synthetic_question(statement, same) is None
 
 
 def test_answers_stand_in_their_passage() -> None:
     """Every answer is in its passage word for word, and not in its question."""
     texts = dict(PASSAGES)
-    made = make_questions(PASSAGES, 10)
+    made = synthetic_questions(PASSAGES, 10)
     assert sorted(question.passage_id for question in made) == [1, 2, 3]
     for question in made:
         assert question.answer in texts[question.passage_id]
@@ -61,10 +61,10 @@ def test_answers_stand_in_their_passage() -> None:
 
 def test_the_same_passages_give_the_same_questions() -> None:
     """Whatever order they come in, and no more than asked for, one passage after another."""
-    assert make_questions(PASSAGES, 10) == make_questions(list(reversed(PASSAGES)), 10)
-    assert make_questions(PASSAGES, 2) == make_questions(PASSAGES, 10)[:2]
+    assert synthetic_questions(PASSAGES, 10) == synthetic_questions(list(reversed(PASSAGES)), 10)
+    assert synthetic_questions(PASSAGES, 2) == synthetic_questions(PASSAGES, 10)[:2]
 
 
 def test_questions_in_the_text_are_not_statements() -> None:
     """What a document asks is no answer to be asked for."""
-    assert make_questions([(1, "How many days of annual leave do full-time employees get in 2026?")], 10) == []
+    assert synthetic_questions([(1, "How many days of annual leave do full-time employees get in 2026?")], 10) == []

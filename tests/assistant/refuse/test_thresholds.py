@@ -7,7 +7,7 @@ import pytest
 
 from assistant.refuse import thresholds as calibration
 from assistant.refuse.answerability import CAUTION, REFUSE, Thresholds
-from assistant.refuse.synthetic_questions import MadeQuestion
+from assistant.refuse.synthetic_questions import SyntheticQuestion
 from assistant.refuse.thresholds import (
     CALIBRATION_FILE,
     FEWEST_PASSAGES,
@@ -81,7 +81,7 @@ def test_few_questions_move_little_and_many_not_beyond_bounds() -> None:
 def test_a_passage_taken_away_lowers_the_confidence(library: Library) -> None:
     """The same question of the same library, with and without what answers it."""
     ids = {hit.path.removesuffix(".md"): hit.passage_id for hit in library.search("Kelso depot pumps", 50)}
-    question = MadeQuestion("How many hydraulic pumps does the Kelso depot keep ready?", "30", ids["Kelso"])
+    question = SyntheticQuestion("How many hydraulic pumps does the Kelso depot keep ready?", "30", ids["Kelso"])
     with_answer, without = ask_twice(library, question, 5)
     assert with_answer > 0.8 > without
     library.close()

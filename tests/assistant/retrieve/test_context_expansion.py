@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assistant.events import EvidenceSentence, Source
-from assistant.retrieve.context_expansion import REACH, relocated, with_sections
+from assistant.retrieve.context_expansion import REACH, expand_context, relocated
 from ingest.base.types import Page, Passage, ReadDocument
 from ingest.store.catalog import Catalog
 from tests.conftest import put_document, toy_vectors
@@ -76,14 +76,14 @@ def test_neighbours_become_one_and_sections_come_along(
 ) -> None:
     """Runs under one heading are one source; the best takes what is around it first; no passage is in two."""
     assert REACH == 2
-    sources = with_sections(found(catalog, *wanted), catalog)
+    sources = expand_context(found(catalog, *wanted), catalog)
     assert ordinals(catalog, sources) == expected
     assert [source.n for source in sources] == list(range(1, len(sources) + 1))
 
 
 def test_a_source_is_its_best_passage_s(catalog: Catalog) -> None:
     """Its id, page and score are those of the best; each part keeps its own page and reads as its passage."""
-    (source,) = with_sections(found(catalog, 4, 3), catalog)
+    (source,) = expand_context(found(catalog, 4, 3), catalog)
     best = found(catalog, 4)[0]
     assert (source.passage_id, source.page, source.score) == (best.passage_id, "p. 2", best.score)
     assert [part.page for part in source.passages] == ["p. 1", "p. 1", "p. 1", "p. 2", "p. 2", "p. 2"]
@@ -96,7 +96,7 @@ def test_a_source_is_its_best_passage_s(catalog: Catalog) -> None:
 
 def test_rows_that_were_found_keep_their_header(catalog: Catalog) -> None:
     """Between its rows a header stands once; what was found can still be read without the rows before."""
-    (source,) = with_sections(found(catalog, 7), catalog)
+    (source,) = expand_context(found(catalog, 7), catalog)
     assert source.text.endswith(f"{ROWS}| City 6 | 600 euros |\n| City 7 | 700 euros |")
     assert source.excerpt(*source.found()) == f"{ROWS}| City 7 | 700 euros |"
 
@@ -109,7 +109,7 @@ def test_sentences_are_where_they_are_said_to_be(catalog: Catalog) -> None:
         for source in passages
         for own in [source.text.removeprefix(ROWS)]
     ]
-    sources = with_sections(passages, catalog)
+    sources = expand_context(passages, catalog)
     moved = relocated(sentences, passages, sources)
     assert [sentence.n for sentence in moved] == [1, 2, 1, 3]
     for before, after in zip(sentences, moved, strict=True):
@@ -122,7 +122,7 @@ def test_a_passage_that_has_left_stands_alone(catalog: Catalog) -> None:
     """It was found a moment ago, so it is shown as it was."""
     passages = found(catalog, 3, 8)
     gone = [Source(1, 999, 9, "gone.md", "T", "A", "", "Gone.", 2.0), *passages[1:]]
-    sources = with_sections(gone, catalog)
+    sources = expand_context(gone, catalog)
     assert [(source.n, source.text, len(source.passages)) for source in sources] == [
         (1, "Gone.", 1), (2, "Sentence 8 of it. Sentence 9 of it.", 2),
     ]  # fmt: skip

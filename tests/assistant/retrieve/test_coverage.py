@@ -3,15 +3,15 @@ from __future__ import annotations
 import pytest
 
 from assistant.events import Source
-from assistant.retrieve.coverage import Strength, measure_strength, names
+from assistant.retrieve.coverage import Coverage, measure_coverage, names
 
 
 def source(document: int, text: str, heading: str = "") -> Source:
     return Source(document, document, document, f"{document}.md", "Guide", heading, "", text, 1.0)
 
 
-def measure(question: str, weights: dict[str, float], *sources: Source, trust: float = 0.0) -> Strength:
-    return measure_strength(question, sources, [], weights, 0.6, 0.5, trust)
+def measure(question: str, weights: dict[str, float], *sources: Source, trust: float = 0.0) -> Coverage:
+    return measure_coverage(question, sources, [], weights, 0.6, 0.5, trust)
 
 
 def test_a_document_covers_what_its_passages_cover_together() -> None:
@@ -54,4 +54,4 @@ def test_a_near_miss_by_one_name_is_seen() -> None:
 
 def test_nothing_found_covers_nothing() -> None:
     """Without sources every share is 0, and cosines of an untrusted embedder are not passed on for sentences."""
-    assert measure("leave", {"leave": 1.0}) == Strength(0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0)
+    assert measure("leave", {"leave": 1.0}) == Coverage(0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0)

@@ -8,7 +8,7 @@ import pytest
 
 from assistant.assistant import Assistant
 from assistant.events import EvidenceSentence, Source
-from assistant.retrieve.coverage import Strength
+from assistant.retrieve.coverage import Coverage
 from assistant.retrieve.evidence import pick_evidence, worth_quoting
 from ingest.base.settings import Settings
 from ingest.search.indexes.search_index import SearchIndex
@@ -32,7 +32,7 @@ def source(n: int, text: str, score: float = 1.0, title: str = "Guide", heading:
 def pick(
     question: str, *sources: Source, cosines: Mapping[int, Sequence[float]] | None = None, trust: float = 0.0,
     index: object = None, cosine: float = 0.0,
-) -> tuple[tuple[EvidenceSentence, ...], Strength]:  # fmt: skip
+) -> tuple[tuple[EvidenceSentence, ...], Coverage]:  # fmt: skip
     index = cast(SearchIndex, index or EveryWord())
     return pick_evidence(question, sources, index, cosines or {}, cosine, trust)
 
@@ -90,7 +90,7 @@ def test_meaning_decides_where_words_do_not() -> None:
     cosines = {11: (0.1, 0.9)}
     sentences, strength = pick("vacation", found, cosines=cosines, trust=1.0, cosine=0.7)
     assert sentences[0].text == "A **holiday** lasts 25 days."
-    assert strength == Strength(0.0, 0.0, 0.0, 0.9, 0.7, 1.0, 0.0)
+    assert strength == Coverage(0.0, 0.0, 0.0, 0.9, 0.7, 1.0, 0.0)
 
 
 def test_cosines_that_are_not_trusted_do_not_count() -> None:
@@ -168,9 +168,9 @@ def test_copies_are_dropped() -> None:
 
 def test_nothing_found_has_no_strength() -> None:
     """No source, or none with a word of the question, covers nothing; a question without words likewise."""
-    assert pick("leave") == ((), Strength(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
+    assert pick("leave") == ((), Coverage(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
     assert pick("leave", source(1, "Parking.", 0.0))[1].passage_cover == 0.0
-    assert pick("?!", source(1, "Parking."))[1] == Strength(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    assert pick("?!", source(1, "Parking."))[1] == Coverage(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def test_only_sentences_nearly_as_good_as_the_best_are_quoted() -> None:

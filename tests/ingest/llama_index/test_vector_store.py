@@ -28,7 +28,7 @@ from ingest.library import Library
 from ingest.llama_index.vector_store import LibraryEmbedding, LibraryVectorStore, index_over
 from ingest.runs.rebuild import rebuild
 from ingest.store.vectors import vector_of
-from ingest.store.write_lock import the_one_writer
+from ingest.store.write_lock import write_lock
 from ingest.sync import ingest
 
 QUESTION = "How many days of annual leave do full-time staff get?"
@@ -220,7 +220,7 @@ def test_delete(library: Library, store: LibraryVectorStore, settings: Settings,
     for unknown in ("99999", VPN, "hr", str(office)):
         with pytest.raises(DocentError, match="no such document in the library"):
             store.delete(unknown)
-    with the_one_writer(settings.home, "docent ingest"), pytest.raises(DocentError, match="docent ingest"):
+    with write_lock(settings.home, "docent ingest"), pytest.raises(DocentError, match="docent ingest"):
         store.delete(node.ref_doc_id)
     store.delete(node.ref_doc_id)
     assert VPN not in paths(store.query(VectorStoreQuery(embedded(library), similarity_top_k=10)))

@@ -7,7 +7,7 @@ import numpy as np
 
 from ingest.base.types import Passage, Vectors
 from ingest.passages.embedders.embedder import Embedder
-from ingest.passages.multi_vector import pack_views, unpack_views
+from ingest.passages.multi_vector import pack_multi_vectors, unpack_multi_vectors
 from tests.conftest import toy_vectors
 
 
@@ -36,23 +36,23 @@ def test_surroundings_then_statements() -> None:
         ("A", "Apples are red. **Pears** are not."), ("A", "Plums are blue."), ("B", "Cars are fast."), ("A", "Figs.")
     )
     own = toy_vectors([passage.text for passage in found])
-    packed = pack_views([found], [own], cast(Embedder, toy))[0]
+    packed = pack_multi_vectors([found], [own], cast(Embedder, toy))[0]
     assert toy.embedded == ["Apples are red.", "Pears are not.", "Plums are blue.", "Cars are fast.", "Figs."]
-    first = unpack_views(packed[0], own.shape[1])
+    first = unpack_multi_vectors(packed[0], own.shape[1])
     together = own[[0, 1, 3]].sum(axis=0)
     np.testing.assert_allclose(first[0], together / np.linalg.norm(together), atol=0.005)
     np.testing.assert_allclose(first[1:], toy_vectors(["Apples are red.", "Pears are not."]), atol=0.005)
-    np.testing.assert_allclose(unpack_views(packed[2], own.shape[1])[0], own[2], atol=0.005)
+    np.testing.assert_allclose(unpack_multi_vectors(packed[2], own.shape[1])[0], own[2], atol=0.005)
 
 
 def test_only_near_passages_surround() -> None:
     """In a long section the fourth passage on is no neighbour any more."""
     found = passages(*(("A", f"word{number}") for number in range(8)))
     own = np.eye(8, 16, dtype=np.float32)
-    packed = pack_views([found], [own], cast(Embedder, Toy()))[0]
-    surroundings = unpack_views(packed[0], 16)[0]
+    packed = pack_multi_vectors([found], [own], cast(Embedder, Toy()))[0]
+    surroundings = unpack_multi_vectors(packed[0], 16)[0]
     assert (np.flatnonzero(surroundings > 0.01)).tolist() == [0, 1, 2, 3]
-    middle = unpack_views(packed[4], 16)[0]
+    middle = unpack_multi_vectors(packed[4], 16)[0]
     assert (np.flatnonzero(middle > 0.01)).tolist() == [1, 2, 3, 4, 5, 6, 7]
 
 
@@ -60,11 +60,11 @@ def test_what_cannot_be_read_has_no_views() -> None:
     """No time is spent on a passage in a language the embedder does not know, nor on one without statements."""
     toy = Toy()
     found = passages(("", "年假有25天。"), ("", "---"), ("", "Leave is 25 days."))
-    packed = pack_views([found], [toy_vectors([passage.text for passage in found])], cast(Embedder, toy))[0]
+    packed = pack_multi_vectors([found], [toy_vectors([passage.text for passage in found])], cast(Embedder, toy))[0]
     assert toy.embedded == ["Leave is 25 days."]
     assert packed[:2] == [b"", b""]
-    assert unpack_views(packed[0], 16).shape == (0, 16)
-    assert pack_views([[]], [np.zeros((0, 16), np.float32)], cast(Embedder, toy)) == [[]]
+    assert unpack_multi_vectors(packed[0], 16).shape == (0, 16)
+    assert pack_multi_vectors([[]], [np.zeros((0, 16), np.float32)], cast(Embedder, toy)) == [[]]
 
 
 def test_cosines_survive_packing(embedder: Embedder) -> None:
@@ -72,7 +72,7 @@ def test_cosines_survive_packing(embedder: Embedder) -> None:
     text = "Annual leave is 25 days. It must be taken by March. Parking is free for everyone."
     found = passages(("", text))
     own = embedder.embed_passages([text])
-    views = unpack_views(pack_views([found], [own], embedder)[0][0], embedder.card.dimension)
+    views = unpack_multi_vectors(pack_multi_vectors([found], [own], embedder)[0][0], embedder.card.dimension)
     query = embedder.embed_query("How long is annual leave?")
     exact = embedder.embed_passages(["Annual leave is 25 days.", "It must be taken by March."]) @ query
     np.testing.assert_allclose(views[1:3] @ query, exact, atol=0.005)

@@ -9,8 +9,8 @@ import pytest
 
 from ingest.base.types import Page, ReadDocument
 from ingest.passages.embedders.embedder import Embedder
-from ingest.passages.multi_vector import pack_views
-from ingest.passages.split_and_embed import PassageMaker, rebuild_minutes
+from ingest.passages.multi_vector import pack_multi_vectors
+from ingest.passages.split_and_embed import PassageEmbedder, rebuild_minutes
 from ingest.store.catalog import Catalog
 
 TEXTS = {
@@ -22,14 +22,14 @@ TEXTS = {
 
 def test_every_passage_has_its_own_vector(embedder: Embedder) -> None:
     """However many documents go to the embedder together, vectors come back as if each had gone alone."""
-    maker = PassageMaker(lambda: embedder)
+    maker = PassageEmbedder(lambda: embedder)
     documents = [ReadDocument(title, (Page("", text),)) for title, text in TEXTS.items()]
     split = [(document.title, maker.split(document)) for document in documents]
     assert [len(passages) > 1 for _, passages in split] == [True, False, False]
     together = maker.embed(split)
     assert [len(vectors) for vectors, _ in together] == [len(passages) for _, passages in split]
     for (title, passages), (vectors, views) in zip(split, together, strict=True):
-        assert views == pack_views([passages], [vectors], embedder)[0]
+        assert views == pack_multi_vectors([passages], [vectors], embedder)[0]
         assert all(views)
         for passage, vector in zip(passages, vectors, strict=True):
             alone = embedder.embed_passages([f"{title}\n{passage.text}"])[0]
@@ -39,14 +39,14 @@ def test_every_passage_has_its_own_vector(embedder: Embedder) -> None:
 
 def test_opened_when_needed() -> None:
     """Who has nothing to embed does not wait for the model."""
-    maker = PassageMaker(lambda: pytest.fail("opened"))
+    maker = PassageEmbedder(lambda: pytest.fail("opened"))
     assert maker.embed([]) == []
 
 
 def test_rate_is_remembered(embedder: Embedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rebuild can say how long it takes once something was embedded, and not before."""
     catalog = Catalog(tmp_path / "catalog.db", create=True)
-    maker = PassageMaker(lambda: embedder)
+    maker = PassageEmbedder(lambda: embedder)
     maker.note(catalog)
     assert rebuild_minutes(catalog) is None
     maker.embed([("VPN", maker.split(ReadDocument("VPN", (Page("", TEXTS["VPN"]),))))])
@@ -60,6 +60,6 @@ def test_rate_is_remembered(embedder: Embedder, tmp_path: Path, monkeypatch: pyt
 
 def test_vectors_are_float32(embedder: Embedder) -> None:
     """As the catalog and the index hold them."""
-    maker = PassageMaker(lambda: embedder)
+    maker = PassageEmbedder(lambda: embedder)
     ((vectors, _),) = maker.embed([("VPN", maker.split(ReadDocument("VPN", (Page("", TEXTS["VPN"]),))))])
     assert vectors.dtype == np.float32

@@ -18,7 +18,7 @@ from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.runs.backup import backup, restore
 from ingest.runs.check import check
 from ingest.store.catalog import CATALOG_FILE, Catalog
-from ingest.store.write_lock import the_one_writer
+from ingest.store.write_lock import write_lock
 from ingest.sync import ingest, remove
 
 QUESTION = "What does E-07 mean?"
@@ -85,7 +85,7 @@ def test_into_an_empty_folder(whole: Path, saved: Path, tmp_path: Path) -> None:
 
 def test_while_somebody_writes(whole: Path, tmp_path: Path) -> None:
     """The writer keeps its right and its open transaction; what it has not committed is not in the backup."""
-    with the_one_writer(whole, "docent ingest"):
+    with write_lock(whole, "docent ingest"):
         catalog = Catalog(whole / CATALOG_FILE)
         with catalog.transaction():
             catalog.write("DELETE FROM documents")
@@ -215,7 +215,7 @@ def test_a_wrong_file_is_one_line_and_changes_nothing(whole: Path, saved: Path, 
 
 def test_a_writer_is_waited_for_not_disturbed(whole: Path, saved: Path) -> None:
     """Restoring is writing: there is one writer at a time."""
-    with the_one_writer(whole, "docent ingest"), pytest.raises(DocentError, match="docent ingest"):
+    with write_lock(whole, "docent ingest"), pytest.raises(DocentError, match="docent ingest"):
         restore(whole, saved, replace=True)
 
 

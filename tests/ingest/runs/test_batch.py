@@ -8,7 +8,7 @@ import pytest
 
 from ingest.base.types import Page, ReadDocument
 from ingest.passages.embedders.embedder import Embedder
-from ingest.passages.split_and_embed import NO_VECTORS, PassageMaker
+from ingest.passages.split_and_embed import NO_VECTORS, PassageEmbedder
 from ingest.runs import batch as batches
 from ingest.runs.batch import Batch
 from ingest.runs.plan import Fate
@@ -27,7 +27,7 @@ class Filling:
 
     def __init__(self, folder: Path, embedder: Embedder) -> None:
         self.catalog = Catalog(folder / "catalog.db", create=True)
-        self.maker = PassageMaker(lambda: embedder)
+        self.maker = PassageEmbedder(lambda: embedder)
         self.report = IngestReport()
         self.seen: list[Progress] = []
         meter = Meter(self.seen.append, lambda _progress: None, 3, 30)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ingest.base.settings import Settings
-from ingest.runs.dry_run import forecast
+from ingest.runs.dry_run import dry_run
 from ingest.sync import ingest
 from tests.conftest import OFFICE
 
@@ -38,7 +38,7 @@ def test_it_is_what_then_happens(office: Path, settings: Settings) -> None:
     ingest([office], settings)
     change(office)
     before = contents(settings.home)
-    told = forecast([office], settings)
+    told = dry_run([office], settings)
     after = contents(settings.home)
     assert {path: data for path, data in after.items() if path.suffix != ".db-shm"} == {
         path: data for path, data in before.items() if path.suffix != ".db-shm"
@@ -61,7 +61,7 @@ def test_it_is_what_then_happens(office: Path, settings: Settings) -> None:
 def test_without_a_library(office: Path, tmp_path: Path) -> None:
     """All is new, and none is made."""
     home = tmp_path / "nowhere"
-    told = forecast([office], Settings(home=home))
+    told = dry_run([office], Settings(home=home))
     assert (told.report.added, told.report.passages) == (4, 0)
     assert sorted(told.added) == sorted(str(office / name) for name in OFFICE)
     assert not home.exists()
@@ -76,9 +76,9 @@ def test_removals_that_would_be_refused(tmp_path: Path, settings: Settings) -> N
     ingest([share], settings)
     for number in range(5):
         (share / f"{number}.txt").unlink()
-    told = forecast([share], settings)
+    told = dry_run([share], settings)
     assert (told.removed, told.report.removed) == ([], 0)
     assert "5 of its 6 documents are gone" in told.report.failed[0].reason
-    told = forecast([share], settings, allow_removals=True)
+    told = dry_run([share], settings, allow_removals=True)
     assert told.removed == [str(share / f"{number}.txt") for number in range(5)]
     assert (told.report.removed, told.report.failed) == (5, [])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.runs.select import documents_named
+from ingest.runs.select import select_documents
 from ingest.store.records import ListedDocument
 
 
@@ -45,5 +45,5 @@ LIBRARY = [
 )
 def test_what_is_meant(name: str, meant: list[tuple[int, str | None]]) -> None:
     """A number is an id only; a path means the file with all its parts, or everything below; a name is as listed."""
-    found = [(one.document.id, None if one.file is None else one.file) for one in documents_named(LIBRARY, name)]
+    found = [(one.document.id, None if one.file is None else one.file) for one in select_documents(LIBRARY, name)]
     assert found == [(number, None if path is None else Path(path)) for number, path in meant]

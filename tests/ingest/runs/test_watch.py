@@ -15,7 +15,7 @@ from ingest.base.settings import Settings
 from ingest.runs import watch as watching
 from ingest.runs.report import IngestReport
 from ingest.runs.watch import watch
-from ingest.store.write_lock import AnotherWriter, the_one_writer
+from ingest.store.write_lock import AnotherWriter, write_lock
 
 Told = tuple[int, int, int, int, int]
 
@@ -67,7 +67,7 @@ def test_waits_for_another_writer(office: Path, settings: Settings) -> None:
     done = []
 
     def hold() -> None:
-        with the_one_writer(settings.home, "docent rebuild"):
+        with write_lock(settings.home, "docent rebuild"):
             holding.set()
             time.sleep(1.0)
             done.append(True)

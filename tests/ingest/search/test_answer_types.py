@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from ingest.search.answer_types import (
+    answer_types_asked,
     asks_yes_or_no,
     counts_what_is_asked,
-    has_kind,
-    kinds_asked,
+    has_answer_type,
     new_numbers,
     says_yes_or_no,
 )
@@ -36,13 +36,13 @@ from ingest.search.answer_types import (
 )
 def test_kind_asked(question: str, kind: str) -> None:
     """The question word tells the kind, in either language."""
-    assert kind in kinds_asked(question)
+    assert kind in answer_types_asked(question)
 
 
 def test_a_question_may_not_say() -> None:
     """'What is', 如何 and plain words ask for no kind that could be told from a text's surface."""
     for question in ("What is Riverdesk?", "如何申请账号？", "parking"):
-        assert kinds_asked(question) == []
+        assert answer_types_asked(question) == []
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_a_question_may_not_say() -> None:
 )
 def test_has_kind(kind: str, with_it: str, without: str) -> None:
     """The surface of the text tells whether it has one."""
-    assert has_kind(with_it, kind)
-    assert not has_kind(without, kind)
+    assert has_answer_type(with_it, kind)
+    assert not has_answer_type(without, kind)
 
 
 @pytest.mark.parametrize(

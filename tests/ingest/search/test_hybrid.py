@@ -9,7 +9,7 @@ import pytest
 
 from ingest.base.settings import Settings
 from ingest.library import Library
-from ingest.passages.multi_vector import unpack_views
+from ingest.passages.multi_vector import unpack_multi_vectors
 from ingest.search.hybrid import OLDER_VERSION, YES_OR_NO, Preference, propose
 from ingest.sync import ingest
 
@@ -39,7 +39,7 @@ def test_what_either_leg_finds_is_scored_by_both(settings: Settings, tmp_path: P
         query = embedder.embed_query("How long is annual leave?")
         for passage_id, parts in proposed.ranked:
             (packed,) = catalog.rows("SELECT views FROM passages WHERE id = ?", (passage_id,))[0]
-            views = unpack_views(packed, len(query)) @ query
+            views = unpack_multi_vectors(packed, len(query)) @ query
             whole = float(np.frombuffer(rows[passage_id]["vector"], "<f4") @ query)
             assert parts.cosines.whole == pytest.approx(whole, abs=2e-3)
             if len(views):

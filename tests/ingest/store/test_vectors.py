@@ -11,7 +11,7 @@ from ingest.base.types import Page, Passage, ReadDocument
 from ingest.store import vectors
 from ingest.store.catalog import Catalog
 from ingest.store.records import NewDocument, NewFile
-from ingest.store.vectors import exact_cosines, packed_views, vector_of
+from ingest.store.vectors import exact_cosines, packed_multi_vectors, vector_of
 from tests.conftest import toy_vectors
 
 TEXTS = ["annual leave", "sick leave", "the vpn client", "travel expenses", "annual report"]
@@ -34,6 +34,6 @@ def test_each_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk
     assert exact_cosines(catalog, question, asked) == pytest.approx(
         {ids[place]: float(own[place] @ question) for place in (3, 0, 4)}, abs=1e-6
     )
-    assert packed_views(catalog, asked) == {ids[place]: views[place] for place in (3, 0, 4)}
-    assert (exact_cosines(catalog, question, [999]), packed_views(catalog, [])) == ({}, {})
+    assert packed_multi_vectors(catalog, asked) == {ids[place]: views[place] for place in (3, 0, 4)}
+    assert (exact_cosines(catalog, question, [999]), packed_multi_vectors(catalog, [])) == ({}, {})
     catalog.close()

@@ -11,7 +11,7 @@ import pytest
 
 from assistant.engines.latency import ReadingRate, keep_rate
 from assistant.models.convert import Manifest
-from assistant.models.parity import Agreement
+from assistant.models.parity import Parity
 from assistant.refuse.thresholds import CALIBRATION_FILE, calibrate_when_due
 from ingest.base.settings import Settings
 from ingest.store.catalog import CATALOG_FILE, Catalog
@@ -150,7 +150,7 @@ def test_a_converted_model_is_judged_by_its_agreement(
     assert waiting.ok
     assert "`docent models pull` makes it" in waiting.text
     monkeypatch.setattr(doctor, "find_converted", lambda *_arguments: site.home)
-    for agreement, well in ((Agreement(0.0002, 0.96, 120), True), (Agreement(0.3, 0.4, 120), False)):
+    for agreement, well in ((Parity(0.0002, 0.96, 120), True), (Parity(0.3, 0.4, 120), False)):
         manifest = Manifest(1, "", "", "", "", (), agreement)
         monkeypatch.setattr(doctor, "read_manifest", lambda _folder, manifest=manifest: manifest)
         finding = found(site, model=str(tiny_checkpoint))["engine"]

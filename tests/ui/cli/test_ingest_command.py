@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from ingest.library import Library
-from ingest.runs.dry_run import Forecast
+from ingest.runs.dry_run import DryRunReport
 from ingest.runs.report import Failure, IngestReport
 from tests.conftest import OFFICE
 from tests.project import PROJECT
 from ui.cli import ingest_command as command
-from ui.cli.ingest_command import ingest_command, show, show_forecast
+from ui.cli.ingest_command import ingest_command, show, show_dry_run
 from ui.cli.main import docent
 from ui.cli.terminal import run
 
@@ -154,8 +154,8 @@ def test_dry_run(office: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_long_forecast(capsys: pytest.CaptureFixture[str]) -> None:
     """A person is shown some of many paths, and how to see all."""
-    told = Forecast(IngestReport(moved=1), added=[f"{number}.md" for number in range(12)], moved=[("a.md", "b.md")])
-    assert show_forecast(told, as_json=False) == 0
+    told = DryRunReport(IngestReport(moved=1), added=[f"{number}.md" for number in range(12)], moved=[("a.md", "b.md")])
+    assert show_dry_run(told, as_json=False) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[9:12] == ["Would add: 9.md", "Would add: 2 more; --json names all", "Would move: a.md → b.md"]
 

@@ -19,7 +19,7 @@ from ingest.base.settings import Settings
 from ingest.runs.report import Progress
 from ingest.store import write_lock as writer
 from ingest.store.catalog import CATALOG_FILE, Catalog
-from ingest.store.write_lock import the_one_writer
+from ingest.store.write_lock import write_lock
 from ingest.sync import ingest
 from tests.fakes.loopback_hub import LoopbackHub, closed_port
 from tests.fakes.model_fixtures import hub, tiny_checkpoint  # noqa: F401
@@ -250,7 +250,7 @@ def test_status_and_check_say_how_the_library_is(say: Say, filled: Settings, mon
     assert (status.json["embedder"], status.json["building"]) == ("all-MiniLM-L6-v2", False)
     assert say("status").out == f"{filled.home}: 4 documents, 4 passages, embedder all-MiniLM-L6-v2.\n"
     monkeypatch.setattr(writer, "_NOTE_SECONDS", 0.0)
-    with the_one_writer(filled.home, "docent rebuild") as tell:
+    with write_lock(filled.home, "docent rebuild") as tell:
         tell(Progress(40, 90, 700, "", pages=60, seconds=20.0, left=130.0))
         _, line = say("status").out.splitlines()
         assert line.startswith("Right now: docent rebuild (process ")

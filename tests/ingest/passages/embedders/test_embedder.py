@@ -20,7 +20,7 @@ from ingest.passages.embedders.embedder import (
     CARD_FILE,
     UNREADABLE_SHARE,
     Embedder,
-    dense_trust,
+    dense_weight,
     embedder_source,
     load_embedder,
     prepare_embedder,
@@ -287,4 +287,4 @@ def test_folder_without_its_card_is_made_again(
 def test_trust(unknown: float, trust: float) -> None:
     """Trust falls in a straight line from 1 to 0 at the unreadable share, and stays there."""
     assert UNREADABLE_SHARE == 0.25
-    assert dense_trust(unknown) == pytest.approx(trust)
+    assert dense_weight(unknown) == pytest.approx(trust)

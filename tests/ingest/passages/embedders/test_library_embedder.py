@@ -9,7 +9,7 @@ import pytest
 from ingest.base.errors import SettingsError
 from ingest.base.settings import Settings
 from ingest.library import Library
-from ingest.passages.embedders.embedder import Embedder, dense_trust
+from ingest.passages.embedders.embedder import Embedder, dense_weight
 from ingest.runs.rebuild import rebuild
 from ingest.sync import ingest
 from tests.fakes.tiny_encoders import build_bilingual_embedder
@@ -61,9 +61,9 @@ def test_by_one_setting(documents: Path, settings: Settings, bilingual: Path, em
     assert library.status().embedder == str(bilingual)
     assert library.embedder.card.dimension == 32
     for english, chinese in PAIRS:
-        assert dense_trust(library.embedder.unknown_share(chinese)) == 1.0
-        assert dense_trust(library.embedder.unknown_share(english)) == 1.0
-        assert dense_trust(embedder.unknown_share(chinese)) == 0.0
+        assert dense_weight(library.embedder.unknown_share(chinese)) == 1.0
+        assert dense_weight(library.embedder.unknown_share(english)) == 1.0
+        assert dense_weight(embedder.unknown_share(chinese)) == 0.0
     path, cosine = best(library, "员工每年有多少天年假")
     assert path == "leave.md"
     assert cosine > 0.5

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.search.indexes.bm25_index import WordIndex, digest_of
+from ingest.search.indexes.bm25_index import BM25Index, digest_of
 
 
-def filled(index: WordIndex) -> WordIndex:
+def filled(index: BM25Index) -> BM25Index:
     index.add(5, ["red", "apple"])
     index.add(6, ["green", "apple"])
     index.commit()
@@ -18,7 +18,7 @@ def filled(index: WordIndex) -> WordIndex:
 
 def test_seen_after_commit(tmp_path: Path) -> None:
     """In memory and in a folder alike: what was added and removed counts from the commit on."""
-    for index in (WordIndex(), WordIndex(tmp_path / "words")):
+    for index in (BM25Index(), BM25Index(tmp_path / "words")):
         filled(index)
         assert list(index.search(["red"], 5)) == [5]
         index.remove(np.array([5]))
@@ -30,21 +30,21 @@ def test_seen_after_commit(tmp_path: Path) -> None:
 
 def test_changing_a_copy(tmp_path: Path) -> None:
     """The original never notices."""
-    published = filled(WordIndex(tmp_path / "published"))
+    published = filled(BM25Index(tmp_path / "published"))
     published.finish()
-    copy = WordIndex.open(tmp_path / "published").changeable_copy(tmp_path / "published", tmp_path / "copy")
+    copy = BM25Index.open(tmp_path / "published").changeable_copy(tmp_path / "published", tmp_path / "copy")
     copy.remove(np.array([5]))
     copy.add(7, ["blue", "plum"])
     copy.commit()
     copy.finish()
     assert copy.ids.tolist() == [6, 7]
-    assert WordIndex.open(tmp_path / "published").ids.tolist() == [5, 6]
-    assert WordIndex.open(tmp_path / "copy").ids.tolist() == [6, 7]
+    assert BM25Index.open(tmp_path / "published").ids.tolist() == [5, 6]
+    assert BM25Index.open(tmp_path / "copy").ids.tolist() == [6, 7]
 
 
 def test_digests() -> None:
     """Each passage has the digest of its own words; one that is in it twice has none."""
-    index = filled(WordIndex())
+    index = filled(BM25Index())
     assert index.digests() == {5: digest_of(["red", "apple"]), 6: digest_of(["green", "apple"])}
     index.add(6, ["other"])
     index.commit()

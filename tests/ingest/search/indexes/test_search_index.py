@@ -20,7 +20,7 @@ import pytest
 
 from ingest.search.indexes import search_index as index_module
 from ingest.search.indexes import vector_index
-from ingest.search.indexes.bm25_index import WordIndex
+from ingest.search.indexes.bm25_index import BM25Index
 from ingest.search.indexes.search_index import LINEAGE, SearchIndex
 from ingest.search.indexes.snapshot_files import CURRENT
 from ingest.store.catalog import Catalog
@@ -450,18 +450,18 @@ def test_a_reader_on_a_full_disk(
     writer = levelled(folder, catalog)
     writer.publish()
     reader = opened(folder)
-    commit, commits = WordIndex.commit, itertools.count()
+    commit, commits = BM25Index.commit, itertools.count()
 
     def no_room(*_arguments: object, **_named: object) -> None:
         raise OSError(errno.ENOSPC, "no space left on device")
 
-    def third_time_lucky(words: WordIndex) -> None:
+    def third_time_lucky(words: BM25Index) -> None:
         if next(commits) < 2:  # of the copy, and of the one made anew
             raise ValueError("no space left on device")
         commit(words)
 
     with monkeypatch.context() as full:
-        full.setattr(*(tempfile, "mkdtemp", no_room) if step == "mkdtemp" else (WordIndex, "commit", third_time_lucky))
+        full.setattr(*(tempfile, "mkdtemp", no_room) if step == "mkdtemp" else (BM25Index, "commit", third_time_lucky))
         for name, text in (("b.md", "101 pears"), ("a.md", "102 plums")):
             put(catalog, name, [text])
             assert reader.level(catalog, or_in_memory=True) is True
@@ -486,11 +486,11 @@ def test_a_disk_that_fails_half_way(
     index = levelled(folder, catalog)
     put(catalog, "b.md", ["101 pears"])
 
-    def fail(_words: WordIndex) -> None:
+    def fail(_words: BM25Index) -> None:
         raise ValueError("no space left on device")
 
     with monkeypatch.context() as failing:
-        failing.setattr(WordIndex, "commit", fail)
+        failing.setattr(BM25Index, "commit", fail)
         with pytest.raises(ValueError, match="no space"):
             index.level(catalog)
     assert index.revision != catalog.revision
