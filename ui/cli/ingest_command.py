@@ -28,14 +28,14 @@ _NAMED = 10
 @click.command("ingest", epilog=EXAMPLE)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--watch", "watching", is_flag=True, help="stay, and follow what changes in the folders")
-@click.option("--dry-run", is_flag=True, help="say what would happen, and write nothing")
+@click.option("--dry-run", "only_show", is_flag=True, help="say what would happen, and write nothing")
 @click.option("--accept", multiple=True, metavar="PATH", help="answer from this quarantined document all the same")
 @click.option("--allow-removals", is_flag=True, help="also remove when an unusual share of the documents is gone")
 @click.option("--progress", "json_lines", is_flag=True, help="tell progress as JSON lines on standard error")
 @click.option("--json", "as_json", is_flag=True, help="print the outcome as JSON")
 @settings_options("home", "embedder", "log_level")
 def ingest_command(
-    paths: tuple[Path, ...], watching: bool, dry_run: bool, accept: tuple[str, ...], allow_removals: bool,
+    paths: tuple[Path, ...], watching: bool, only_show: bool, accept: tuple[str, ...], allow_removals: bool,
     json_lines: bool, as_json: bool, **flags: Any,
 ) -> int:  # fmt: skip
     """Bring the library level with PATHS, files or folders: add, update and remove documents.
@@ -46,10 +46,10 @@ def ingest_command(
     """
     if not paths and not accept:
         raise click.UsageError("Missing argument 'PATHS...'.")
-    if watching + dry_run + bool(accept) > 1:
+    if watching + only_show + bool(accept) > 1:
         raise click.UsageError("--watch, --dry-run and --accept each want a command of their own.")
     settings = settings_from(flags)
-    configure_logs(settings.log_level, None if dry_run else settings.home / "logs", console=False)
+    configure_logs(settings.log_level, None if only_show else settings.home / "logs", console=False)
     if watching:
         code = 0
         click.echo("Following the folders; Ctrl-C ends.", err=True)
@@ -57,12 +57,12 @@ def ingest_command(
             code = show(report, as_json)
             _afterwards(settings)
         return code
-    with progress_shown("Reading" if dry_run else "Ingesting", as_json, json_lines) as progress:
-        if dry_run:
+    with progress_shown("Reading" if only_show else "Ingesting", as_json, json_lines) as progress:
+        if only_show:
             told = dry_run(paths, settings, progress, allow_removals=allow_removals)
         else:
             report = ingest(paths, settings, progress, accept=accept, allow_removals=allow_removals)
-    if dry_run:
+    if only_show:
         return show_dry_run(told, as_json)
     code = show(report, as_json)
     _afterwards(settings)
