@@ -9,7 +9,7 @@ import click
 
 from ingest.base.logs import configure_logs
 from ingest.base.settings import Settings
-from ingest.runs.dry_run import DryRunReport
+from ingest.runs.dry_run import DryRunReport, dry_run
 from ingest.runs.report import IngestReport
 from ingest.runs.watch import watch
 from ingest.sync import ingest
