@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from assistant.engines.latency import ReadingRate, keep_rate, measure_reading, tokens_in_time
 from assistant.models.locate import locate
 from ingest.base.errors import DocentError, SettingsError
+from ingest.base.language import FULL_WIDTH_MARKS, IDEOGRAPHS
 from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
 
@@ -22,7 +23,7 @@ log = get_logger(__name__)
 OPENVINO = "openvino"
 TRANSFORMERS = "transformers"
 EXTRACTIVE = "extractive"
-CHINESE = re.compile(r"[\u3400-\u9fff\uff00-\uffef\u3000-\u303f]")
+_CHINESE = re.compile(f"[{IDEOGRAPHS}{FULL_WIDTH_MARKS}]")
 # Qwen's tokenizer, measured: Chinese has 1.2 to 2.2 characters a token, English 4.2 to 4.6. The careful end of each.
 CHINESE_CHARACTERS_A_TOKEN = 1.2
 OTHER_CHARACTERS_A_TOKEN = 4.2
@@ -154,7 +155,7 @@ def _without_weights(settings: Settings) -> Engine:
 
 def estimate_tokens(text: str) -> int:
     """About how many tokens Qwen would take, never far below; for the engine that has no tokenizer."""
-    chinese = len(CHINESE.findall(text))
+    chinese = len(_CHINESE.findall(text))
     return round(chinese / CHINESE_CHARACTERS_A_TOKEN + (len(text) - chinese) / OTHER_CHARACTERS_A_TOKEN + 0.5)
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ingest.base.language import ENGLISH_STOP_WORDS, is_chinese, terms
+from ingest.base.language import COMMON_IDEOGRAPHS, ENGLISH_STOP_WORDS, is_chinese, terms
 from ingest.passages.sentences import is_question, readable, statements
 
 # Share of the words (English) or pairs of characters (Chinese) that are exchanged. With these, the confidences of made
@@ -48,7 +48,7 @@ _CHINESE = (
 )  # fmt: skip
 _CLAUSE_END = re.compile(r"[，。；：！？,;]")
 _ENGLISH_WORD = re.compile(r"[\w’'/-]+")
-_CHINESE_PAIR = re.compile(r"[\u4e00-\u9fff]{2}")
+_CHINESE_PAIR = re.compile(f"[{COMMON_IDEOGRAPHS}]{{2}}")
 
 
 @dataclass(frozen=True)

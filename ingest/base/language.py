@@ -14,8 +14,20 @@ from collections.abc import Iterator
 
 import Stemmer
 
-# Han, kana and Hangul: scripts written without spaces between words, or with long agglutinated ones.
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U0003134f"
+# What a Chinese character is, for the whole product: these go inside the [...] of a regular expression.
+# Unicode's block CJK Unified Ideographs holds nearly all that people write. It is enough where a character must be
+# likely: in a name, in a word of a made-up question, in bytes that may or may not be Chinese.
+COMMON_IDEOGRAPHS = "\u4e00-\u9fff"
+# All of them: with Extension A, the Compatibility Ideographs of older encodings, and planes 2 and 3 (Extension B and
+# later), whose rare characters stand in names of people, places and species.
+IDEOGRAPHS = f"\u3400-\u4dbf{COMMON_IDEOGRAPHS}\uf900-\ufaff\U00020000-\U0003134f"
+KANA = "\u3040-\u30ff"  # the blocks Hiragana and Katakana
+HANGUL = "\uac00-\ud7af"  # the block Hangul Syllables
+# The blocks CJK Symbols and Punctuation and Halfwidth and Fullwidth Forms: the marks that stand among ideographs.
+FULL_WIDTH_MARKS = "\u3000-\u303f\uff00-\uffef"
+
+# Scripts written without spaces between words, or with long agglutinated ones.
+_CJK = f"{KANA}{IDEOGRAPHS}{HANGUL}"
 _CJK_RUN = re.compile(f"[{_CJK}]+")
 # A word, or a code or number such as E-07, 3.5, v2.1, 1,200: joined by single punctuation marks inside it.
 _WORD = re.compile(rf"[^\W_{_CJK}]+(?:[.,:/+&'’_-][^\W_{_CJK}]+)*", re.UNICODE)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from ingest.base.language import is_chinese
+from ingest.base.language import HANGUL, IDEOGRAPHS, KANA, is_chinese
 from ingest.base.types import ReadDocument
 
 # Below it a document is kept but not answered from. Of 933 good documents (Office, Markdown, PDF, code, tables, a
@@ -75,9 +75,9 @@ def _without_markup(text: str) -> str:
     return _RULES.sub(r"\1", _LINK.sub(" ", text))
 
 
-_KANA = re.compile("[\u3040-\u30ff]")
-_HANGUL = re.compile("[\uac00-\ud7af]")
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
+_KANA = re.compile(f"[{KANA}]")
+_HANGUL = re.compile(f"[{HANGUL}]")
+_IDEOGRAPH = re.compile(f"[{IDEOGRAPHS}]")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-žẞ]+")
 # English words that are not also words of its neighbours; they make up a fifth of English text.
@@ -121,7 +121,8 @@ def _unreadable(text: str) -> float:
 
 _HIGH_RUN = re.compile("[\u0080-\u00ffŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]{2,}")
 _HIGH_WORD = re.compile("[À-ÖØ-öø-ÿ]{4,}")
-_HAN_RUN = re.compile("[\u3400-\u9fff\ue000-\ue5ff\uff00-\uffef]{4,}")
+# What UTF-8 read as GB18030 looks like: its private-use characters stand between the ideographs.
+_CHINESE_RUN = re.compile(f"[{IDEOGRAPHS}\ue000-\ue5ff\uff00-\uffef]{{4,}}")
 _ACCENTED_WORDS = 5
 _KNOWN_SOUP = re.compile("(?:锟斤拷|锟斤|烫烫|屯屯)")
 
@@ -132,7 +133,7 @@ def _mojibake(text: str) -> float:
     # Words of nothing but accented letters: Chinese, Russian or Greek bytes shown as Latin-1. A list may have a few.
     words = _HIGH_WORD.findall(text)
     spoiled += sum(map(len, words)) if len(words) >= _ACCENTED_WORDS else 0
-    spoiled += sum(len(run) for run in _HAN_RUN.findall(text)[:3000] if _undoes(run, _chinese_bytes, "utf-8"))
+    spoiled += sum(len(run) for run in _CHINESE_RUN.findall(text)[:3000] if _undoes(run, _chinese_bytes, "utf-8"))
     spoiled += sum(map(len, _KNOWN_SOUP.findall(text)))
     # A run may be counted in two ways; and two or three such letters stand for one that was lost.
     letters = sum(map(str.isalnum, text))
@@ -161,7 +162,7 @@ def _chinese_bytes(run: str) -> bytes:
 
 def _rare_characters(text: str) -> float:
     """Share of Han characters that no everyday text uses: a font's or an encoding's numbers taken for characters."""
-    han = _HAN.findall(text)
+    han = _IDEOGRAPH.findall(text)
     return sum(not _is_everyday(character) for character in han) / len(han) if len(han) >= 20 else 0.0
 
 
@@ -217,7 +218,7 @@ _SHRED = re.compile(r"(?=\S*[!^~|\\<>{}¦§¬«»*;])(?!\S*[^\W_]{3})(?=\S{3})\S
 def _symbol_soup(text: str) -> float:
     """Share of tokens a recogniser makes of stains and handwriting: marks nobody writes, or letters mixed with them."""
     tokens = _TOKEN.findall(text)
-    latin = [token for token in tokens if any(letter.isalpha() for letter in token) and not _HAN.search(token)]
+    latin = [token for token in tokens if any(letter.isalpha() for letter in token) and not _IDEOGRAPH.search(token)]
     if len(tokens) < _WORDS_TO_JUDGE:
         return 0.0
     odd = sum(bool(_ODD_TOKEN.search(token) or _SHRED.fullmatch(token)) for token in latin)
@@ -230,7 +231,7 @@ _TORN = re.compile(r"(?:(?<![^\W_])[^\W\d_] ){4,}[^\W\d_](?![^\W_])")
 
 def _fragments(text: str) -> float:
     """Share of letters that stand alone, one after the other: words that were torn apart, not cells of tables."""
-    torn = sum(len(run) // 2 for run in _TORN.findall(text) if not _HAN.search(run))
+    torn = sum(len(run) // 2 for run in _TORN.findall(text) if not _IDEOGRAPH.search(run))
     return torn / max(1, sum(map(str.isalpha, text)))
 
 
@@ -270,7 +271,7 @@ def _sparse(document: ReadDocument) -> float:
 
 def _words(text: str) -> Iterator[str]:
     for match in re.finditer(r"\w+", text):
-        yield from match.group() if _HAN.search(match.group()) else (match.group(),)
+        yield from match.group() if _IDEOGRAPH.search(match.group()) else (match.group(),)
 
 
 def _visible(text: str) -> int:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from ingest.base.language import COMMON_IDEOGRAPHS
+
 _DIGITS = r"\d[\d,.]*"
 _CHINESE_NUMBER = r"(?:\d[\d,.]*|[一二三四五六七八九十百千万亿两零〇半]+)"
 _NUMBER_WORD = (
@@ -64,7 +66,7 @@ _HAS = {
     r"总统|皇帝|国王|"
     r"将军|导演|部长|经理|人员|主管|部门|"
     r"[王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯董萧程曹袁邓许傅沈曾彭吕苏]"
-    r"[\u4e00-\u9fff]{1,2}(?=[（，、。的和与在是为说]|$)",
+    rf"[{COMMON_IDEOGRAPHS}]{{1,2}}(?=[（，、。的和与在是为说]|$)",
     "place": r"\b(?:in|at|near|from|to|of|on|across|within|outside|inside|into|around|throughout|via)\b "
     r"(?:the |a )?(?:\w+ )?(?-i:[A-Z])\w+|\b(?:north|south|east|west)(?:ern)?\b|\b(?:floor|room|building|street|road|"
     r"office|desk|page|menu|folder|drive|portal|site)\b|https?:|[省市县区州国镇村岛洲山河湖海港路街道楼室层]|位于|"
@@ -91,7 +93,8 @@ _YES_OR_NO = re.compile(
 # What is counted stands before the verb, or else right after 'how many'.
 _COUNTED = re.compile(
     r"\bhow many (?:(?:\w+ ){0,2}?(?P<noun>\w+)(?=\s+(?:do|does|did|is|are|was|were|has|have|had|can|could|will|would|"
-    r"should|may|must|of|in|on|at|per|for)\b|\W*$)|(?P<next>\w+))|(?:多少|几)个?(?P<unit>[\u4e00-\u9fff])",
+    r"should|may|must|of|in|on|at|per|for)\b|\W*$)|(?P<next>\w+))|"
+    rf"(?:多少|几)个?(?P<unit>[{COMMON_IDEOGRAPHS}])",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\d(?:[\d.,]*\d)?")

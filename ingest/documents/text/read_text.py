@@ -8,6 +8,7 @@ import re
 from charset_normalizer import from_bytes
 
 from ingest.base.errors import ReadError
+from ingest.base.language import COMMON_IDEOGRAPHS
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -76,7 +77,7 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _reads_as_chinese(text: str) -> bool:
-    chinese = re.findall(r"[\u4e00-\u9fff]", text)
+    chinese = re.findall(f"[{COMMON_IDEOGRAPHS}]", text)
     if sum(character in _COMMON_CHINESE for character in chinese) >= max(1, _COMMON_SHARE * len(chinese)):
         return True
     lead_bytes = "".join(chinese).encode("gb2312", errors="ignore")[::2]

@@ -3,15 +3,53 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
+import unicodedata
 
 import pytest
 
-from ingest.base.language import is_chinese, is_wrapped, sentence_spans, terms
+from ingest.base.language import (
+    COMMON_IDEOGRAPHS,
+    FULL_WIDTH_MARKS,
+    HANGUL,
+    IDEOGRAPHS,
+    KANA,
+    is_chinese,
+    is_wrapped,
+    sentence_spans,
+    terms,
+)
+from tests.project import PROJECT
 
 
 def sentences(text: str) -> list[str]:
     return [text[start:end] for start, end in sentence_spans(text)]
+
+
+@pytest.mark.parametrize(
+    ("characters", "examples", "names"),
+    [
+        (COMMON_IDEOGRAPHS, "一年鿿", "CJK UNIFIED IDEOGRAPH"),
+        (IDEOGRAPHS, "年䇲\uf900𫚭", "CJK (?:UNIFIED|COMPATIBILITY) IDEOGRAPH"),
+        (KANA, "ひヶー", "HIRAGANA|KATAKANA"),
+        (HANGUL, "가힣", "HANGUL SYLLABLE"),
+        (FULL_WIDTH_MARKS, "。「，！￥", "IDEOGRAPHIC|FULLWIDTH|HALFWIDTH|BRACKET|MARK"),
+    ],
+)
+def test_kinds_of_characters(characters: str, examples: str, names: str) -> None:
+    """Each name holds what it says: its examples, and hardly a character that Unicode calls something else."""
+    inside = re.compile(f"[{characters}]")
+    assert all(map(inside.fullmatch, examples))
+    members = [name for code in range(0x31350) if inside.match(chr(code)) and (name := unicodedata.name(chr(code), ""))]
+    assert sum(re.search(names, name) is not None for name in members) >= 0.85 * len(members)
+
+
+def test_chinese_characters_are_defined_once() -> None:
+    """No other module spells the range of the ideographs."""
+    ranges = re.compile(r"(?:\\u(?:3400|4e00)|[㐀一])-")
+    sources = [path for folder in ("ingest", "assistant", "ui") for path in (PROJECT / folder).rglob("*.py")]
+    assert [path.name for path in sources if ranges.search(path.read_text("utf-8"))] == ["language.py"]
 
 
 @pytest.mark.parametrize(

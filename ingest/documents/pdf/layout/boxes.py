@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
+from ingest.base.language import IDEOGRAPHS, KANA
+
 # White space as wide as the letters are high parts two cells or columns; justified words stand closer together.
 CELL_GAP = 1.0
 # White space from which on words of one box may still be two cells, where other rows say so.
@@ -18,8 +20,8 @@ WORD_GAP = 0.2
 _SAME_LINE = 0.5
 # A space between two words is about a quarter of the letters' height; kerning is far less.
 _SPACE = 0.12
-# Chinese and Japanese characters and their punctuation: as wide as two letters, and no space between two of them.
-_WIDE = "\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff60"
+# Chinese and Japanese characters, radicals and punctuation: as wide as two letters, no space between two of them.
+_WIDE = f"\u2e80-\u303f{KANA}{IDEOGRAPHS}\uff00-\uff60"
 _WIDE_RUN = re.compile(f"[{_WIDE}]+")
 _WIDE_EDGES = re.compile(f"[{_WIDE}]\n[{_WIDE}]")
 # Ends a box whose last word goes on in the next line; whether its hyphen stays is known when all text is.
