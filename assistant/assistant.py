@@ -26,10 +26,10 @@ from assistant.engines.admission import Admission, Place, Refused
 from assistant.engines.choose import EXTRACTIVE, Engine, choose_engine
 from assistant.events import Delta, Done, Event, Evidence, Failed
 from assistant.refuse.answerability import Thresholds
+from assistant.refuse.assess import assess
 from assistant.refuse.background_fitting import BackgroundFitting
-from assistant.refuse.thresholds import KeptThresholds
+from assistant.refuse.thresholds import CurrentThresholds
 from assistant.retrieve.evidence import worth_quoting
-from assistant.retrieve.find import Picked, find, pick
 from assistant.understand.example_questions import example_questions
 from ingest.base.errors import DocentError
 from ingest.base.language import is_chinese, terms
@@ -68,8 +68,8 @@ class Assistant:
         self._engine_problem = ""
         self._examples: dict[tuple[int, str], list[str]] = {}
         self._answers = AnswerCache()
-        self._thresholds = KeptThresholds(settings.home)
-        self._calibration = BackgroundFitting(settings.home, settings.passages)
+        self._thresholds = CurrentThresholds(settings.home)
+        self._background_fitting = BackgroundFitting(settings.home, settings.passages)
 
     def load(self) -> Engine:
         """Make the engine ready; may take seconds. Raises DocentError when the one asked for cannot be had."""
@@ -108,9 +108,9 @@ class Assistant:
             return EngineState("", self.settings.model, self._engine_problem, False)
         return EngineState(self._engine.name, self._engine.model, self._engine.note, self._engine.alive)
 
-    def keep_calibrated(self) -> None:
+    def keep_thresholds_fitted(self) -> None:
         """From now on fit the thresholds in the background when the library has changed and nobody else did."""
-        self._calibration.start()
+        self._background_fitting.start()
 
     @property
     def thresholds(self) -> Thresholds:
@@ -118,7 +118,7 @@ class Assistant:
         return self._thresholds.now
 
     def close(self) -> None:
-        self._calibration.close()
+        self._background_fitting.close()
         self.library.close()
         if self._engine is not None:
             self._engine.close()
@@ -141,11 +141,7 @@ class Assistant:
         `earlier` are the questions of the conversation before it, oldest first: what it lacks is taken from them.
         Raises DocentError while there is no library.
         """
-        return find(self.library, question, earlier, self.settings.passages, self.thresholds)
-
-    def pick(self, question: str) -> Picked:
-        """What `find` weighs the question by. Raises DocentError while there is no library."""
-        return pick(self.library, question, self.settings.passages)
+        return assess(self.library, question, earlier, self.settings.passages, self.thresholds)
 
     def ask(self, question: str, conversation_id: str | None = None) -> EventStream:
         """The events of one answer. Close the stream to stop the work.

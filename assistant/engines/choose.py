@@ -109,7 +109,7 @@ def _openvino(folder: Path, settings: Settings) -> Engine:
 
     converted = convert_apart(folder, settings.models_cache)
     manifest = read_manifest(converted)
-    problem = manifest.agreement.problem if manifest is not None else "it has no manifest"
+    problem = manifest.parity.problem if manifest is not None else "it has no manifest"
     if problem and settings.engine == "auto":
         raise DocentError(f"The OpenVINO model in {converted} is not used: {problem}.")
     llm = OpenVINOLLM.load(converted, settings)

@@ -64,21 +64,6 @@ def percentile(counts: Counts, values: Numbers, percent: float) -> Numbers:
     return found
 
 
-def area_under_roc(counts: Counts, scores: Numbers, positive: npt.NDArray[np.bool_]) -> Numbers:
-    """Chance that a positive question of a resample scores above a negative one, ties counting half.
-
-    That is the Mann-Whitney statistic, which is the area under the ROC curve (Hanley and McNeil, Radiology 1982).
-    """
-    _, group = np.unique(scores, return_inverse=True)
-    order = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(group.max() + 1))
-    positives = np.add.reduceat(counts[:, order] * positive[order], starts, axis=1)
-    negatives = np.add.reduceat(counts[:, order] * ~positive[order], starts, axis=1)
-    below = np.cumsum(negatives, axis=1) - negatives
-    won = (positives * (below + negatives / 2)).sum(axis=1)
-    return _divided(won, positives.sum(axis=1) * negatives.sum(axis=1))
-
-
 def _divided(above: Numbers, below: Numbers) -> Numbers:
     """The quotient, not a number where the divisor is 0."""
     quotient: Numbers = np.full(len(above), np.nan)

@@ -18,7 +18,7 @@ from typing import Any
 from assistant.assistant import Assistant
 from assistant.measure.evaluate_follow_ups import FollowUp, evaluate_followups, read_followups
 from assistant.measure.metrics import DEPTH, PASSAGES, contains, ndcg, recall, reciprocal_rank
-from assistant.refuse.thresholds import calibrate_when_due
+from assistant.refuse.thresholds import fit_thresholds_when_due
 from ingest.base.errors import SettingsError
 from ingest.base.settings import Settings
 from ingest.base.types import Page, ReadDocument
@@ -114,7 +114,7 @@ def _evaluate(
     started = time.monotonic()
     ingest_documents([(_name(document_id), document, digest) for document_id, document, digest in corpus], own)
     ingest_seconds = time.monotonic() - started
-    calibrate_when_due(own)
+    fit_thresholds_when_due(own)
     ids = {_name(document_id): document_id for document_id, _, _ in corpus}
     assistant = Assistant(own)
     try:

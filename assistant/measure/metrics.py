@@ -18,13 +18,13 @@ from assistant.measure.bootstrap import (
     Counts,
     Numbers,
     Statistic,
-    area_under_roc,
     draw,
     interval,
     mean,
     once,
     percentile,
 )
+from assistant.refuse.auroc import area_under_roc
 
 DEPTH = 10
 # Passages asked for so that at least DEPTH documents are among them: a document is cut into several.
@@ -151,7 +151,7 @@ def _refusal(questions: Sequence[Scores]) -> dict[str, Statistic]:
     doubt = -_column(questions, "confidence")[labelled]
 
     def auroc(counts: Counts) -> Numbers:
-        return area_under_roc(counts[:, labelled], doubt, unanswerable[labelled])
+        return area_under_roc(doubt, unanswerable[labelled], counts[:, labelled])
 
     return {
         "refusal_auroc": auroc,

@@ -32,6 +32,8 @@ from ingest.base.logs import get_logger
 FOLDER = "openvino"
 MANIFEST = "docent-model.json"
 MODEL_FILE = "openvino_model.xml"
+# The key of the parity in a manifest on disk: models converted by earlier versions stay readable.
+_PARITY_KEY = "agreement"
 # Grows whenever what is written changes, so that older models are made again.
 FORMAT = 3
 # The GGUF file and the OpenVINO files before they are rounded, two bytes a weight each, and some room.
@@ -65,8 +67,13 @@ class Manifest:
     openvino_genai: str
     gguf: str
     cpu: tuple[str, ...]
-    agreement: Parity
+    parity: Parity
     files: dict[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """As it is written to the folder; there the parity is called `agreement`."""
+        fields = {_PARITY_KEY if name == "parity" else name: value for name, value in asdict(self).items()}
+        return json.dumps(fields, indent=1)
 
 
 def converted_folder(checkpoint: Path, models_cache: Path) -> Path:
@@ -89,7 +96,8 @@ def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of a converted model; None when there is none that can be read."""
     try:
         data = json.loads((folder / MANIFEST).read_text("utf-8"))
-        return Manifest(**{**data, "cpu": tuple(data["cpu"]), "agreement": Parity(**data["agreement"])})
+        parity = Parity(**data.pop(_PARITY_KEY))
+        return Manifest(**{**data, "cpu": tuple(data["cpu"]), "parity": parity})
     except (OSError, ValueError, TypeError, KeyError) as error:
         if folder.is_dir():
             log.warning("model.manifest_unreadable", folder=str(folder), reason=repr(error))
@@ -143,13 +151,13 @@ def _make(checkpoint: Path, target: Path, stage: StageCallback) -> Path:
             if (checkpoint / name).is_file():
                 shutil.copyfile(checkpoint / name, making / name)
         stage("Comparing with the original", 0, 1)
-        agreement = compare(checkpoint, making / MODEL_FILE)
+        parity = compare(checkpoint, making / MODEL_FILE)
         genai, gguf_version = _versions()
         manifest = Manifest(
-            FORMAT, _source(checkpoint), str(checkpoint), genai, gguf_version, cpu_features(), agreement, _sizes(making)
+            FORMAT, _source(checkpoint), str(checkpoint), genai, gguf_version, cpu_features(), parity, _sizes(making)
         )
-        (making / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), "utf-8")
-    log.info("model.converted", folder=str(target), seconds=round(time.monotonic() - started, 1), **asdict(agreement))
+        (making / MANIFEST).write_text(manifest.to_json(), "utf-8")
+    log.info("model.converted", folder=str(target), seconds=round(time.monotonic() - started, 1), **asdict(parity))
     return target
 
 

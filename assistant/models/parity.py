@@ -21,7 +21,7 @@ from assistant.models.int8_weights import openvino_options
 MOST_DIVERGENCE = 0.02
 # Share of positions at which both models would pick the same token: 0.96 and 0.90 for those two, whose choices are
 # nearly arbitrary; trained weights are more decided.
-LEAST_AGREEMENT = 0.85
+LEAST_SAME_CHOICE = 0.85
 _PROMPTS = (
     ("You answer from the passages.", "[1] Employees get 22 days of annual leave a year.\n\nQuestion: How many days?"),
     ("根据资料回答。", "[1] 员工每年有22天年假，未休的年假可以结转到次年三月。\n\n问题：年假有多少天？"),
@@ -43,10 +43,10 @@ class Parity:
     @property
     def problem(self) -> str:
         """Why this model should not answer, in words; '' when it may."""
-        if self.divergence > MOST_DIVERGENCE or self.same_choice < LEAST_AGREEMENT:
+        if self.divergence > MOST_DIVERGENCE or self.same_choice < LEAST_SAME_CHOICE:
             return (
                 f"it disagrees with the original (divergence {self.divergence:.4f}, at most {MOST_DIVERGENCE}; "
-                f"same choice {self.same_choice:.2f}, at least {LEAST_AGREEMENT})"
+                f"same choice {self.same_choice:.2f}, at least {LEAST_SAME_CHOICE})"
             )
         return ""
 

@@ -1,29 +1,52 @@
-"""One number per question: can the library answer this? And what follows from it. Knows nothing of how it was found."""
+"""Answerability: the probability that the library can answer a question, and the decision that follows from it."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Literal
 
 from assistant.retrieve.coverage import Coverage
 
-# Logistic regression over the features of `_features`, in their order, fitted on 1,227 questions marked answerable
-# or not: near-miss-en, near-miss-zh (XQuAD paragraphs, half of them taken away), off-topic-en (18F's handbook and
-# strangers' questions) and data/eval, each set weighing the same; shares and cosines may only speak for an answer.
-# Separating the two kinds it reaches an area under the ROC curve of .974, .960, .999 and .828; fitted without the set
-# it is tried on, .972, .960, .998 and .812. On CMRC with half of its documents taken away, which it never saw, .981.
-WEIGHTS = (4.54, 0.46, 2.25, 7.40, 8.29, 1.34, -3.36, -1.54)
+Decision = Literal["refused", "caution", "sure"]
+
+
+@dataclass(frozen=True)
+class AnswerabilityFeatures:
+    """The inputs of the logistic regression, each 0 to 1 (cosines from -1); also its weights, one for each input.
+
+    Words weigh less where the embedder can read the question: all-MiniLM-L6-v2 reads no Chinese, and words are all
+    that such a question has.
+    """
+
+    document_cover: float
+    passage_cover: float
+    sentence_cover: float
+    document_cover_unread: float  # document_cover × (1 - dense_weight): words where the embedder cannot read
+    sentence_cosine: float  # × dense_weight
+    passage_cosine: float  # × dense_weight
+    dense_weight: float
+    lacks_name: float
+
+
+# Logistic regression fitted on 1,227 questions marked answerable or not: near-miss-en, near-miss-zh (XQuAD paragraphs,
+# half of them taken away), off-topic-en (18F's handbook and questions from elsewhere) and data/eval, each set with the
+# same total weight. Weights of covers and cosines were not allowed below 0. `assistant.measure.fit` fits them again.
+# Area under the ROC curve on these sets: .974, .960, .999 and .828; fitted without the set that it is measured on:
+# .972, .960, .998 and .812. On CMRC with half of its documents taken away, which is not in the fit: .981.
+WEIGHTS = AnswerabilityFeatures(
+    document_cover=4.54, passage_cover=0.46, sentence_cover=2.25, document_cover_unread=7.40, sentence_cosine=8.29,
+    passage_cosine=1.34, dense_weight=-3.36, lacks_name=-1.54,
+)  # fmt: skip
 INTERCEPT = -4.30
-# Changes whenever a confidence means something else than before, so that thresholds fitted earlier are not used.
+# Raised whenever the same number means something else than before, so that thresholds fitted earlier are not used.
 VERSION = 2
 
-# Where a library has not been fitted to. At 0.4 .83, .80, .99 and .51 of what cannot be answered is refused, with .04,
-# .07, .04 and .10 of what can; at 0.7 .93, .95, 1.00 and .69, with .09, .17, .09 and .22.
+# The thresholds of a library that none have been fitted to. Below 0.4 are .83, .80, .99 and .51 of the questions that
+# cannot be answered, and .04, .07, .04 and .10 of those that can; below 0.7 .93, .95, 1.00 and .69, and .09, .17, .09
+# and .22.
 REFUSE = 0.4
 CAUTION = 0.7
-
-Decision = Literal["refused", "caution", "sure"]
 
 
 @dataclass(frozen=True)
@@ -34,28 +57,29 @@ class Thresholds:
     caution: float
 
 
-def confidence(strength: Coverage) -> float:
-    """0 to 1, higher when the question's words and its meaning are found together in one place."""
-    z = INTERCEPT + sum(weight * value for weight, value in zip(WEIGHTS, _features(strength), strict=True))
+def answerability(coverage: Coverage) -> float:
+    """The probability (0 to 1) that a question with this coverage can be answered; shown as `confidence`."""
+    features = answerability_features(coverage)
+    z = INTERCEPT + sum(weight * value for weight, value in zip(astuple(WEIGHTS), astuple(features), strict=True))
     return 1.0 / (1.0 + math.exp(-z))
 
 
-def decide(sure: float, thresholds: Thresholds) -> Decision:
-    """What to do with a question of that confidence."""
-    if sure < thresholds.refuse:
+def decide(probability: float, thresholds: Thresholds) -> Decision:
+    """What to do with a question of this answerability."""
+    if probability < thresholds.refuse:
         return "refused"
-    return "caution" if sure < thresholds.caution else "sure"
+    return "caution" if probability < thresholds.caution else "sure"
 
 
-def _features(strength: Coverage) -> tuple[float, ...]:
-    """Words weigh less where the embedder speaks too: Chinese questions of all-MiniLM-L6-v2 have nothing else."""
-    return (
-        strength.document_cover,
-        strength.passage_cover,
-        strength.sentence_cover,
-        (1 - strength.trust) * strength.document_cover,
-        strength.trust * strength.sentence_cosine,
-        strength.trust * strength.passage_cosine,
-        strength.trust,
-        strength.lacks_name,
+def answerability_features(coverage: Coverage) -> AnswerabilityFeatures:
+    """The inputs of the logistic regression for a question with this coverage."""
+    return AnswerabilityFeatures(
+        document_cover=coverage.document_cover,
+        passage_cover=coverage.passage_cover,
+        sentence_cover=coverage.sentence_cover,
+        document_cover_unread=(1 - coverage.dense_weight) * coverage.document_cover,
+        sentence_cosine=coverage.dense_weight * coverage.sentence_cosine,
+        passage_cosine=coverage.dense_weight * coverage.passage_cosine,
+        dense_weight=coverage.dense_weight,
+        lacks_name=coverage.lacks_name,
     )

@@ -7,7 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
-from assistant.refuse.thresholds import calibrate, is_level, kept_calibration
+from assistant.refuse.thresholds import fit_thresholds, read_fitted_thresholds, still_holds
 from ingest.base.logs import get_logger
 from ingest.library import Library
 from ingest.store.catalog import CATALOG_FILE, Catalog
@@ -29,7 +29,7 @@ class BackgroundFitting:
         self._home = home
         self._passages = passages
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="calibration", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="background-fitting", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -53,7 +53,7 @@ class BackgroundFitting:
             except _Stopped:
                 return
             except Exception:
-                log.error("calibration.failed", exc_info=True)
+                log.error("thresholds.not_fitted", exc_info=True)
                 self._stop.wait(RETRY_SECONDS)
 
     def _is_due(self) -> bool:
@@ -61,7 +61,7 @@ class BackgroundFitting:
             return False
         catalog = Catalog(self._home / CATALOG_FILE)
         try:
-            return not is_level(catalog, kept_calibration(self._home))
+            return not still_holds(catalog, read_fitted_thresholds(self._home))
         finally:
             catalog.close()
 
@@ -69,7 +69,7 @@ class BackgroundFitting:
         # One of its own: with a reranker a search takes seconds, and those who ask share the other.
         library = Library(self._home)
         try:
-            calibrate(library, self._passages, self._pause)
+            fit_thresholds(library, self._passages, self._pause)
         finally:
             library.close()
 

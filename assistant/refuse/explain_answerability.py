@@ -1,16 +1,18 @@
-"""Why a question would be answered or refused, in numbers. Knows nothing of engines, nor how it is told.
+"""Why a question would be answered or refused, in numbers.
 
-What each part of the confidence is worth is found by leaving it out, so that this holds for any formula.
+The worth of each part of the answerability is found by leaving it out, so that this holds for any formula.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from assistant.events import EvidenceSentence
-from assistant.refuse.answerability import confidence
-from assistant.refuse.thresholds import KeptThresholds
-from assistant.retrieve.find import find, pick
+from assistant.refuse.answerability import answerability
+from assistant.refuse.assess import assess
+from assistant.refuse.thresholds import CurrentThresholds
+from assistant.retrieve.find import retrieve
 from ingest.library import Library
 
 ANSWER, REFUSE = "answer", "refuse"
@@ -18,7 +20,7 @@ ANSWER, REFUSE = "answer", "refuse"
 
 @dataclass(frozen=True)
 class AnswerabilityPart:
-    """A part of the confidence, a field of `Strength` by its name; `without` it, if it were 0, that is the number."""
+    """A field of `Coverage` by its name, its value, and what the answerability would be `without` it (with 0)."""
 
     name: str
     value: float
@@ -29,32 +31,39 @@ class AnswerabilityPart:
 class AnswerabilityExplanation:
     """What the assistant would do with a question: `decision` is 'answer' or 'refuse'.
 
-    From `threshold` on it answers, from `caution` on without a warning.
-    `trust` (0 to 1) is how far meaning counts; `nearest` names the documents it would show, best first.
+    From `threshold` on it answers, from `caution` on without a warning. `dense_weight` (0 to 1) is how far the
+    embedder counts; `nearest` are the paths of the documents it would name, best first.
     """
 
     confidence: float
     threshold: float
     caution: float
     decision: str
-    trust: float
+    dense_weight: float
     parts: tuple[AnswerabilityPart, ...]
     evidence: tuple[EvidenceSentence, ...]
     nearest: tuple[str, ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """As `docent search --explain --json` prints it; there the dense weight is called `trust`."""
+        return {"trust" if name == "dense_weight" else name: value for name, value in asdict(self).items()}
 
-def weigh(library: Library, question: str, count: int) -> AnswerabilityExplanation:
-    """What `count` passages make of the question, taken apart. Raises DocentError while there is no library."""
-    thresholds = KeptThresholds(library.home).now
-    found = find(library, question, (), count, thresholds)
-    strength = pick(library, question, count).strength
+
+def explain_answerability(library: Library, question: str, count: int) -> AnswerabilityExplanation:
+    """Explain the decision on a question that `count` passages are retrieved for.
+
+    Raises DocentError while there is no library.
+    """
+    thresholds = CurrentThresholds(library.home).now
+    evidence = assess(library, question, (), count, thresholds)
+    coverage = retrieve(library, question, count).coverage
     parts = tuple(
-        AnswerabilityPart(name, round(value, 4), round(confidence(replace(strength, **{name: 0.0})), 4))
-        for name, value in asdict(strength).items()
-        if name != "trust"
+        AnswerabilityPart(name, round(value, 4), round(answerability(replace(coverage, **{name: 0.0})), 4))
+        for name, value in asdict(coverage).items()
+        if name != "dense_weight"
     )
     return AnswerabilityExplanation(
-        confidence=found.confidence, threshold=thresholds.refuse, caution=thresholds.caution,
-        decision=REFUSE if found.abstained else ANSWER, trust=strength.trust, parts=parts, evidence=found.sentences,
-        nearest=tuple(dict.fromkeys(source.path for source in found.sources)),
+        confidence=evidence.confidence, threshold=thresholds.refuse, caution=thresholds.caution,
+        decision=REFUSE if evidence.abstained else ANSWER, dense_weight=coverage.dense_weight, parts=parts,
+        evidence=evidence.sentences, nearest=tuple(dict.fromkeys(source.path for source in evidence.sources)),
     )  # fmt: skip

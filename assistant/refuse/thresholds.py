@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from assistant.refuse.answerability import CAUTION, REFUSE, VERSION, Thresholds, confidence
+from assistant.refuse.answerability import CAUTION, REFUSE, VERSION, Thresholds, answerability
+from assistant.refuse.auroc import area_under_roc
 from assistant.refuse.synthetic_questions import SyntheticQuestion, synthetic_questions
-from assistant.retrieve.find import pick_among
+from assistant.retrieve.find import retrieve_from
 from ingest.base.language import terms
 from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
@@ -29,7 +30,7 @@ from ingest.search.hybrid import ScoredHit
 from ingest.search.indexes.search_index import LINEAGE
 from ingest.store.catalog import CATALOG_FILE, Catalog
 
-CALIBRATION_FILE = "calibration.json"
+THRESHOLDS_FILE = "calibration.json"
 # At about 45 ms for a question in English, half of that in Chinese, on two cores.
 QUESTIONS = 200
 # Questions are made from this many passages at most: reading all of a large library would take longer than asking.
@@ -61,7 +62,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Calibration:
+class FittedThresholds:
     """What was fitted, and to what. `separation` is the area under the ROC curve between the two askings."""
 
     refuse: float
@@ -79,7 +80,7 @@ class Calibration:
         return Thresholds(self.refuse, self.caution)
 
 
-def calibrate(library: Library, passages: int, pause: Callable[[], None] = lambda: None) -> Calibration:
+def fit_thresholds(library: Library, passages: int, pause: Callable[[], None] = lambda: None) -> FittedThresholds:
     """Fit the thresholds to the library and keep them. Raises DocentError while there is no library.
 
     `passages` is how many an answer draws on; `pause` is called after each question, to leave others their turn.
@@ -94,13 +95,13 @@ def calibrate(library: Library, passages: int, pause: Callable[[], None] = lambd
             pairs.append(ask_twice(library, question, passages))
             pause()
     thresholds = fit([pair[0] for pair in pairs], [pair[1] for pair in pairs])
-    made = Calibration(
+    made = FittedThresholds(
         refuse=round(thresholds.refuse, 4), caution=round(thresholds.caution, 4), questions=len(pairs),
         separation=round(_separation(pairs), 4), passages=len(ids), last_passage=int(ids[-1]) if len(ids) else 0,
         revision=revision, lineage=lineage,
     )  # fmt: skip
     _keep(library.home, made)
-    log.info("calibration.done", **asdict(made))
+    log.info("thresholds.fitted", **asdict(made))
     return made
 
 
@@ -129,12 +130,11 @@ def _log_odds(probability: float) -> float:
 
 
 def _separation(pairs: Sequence[tuple[float, float]]) -> float:
-    """How often an answerable question is surer than an unanswerable one: 0.5 is chance; 0 without questions."""
+    """The area under the ROC curve between the two members of all pairs: 0.5 is chance; 0 without pairs."""
     if not pairs:
         return 0.0
-    with_answer, without = np.array(pairs).T
-    higher = (with_answer[:, None] > without).mean() + (with_answer[:, None] == without).mean() / 2
-    return float(higher)
+    scores = np.array(pairs).ravel()
+    return float(area_under_roc(scores, np.arange(len(scores)) % 2 == 0)[0])
 
 
 def _questions(catalog: Catalog, ids: Sequence[int]) -> list[SyntheticQuestion]:
@@ -149,8 +149,8 @@ def ask_twice(library: Library, question: SyntheticQuestion, passages: int) -> t
     hits = library.search_scored(question.text, _HITS)
     left = [hit for hit in hits if not _answers(hit, question, hits)]
     return (
-        confidence(pick_among(library, question.text, hits, passages).strength),
-        confidence(pick_among(library, question.text, left, passages).strength),
+        answerability(retrieve_from(library, question.text, hits, passages).coverage),
+        answerability(retrieve_from(library, question.text, left, passages).coverage),
     )
 
 
@@ -173,27 +173,27 @@ def _squeezed(text: str) -> str:
 # Keeping it
 
 
-def _keep(home: Path, made: Calibration) -> None:
+def _keep(home: Path, made: FittedThresholds) -> None:
     """Whole or not at all: a server may read it at this moment."""
-    draft = home / f".{CALIBRATION_FILE}.{os.getpid()}.{threading.get_ident()}"
+    draft = home / f".{THRESHOLDS_FILE}.{os.getpid()}.{threading.get_ident()}"
     draft.write_text(json.dumps(asdict(made)), "utf-8")
-    draft.replace(home / CALIBRATION_FILE)
+    draft.replace(home / THRESHOLDS_FILE)
 
 
-def kept_calibration(home: Path) -> Calibration | None:
+def read_fitted_thresholds(home: Path) -> FittedThresholds | None:
     """The last fit; None before the first, and when it cannot be read or means another confidence."""
-    path = home / CALIBRATION_FILE
+    path = home / THRESHOLDS_FILE
     try:
-        made = Calibration(**json.loads(path.read_text("utf-8")))
+        made = FittedThresholds(**json.loads(path.read_text("utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError):
-        log.warning("calibration.unreadable", path=str(path), exc_info=True)
+        log.warning("thresholds.unreadable", path=str(path), exc_info=True)
         return None
     return made if made.version == VERSION else None
 
 
-def is_level(catalog: Catalog, kept: Calibration | None) -> bool:
+def still_holds(catalog: Catalog, kept: FittedThresholds | None) -> bool:
     """Whether the fit still holds: it was made of this library and less than a tenth of its passages has changed."""
     if kept is None or kept.lineage != (catalog.note(LINEAGE) or ""):
         return False
@@ -206,7 +206,7 @@ def is_level(catalog: Catalog, kept: Calibration | None) -> bool:
     return new + gone < CHANGED * max(kept.passages, 1)
 
 
-class KeptThresholds:
+class CurrentThresholds:
     """The thresholds in force: those of the last fit, read again when there is another, else the defaults."""
 
     def __init__(self, home: Path) -> None:
@@ -217,31 +217,33 @@ class KeptThresholds:
     @property
     def now(self) -> Thresholds:
         try:
-            status = (self._home / CALIBRATION_FILE).stat()
+            status = (self._home / THRESHOLDS_FILE).stat()
         except FileNotFoundError:
             return Thresholds(REFUSE, CAUTION)
         seen = status.st_ino, status.st_mtime_ns
         if seen != self._seen:
-            kept = kept_calibration(self._home)
+            kept = read_fitted_thresholds(self._home)
             self._thresholds = kept.thresholds if kept is not None else Thresholds(REFUSE, CAUTION)
             self._seen = seen
         return self._thresholds
 
 
-def calibrate_when_due(settings: Settings, begin: Callable[[], None] = lambda: None) -> Calibration | None:
+def fit_thresholds_when_due(settings: Settings, begin: Callable[[], None] = lambda: None) -> FittedThresholds | None:
     """Fit after an ingest if the last fit no longer holds; None when it does or when it failed, which is logged.
 
     `begin` is called before the work, which takes seconds.
     """
     library = Library(settings.home)
     try:
-        if not (settings.home / CATALOG_FILE).is_file() or is_level(library.catalog, kept_calibration(settings.home)):
+        if not (settings.home / CATALOG_FILE).is_file() or still_holds(
+            library.catalog, read_fitted_thresholds(settings.home)
+        ):
             return None
         begin()
-        return calibrate(library, settings.passages)
+        return fit_thresholds(library, settings.passages)
     except Exception:
         # The documents are in, whatever this was; without a fit the thresholds stay what they are.
-        log.error("calibration.failed", exc_info=True)
+        log.error("thresholds.not_fitted", exc_info=True)
         return None
     finally:
         library.close()

@@ -25,13 +25,13 @@ class Coverage:
     document_cover: float
     sentence_cosine: float
     passage_cosine: float
-    trust: float
+    dense_weight: float
     lacks_name: float
 
 
 def measure_coverage(
     question: str, sources: Sequence[Source], sentences: Iterable[AbstractSet[str]], weights: Mapping[str, float],
-    sentence_cosine: float, passage_cosine: float, trust: float,
+    sentence_cosine: float, passage_cosine: float, dense_weight: float,
 ) -> Coverage:  # fmt: skip
     """`sentences` gives the terms of each candidate with its headings; `weights` the question's terms by rarity.
 
@@ -46,9 +46,9 @@ def measure_coverage(
         sentence_cover=max((cover(found, weights) for found in sentences), default=0.0),
         passage_cover=cover(best, weights),
         document_cover=max((cover(found, weights) for found in documents.values()), default=0.0),
-        sentence_cosine=sentence_cosine if trust > 0 else 0.0,
+        sentence_cosine=sentence_cosine if dense_weight > 0 else 0.0,
         passage_cosine=passage_cosine,
-        trust=trust,
+        dense_weight=dense_weight,
         lacks_name=float(any(not name <= best for name in names(question))),
     )
 

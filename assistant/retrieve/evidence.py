@@ -71,12 +71,12 @@ class Candidate:
 
 def pick_evidence(
     question: str, sources: Sequence[Source], index: SearchIndex, cosines: Mapping[int, Sequence[float]],
-    passage_cosine: float, trust: float,
+    passage_cosine: float, dense_weight: float,
 ) -> tuple[tuple[EvidenceSentence, ...], Coverage]:  # fmt: skip
-    """The best sentences, best first, and how strong they are.
+    """The best sentences, best first, and how well the sources cover the question.
 
-    `cosines` gives those of each statement by passage id, `passage_cosine` is the best passage's, and `trust` (0 to 1)
-    says how far they are to be believed.
+    `cosines` are those of each passage's statements by passage id, `passage_cosine` is the best passage's, and
+    `dense_weight` (0 to 1) says how far cosines count.
     """
     weights = index.inverse_frequencies(terms(question))
     candidates = [
@@ -84,14 +84,14 @@ def pick_evidence(
     ]
     worth = [
         sum(weight * value for weight, value in zip(astuple(WEIGHTS), astuple(features), strict=True))
-        for features in describe(question, candidates, weights, trust)
+        for features in describe(question, candidates, weights, dense_weight)
     ]
     ranked = sorted(zip(worth, candidates, strict=True), key=lambda item: -item[0])
-    strength = measure_coverage(
+    coverage = measure_coverage(
         question, sources, [candidate.terms | candidate.context for candidate in candidates], weights,
-        max((candidate.cosine for candidate in candidates), default=0.0), passage_cosine, trust,
+        max((candidate.cosine for candidate in candidates), default=0.0), passage_cosine, dense_weight,
     )  # fmt: skip
-    return _distinct(ranked), strength
+    return _distinct(ranked), coverage
 
 
 def worth_quoting(sentences: Sequence[EvidenceSentence]) -> tuple[EvidenceSentence, ...]:
@@ -123,7 +123,7 @@ def find_candidates(source: Source, cosines: Sequence[float]) -> list[Candidate]
 
 
 def describe(
-    question: str, candidates: Sequence[Candidate], weights: Mapping[str, float], trust: float
+    question: str, candidates: Sequence[Candidate], weights: Mapping[str, float], dense_weight: float
 ) -> list[Features]:
     """The features of each candidate among these; `weights` gives the question's terms with how rare each is."""
     kinds = answer_types_asked(question)
@@ -142,7 +142,7 @@ def describe(
                 terms=len(candidate.terms & weights.keys()) / max(1, len(weights)),
                 telling=cover(candidate.terms, words),
                 rarest=max((telling[term] for term in candidate.terms & telling.keys()), default=0.0) / (rarest or 1.0),
-                cosine=trust * candidate.cosine,
+                cosine=dense_weight * candidate.cosine,
                 best_passage=float(candidate.source.score == best),
                 lacks_kind=float(bool(kinds) and not any(has_answer_type(candidate.shown, kind) for kind in kinds)),
                 new_number=float(numeric and new_numbers(candidate.shown, question)),

@@ -55,7 +55,7 @@ def assert_both_engines_answer(settings: Settings) -> None:
     assert converted is not None
     manifest = read_manifest(converted)
     assert manifest is not None
-    assert manifest.agreement.problem == ""
+    assert manifest.parity.problem == ""
     prompt = chatml.encode(MESSAGES, load_tokenizer(folder))
     assert prompt == chatml.encode(MESSAGES, load_tokenizer(converted))
     reference = TransformersLLM.load(folder, settings)

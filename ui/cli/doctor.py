@@ -12,7 +12,7 @@ from pathlib import Path
 from assistant.engines.latency import kept_rate
 from assistant.models.convert import find_converted, read_manifest
 from assistant.models.locate import list_models, locate
-from assistant.refuse.thresholds import CHANGED, is_level, kept_calibration
+from assistant.refuse.thresholds import CHANGED, read_fitted_thresholds, still_holds
 from ingest.base.cpu import cpu_features
 from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
@@ -80,13 +80,13 @@ def _refusing(home: Path) -> list[Finding]:
     """When questions are refused, and whether that was fitted to this library; nothing where there is none."""
     if not (home / CATALOG_FILE).is_file():
         return []
-    kept = kept_calibration(home)
+    kept = read_fitted_thresholds(home)
     if kept is None:
         return [Finding("refusing", True, "not fitted to this library yet: the next `docent ingest` does it")]
     try:
         catalog = Catalog(home / CATALOG_FILE)
         try:
-            level = is_level(catalog, kept)
+            level = still_holds(catalog, kept)
         finally:
             catalog.close()
     except DocentError:  # what is wrong with the library is a finding of its own
@@ -131,14 +131,12 @@ def _engine(settings: Settings) -> Finding:
         )
     manifest = read_manifest(converted)
     assert manifest is not None  # or it would not have been found
-    agreement = manifest.agreement
+    parity = manifest.parity
     said = (
         f"openvino with {settings.model} from {converted}; against the original in float32: divergence "
-        f"{agreement.divergence:.5f}, same choice at {agreement.same_choice:.0%} of {agreement.positions} places"
+        f"{parity.divergence:.5f}, same choice at {parity.same_choice:.0%} of {parity.positions} places"
     )
-    return Finding(
-        "engine", not agreement.problem, f"{said}; not used: {agreement.problem}" if agreement.problem else said
-    )
+    return Finding("engine", not parity.problem, f"{said}; not used: {parity.problem}" if parity.problem else said)
 
 
 def _reading(settings: Settings) -> list[Finding]:

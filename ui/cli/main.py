@@ -36,9 +36,11 @@ def docent() -> None:
 
 def _fit_thresholds(settings: Settings) -> None:
     """Every ingest ends with it: it takes seconds, and those only when much has changed."""
-    from assistant.refuse.thresholds import calibrate_when_due
+    from assistant.refuse.thresholds import fit_thresholds_when_due
 
-    calibrate_when_due(settings, lambda: click.echo("Fitting when to say that the documents do not say …", err=True))
+    fit_thresholds_when_due(
+        settings, lambda: click.echo("Fitting when to say that the documents do not say …", err=True)
+    )
 
 
 docent.add_command(ingest_command)
@@ -125,7 +127,7 @@ def serve(**flags: Any) -> int:
     assistant = Assistant(settings)
     try:
         assistant.library.follow()
-        assistant.keep_calibrated()
+        assistant.keep_thresholds_fitted()
         assistant.load_in_background(announce=lambda note: click.echo(note, err=True))
         click.echo(f"Docent is at http://{settings.host}:{settings.port}; Ctrl-C stops it.", err=True)
         serve_assistant(assistant, settings.host, settings.port)

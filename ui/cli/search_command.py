@@ -78,7 +78,7 @@ def search_command(text: str, count: int, explained: bool, as_json: bool, **flag
 
 
 def _explain(question: str, count: int, as_json: bool, settings: Settings) -> int:
-    from assistant.refuse.explain_answerability import weigh
+    from assistant.refuse.explain_answerability import explain_answerability
     from ingest.library import Library
     from ingest.search.explain import explain
     from ingest.search.rerank import reranker_of
@@ -86,11 +86,11 @@ def _explain(question: str, count: int, as_json: bool, settings: Settings) -> in
     library = Library(settings.home, reranker_of(settings))
     try:
         explanation = explain(library, question, count)
-        verdict = weigh(library, question, settings.passages)
+        verdict = explain_answerability(library, question, settings.passages)
     finally:
         library.close()
     if as_json:
-        print_json({**asdict(explanation), "verdict": asdict(verdict)})
+        print_json({**asdict(explanation), "verdict": verdict.to_json()})
         return 0
     from rich.console import Console
 
@@ -186,7 +186,7 @@ def _show_verdict(console: Console, told: SearchExplanation, verdict: Answerabil
     certain = f"{verdict.confidence:.3f} that the documents answer this"
     limits = f"the assistant answers from {verdict.threshold:.3f} on, with a caution below {verdict.caution:.3f}"
     _row(console, "confidence", f"{certain}; {limits}")
-    shown = [part for part in verdict.parts if verdict.trust > 0 or not part.name.endswith("cosine")]
+    shown = [part for part in verdict.parts if verdict.dense_weight > 0 or not part.name.endswith("cosine")]
     for part in shown:
         name = _PARTS.get(part.name, part.name)
         _row(console, "", f"{_share(part.value)}  {name}; without it {part.without:.3f}")

@@ -10,7 +10,7 @@ from assistant.engines.choose import choose_engine, estimate_tokens
 from assistant.engines.openvino_engine import OpenVINOLLM
 from assistant.engines.transformers_engine import TransformersLLM
 from assistant.models import convert as conversion
-from assistant.models import parity as agreement
+from assistant.models import parity
 from ingest.base.errors import DocentError, SettingsError
 from ingest.base.settings import Settings
 from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
@@ -37,7 +37,7 @@ def test_transformers_by_name_is_what_one_gets(tiny_checkpoint: Path, tmp_path: 
     assert (engine.name, engine.note, engine.at_once) == ("transformers", "", 1)
 
 
-@pytest.mark.parametrize("fault", ["agreement", "conversion"])
+@pytest.mark.parametrize("fault", ["parity", "conversion"])
 def test_auto_passes_over_an_engine_that_fails_and_says_why(
     tiny_checkpoint: Path,  # noqa: F811
     tmp_path: Path,
@@ -45,8 +45,8 @@ def test_auto_passes_over_an_engine_that_fails_and_says_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A converted model that disagrees, or cannot be made, is not answered with; the next engine is, with a note."""
-    if fault == "agreement":
-        monkeypatch.setattr(agreement, "LEAST_AGREEMENT", 1.01)
+    if fault == "parity":
+        monkeypatch.setattr(parity, "LEAST_SAME_CHOICE", 1.01)
         reason = "it disagrees with the original"
     else:
 

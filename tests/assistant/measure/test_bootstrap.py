@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from assistant.measure.bootstrap import RESAMPLES, area_under_roc, draw, interval, mean, once, percentile
+from assistant.measure.bootstrap import RESAMPLES, draw, interval, mean, once, percentile
+from assistant.refuse.auroc import area_under_roc
 
 NAN = float("nan")
 # Seven questions with ties, and one that has no value.
@@ -33,7 +34,7 @@ def test_statistics_of_a_resample_are_those_of_its_questions_written_out() -> No
     counts = draw(7)[:200]
     means = mean(counts, VALUES)
     medians, ends = percentile(counts, KNOWN, 50), percentile(counts, KNOWN, 95)
-    areas = area_under_roc(counts, KNOWN, POSITIVE)
+    areas = area_under_roc(KNOWN, POSITIVE, counts)
     for row, one in enumerate(counts):
         written = drawn(one, VALUES)
         assert means[row] == pytest.approx(np.nanmean(written) if not np.isnan(written).all() else NAN, nan_ok=True)
@@ -48,7 +49,7 @@ def test_every_question_once_gives_the_metric_itself() -> None:
     """Without resampling the statistics are the plain ones."""
     assert mean(once(7), VALUES)[0] == pytest.approx(np.nanmean(VALUES))
     assert percentile(once(7), KNOWN, 95)[0] == pytest.approx(np.percentile(KNOWN, 95))
-    assert area_under_roc(once(7), KNOWN, POSITIVE)[0] == pytest.approx(roc_auc_score(POSITIVE, KNOWN))
+    assert area_under_roc(KNOWN, POSITIVE)[0] == pytest.approx(roc_auc_score(POSITIVE, KNOWN))
 
 
 def test_an_interval_is_as_wide_as_statistics_say() -> None:

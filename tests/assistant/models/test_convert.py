@@ -49,8 +49,8 @@ def test_a_converted_model_agrees_with_its_original(tiny_openvino: Path) -> None
     """Everything an engine needs is there, and the manifest says how well it agrees."""
     manifest = read_manifest(tiny_openvino)
     assert manifest is not None
-    assert manifest.agreement.positions > 50
-    assert 0 < manifest.agreement.divergence < 0.02
+    assert manifest.parity.positions > 50
+    assert 0 < manifest.parity.divergence < 0.02
     assert not list(tiny_openvino.glob("*.gguf"))
     assert {MODEL_FILE, "config.json", "tokenizer.json", MANIFEST} <= {path.name for path in tiny_openvino.iterdir()}
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from assistant.refuse import background_fitting as calibration_keeper
+from assistant.refuse import background_fitting
 from assistant.refuse.background_fitting import BackgroundFitting
-from assistant.refuse.thresholds import is_level, kept_calibration
+from assistant.refuse.thresholds import read_fitted_thresholds, still_holds
 from ingest.base.settings import Settings
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.sync import ingest
@@ -15,7 +15,7 @@ from ingest.sync import ingest
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration_keeper, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(background_fitting, "LOOK_SECONDS", 0.01)
 
 
 def test_a_server_fits_what_nobody_else_did(office: Path, settings: Settings) -> None:
@@ -23,11 +23,11 @@ def test_a_server_fits_what_nobody_else_did(office: Path, settings: Settings) ->
     ingest([office], settings)
     keeper = BackgroundFitting(settings.home, settings.passages)
     keeper.start()
-    while kept_calibration(settings.home) is None:
+    while read_fitted_thresholds(settings.home) is None:
         time.sleep(0.01)
     keeper.close()
     catalog = Catalog(settings.home / CATALOG_FILE)
-    assert is_level(catalog, kept_calibration(settings.home))
+    assert still_holds(catalog, read_fitted_thresholds(settings.home))
     catalog.close()
 
 
@@ -47,7 +47,7 @@ def test_it_waits_for_a_library(settings: Settings, monkeypatch: pytest.MonkeyPa
         time.sleep(0.01)
     keeper.close()
     assert set(looks) == {False}
-    assert kept_calibration(settings.home) is None
+    assert read_fitted_thresholds(settings.home) is None
 
 
 def test_one_that_was_never_started_can_be_closed(settings: Settings) -> None:

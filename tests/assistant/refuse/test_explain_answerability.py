@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from assistant.refuse.answerability import Thresholds, confidence
-from assistant.refuse.explain_answerability import ANSWER, REFUSE, weigh
-from assistant.retrieve.find import find, pick
+from assistant.refuse.answerability import Thresholds, answerability
+from assistant.refuse.assess import assess
+from assistant.refuse.explain_answerability import ANSWER, REFUSE, explain_answerability
+from assistant.retrieve.find import retrieve
 from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
 from ingest.library import Library
@@ -25,31 +26,31 @@ def library(settings: Settings, office: Path) -> Iterator[Library]:
 
 
 def test_it_is_what_the_assistant_would_do(library: Library) -> None:
-    """Confidence, decision, evidence and nearest documents are those of `find`, for a question of either kind."""
+    """Confidence, decision, evidence and nearest documents are those of `assess`, for a question of either kind."""
     for question, decision in ((QUESTION, ANSWER), ("Who won the football world cup?", REFUSE)):
-        verdict = weigh(library, question, 4)
-        found = find(library, question, (), 4, Thresholds(verdict.threshold, verdict.caution))
-        assert (verdict.confidence, verdict.decision) == (found.confidence, decision)
-        assert (verdict.confidence < verdict.threshold) is found.abstained is (decision == REFUSE)
-        assert verdict.evidence == found.sentences
-        assert verdict.nearest[0] == found.sources[0].path
-        assert len(set(verdict.nearest)) == len(verdict.nearest)
+        explanation = explain_answerability(library, question, 4)
+        evidence = assess(library, question, (), 4, Thresholds(explanation.threshold, explanation.caution))
+        assert (explanation.confidence, explanation.decision) == (evidence.confidence, decision)
+        assert (explanation.confidence < explanation.threshold) is evidence.abstained is (decision == REFUSE)
+        assert explanation.evidence == evidence.sentences
+        assert explanation.nearest[0] == evidence.sources[0].path
+        assert len(set(explanation.nearest)) == len(explanation.nearest)
 
 
 def test_each_part_says_what_it_is_worth(library: Library) -> None:
     """The parts are those the confidence was made of, and leaving one out makes it less sure here."""
-    verdict = weigh(library, QUESTION, 4)
-    strength = pick(library, QUESTION, 4).strength
-    assert verdict.confidence == round(confidence(strength), 4)
-    assert {part.name: part.value for part in verdict.parts} == {
-        name: round(value, 4) for name, value in vars(strength).items() if name != "trust"
+    explanation = explain_answerability(library, QUESTION, 4)
+    coverage = retrieve(library, QUESTION, 4).coverage
+    assert explanation.confidence == round(answerability(coverage), 4)
+    assert {part.name: part.value for part in explanation.parts} == {
+        name: round(value, 4) for name, value in vars(coverage).items() if name != "dense_weight"
     }
-    assert all(part.without < verdict.confidence for part in verdict.parts if part.value > 0)
+    assert all(part.without < explanation.confidence for part in explanation.parts if part.value > 0)
 
 
 def test_without_a_library_it_says_so(settings: Settings) -> None:
     """As every other question does."""
     library = Library(settings.home)
     with pytest.raises(DocentError, match="docent ingest"):
-        weigh(library, QUESTION, 4)
+        explain_answerability(library, QUESTION, 4)
     library.close()

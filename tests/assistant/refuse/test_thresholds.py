@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from assistant.refuse import thresholds as calibration
+from assistant.refuse import thresholds
 from assistant.refuse.answerability import CAUTION, REFUSE, Thresholds
 from assistant.refuse.synthetic_questions import SyntheticQuestion
 from assistant.refuse.thresholds import (
-    CALIBRATION_FILE,
     FEWEST_PASSAGES,
-    Calibration,
-    KeptThresholds,
+    THRESHOLDS_FILE,
+    CurrentThresholds,
+    FittedThresholds,
     ask_twice,
-    calibrate,
-    calibrate_when_due,
     fit,
-    is_level,
-    kept_calibration,
+    fit_thresholds,
+    fit_thresholds_when_due,
+    read_fitted_thresholds,
+    still_holds,
 )
 from ingest.base.settings import Settings
 from ingest.library import Library
@@ -89,40 +89,40 @@ def test_a_passage_taken_away_lowers_the_confidence(library: Library) -> None:
 
 def test_a_library_is_fitted_and_the_fit_is_kept(library: Library, settings: Settings) -> None:
     """Made questions are told apart from near misses; thresholds and what they were fitted to can be read again."""
-    made = calibrate(library, settings.passages)
+    made = fit_thresholds(library, settings.passages)
     assert made.questions > FEWEST_PASSAGES
     assert made.separation > 0.7
     assert made.passages == len(PLACES)
-    assert kept_calibration(settings.home) == made
-    assert calibrate(library, settings.passages) == made
-    assert KeptThresholds(settings.home).now == Thresholds(made.refuse, made.caution)
-    assert [path.name for path in settings.home.glob("*calibration*")] == [CALIBRATION_FILE]
+    assert read_fitted_thresholds(settings.home) == made
+    assert fit_thresholds(library, settings.passages) == made
+    assert CurrentThresholds(settings.home).now == Thresholds(made.refuse, made.caution)
+    assert [path.name for path in settings.home.glob("*calibration*")] == [THRESHOLDS_FILE]
     library.close()
 
 
 def test_a_tiny_library_keeps_the_defaults(office: Path, settings: Settings) -> None:
     """Four documents are too few to learn from, and it is not tried again until they change."""
     ingest([office], settings)
-    made = calibrate_when_due(settings)
+    made = fit_thresholds_when_due(settings)
     assert made is not None and made.questions == 0
     assert made.thresholds == DEFAULTS
-    assert calibrate_when_due(settings) is None
+    assert fit_thresholds_when_due(settings) is None
 
 
 def test_a_fit_holds_until_a_tenth_has_changed(depots: Path, library: Library, settings: Settings) -> None:
     """Added and removed passages count; below a tenth nothing is done, from there on it is fitted anew."""
-    made = calibrate(library, settings.passages)
+    made = fit_thresholds(library, settings.passages)
     write(depots, "Xanten", 70)
     (depots / "Arden.md").unlink()
     ingest([depots], settings)
-    assert is_level(library.catalog, made)
-    assert calibrate_when_due(settings) is None
+    assert still_holds(library.catalog, made)
+    assert fit_thresholds_when_due(settings) is None
     for number, place in enumerate(("Zennor", "Yeovil", "Wells")):
         write(depots, place, 80 + number)
     ingest([depots], settings)
-    assert not is_level(library.catalog, made)
+    assert not still_holds(library.catalog, made)
     begun: list[bool] = []
-    again = calibrate_when_due(settings, lambda: begun.append(True))
+    again = fit_thresholds_when_due(settings, lambda: begun.append(True))
     assert again is not None and again.passages == len(PLACES) + 3
     assert begun == [True]
     library.close()
@@ -130,27 +130,27 @@ def test_a_fit_holds_until_a_tenth_has_changed(depots: Path, library: Library, s
 
 def test_a_fit_of_another_library_or_another_confidence_does_not_hold(library: Library, settings: Settings) -> None:
     """A restored backup is another library; after the formula has changed a confidence means something else."""
-    made = calibrate(library, settings.passages)
-    assert is_level(library.catalog, made)
+    made = fit_thresholds(library, settings.passages)
+    assert still_holds(library.catalog, made)
     library.catalog.set_note("lineage", "restored")
-    assert not is_level(library.catalog, made)
-    path = settings.home / CALIBRATION_FILE
+    assert not still_holds(library.catalog, made)
+    path = settings.home / THRESHOLDS_FILE
     path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "version": 1}), "utf-8")
-    assert kept_calibration(settings.home) is None
-    assert KeptThresholds(settings.home).now == DEFAULTS
+    assert read_fitted_thresholds(settings.home) is None
+    assert CurrentThresholds(settings.home).now == DEFAULTS
     library.close()
 
 
 def test_thresholds_follow_the_file(settings: Settings) -> None:
     """Defaults before the first fit and when the file is damaged, the new ones as soon as another process fitted."""
-    thresholds = KeptThresholds(settings.home)
-    assert thresholds.now == DEFAULTS
+    current = CurrentThresholds(settings.home)
+    assert current.now == DEFAULTS
     for refuse in (0.31, 0.47):
-        keep = Calibration(refuse, 0.8, 100, 0.9, 100, 100, 1, "")
-        calibration._keep(settings.home, keep)
-        assert thresholds.now == Thresholds(refuse, 0.8)
-    (settings.home / CALIBRATION_FILE).write_text("{", "utf-8")
-    assert thresholds.now == DEFAULTS
+        keep = FittedThresholds(refuse, 0.8, 100, 0.9, 100, 100, 1, "")
+        thresholds._keep(settings.home, keep)
+        assert current.now == Thresholds(refuse, 0.8)
+    (settings.home / THRESHOLDS_FILE).write_text("{", "utf-8")
+    assert current.now == DEFAULTS
 
 
 def test_a_fit_that_fails_leaves_everything_as_it_was(
@@ -162,6 +162,6 @@ def test_a_fit_that_fails_leaves_everything_as_it_was(
     def broken(*_: object) -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(calibration, "calibrate", broken)
-    assert calibrate_when_due(settings) is None
-    assert kept_calibration(settings.home) is None
+    monkeypatch.setattr(thresholds, "fit_thresholds", broken)
+    assert fit_thresholds_when_due(settings) is None
+    assert read_fitted_thresholds(settings.home) is None

@@ -10,23 +10,23 @@ def source(document: int, text: str, heading: str = "") -> Source:
     return Source(document, document, document, f"{document}.md", "Guide", heading, "", text, 1.0)
 
 
-def measure(question: str, weights: dict[str, float], *sources: Source, trust: float = 0.0) -> Coverage:
-    return measure_coverage(question, sources, [], weights, 0.6, 0.5, trust)
+def measure(question: str, weights: dict[str, float], *sources: Source, dense_weight: float = 0.0) -> Coverage:
+    return measure_coverage(question, sources, [], weights, 0.6, 0.5, dense_weight)
 
 
 def test_a_document_covers_what_its_passages_cover_together() -> None:
     """Half of the weight in each of two passages is half for the best passage and all for their document."""
     weights = {"pump": 1.0, "hall": 1.0}
     one, other = source(1, "The pump is new."), source(1, "The hall is old.")
-    strength = measure("pump hall", weights, one, other)
-    assert (strength.passage_cover, strength.document_cover) == (0.5, 1.0)
+    coverage = measure("pump hall", weights, one, other)
+    assert (coverage.passage_cover, coverage.document_cover) == (0.5, 1.0)
     assert measure("pump hall", weights, one, source(2, "The hall is old.")).document_cover == 0.5
 
 
 def test_headings_count_and_rare_words_count_more() -> None:
     """What stands in the heading is covered; a share is of the weights, not of the words."""
-    strength = measure("pump hall", {"pump": 3.0, "hall": 1.0}, source(1, "It is new.", heading="Pump"))
-    assert strength.passage_cover == 0.75
+    coverage = measure("pump hall", {"pump": 3.0, "hall": 1.0}, source(1, "It is new.", heading="Pump"))
+    assert coverage.passage_cover == 0.75
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,11 @@ def source(n: int, text: str, score: float = 1.0, title: str = "Guide", heading:
 
 
 def pick(
-    question: str, *sources: Source, cosines: Mapping[int, Sequence[float]] | None = None, trust: float = 0.0,
+    question: str, *sources: Source, cosines: Mapping[int, Sequence[float]] | None = None, dense_weight: float = 0.0,
     index: object = None, cosine: float = 0.0,
 ) -> tuple[tuple[EvidenceSentence, ...], Coverage]:  # fmt: skip
     index = cast(SearchIndex, index or EveryWord())
-    return pick_evidence(question, sources, index, cosines or {}, cosine, trust)
+    return pick_evidence(question, sources, index, cosines or {}, cosine, dense_weight)
 
 
 def test_the_sentence_that_has_the_words_comes_first() -> None:
@@ -66,9 +66,9 @@ def test_words_of_the_heading_count() -> None:
     under = source(1, "It is 25 days.", heading="Guide › Annual leave")
     says = source(2, "Annual leave is long.")
     off = source(3, "It is sunny.")
-    sentences, strength = pick("annual leave", off, under, says)
+    sentences, coverage = pick("annual leave", off, under, says)
     assert [sentence.n for sentence in sentences] == [2, 1, 3]
-    assert (strength.sentence_cover, strength.passage_cover) == (1.0, 1.0)
+    assert (coverage.sentence_cover, coverage.passage_cover) == (1.0, 1.0)
 
 
 def test_words_of_the_sentence_before_count() -> None:
@@ -88,17 +88,17 @@ def test_meaning_decides_where_words_do_not() -> None:
     """Sentences without a shared word are ordered by their cosines, given in the order of the passage's statements."""
     found = source(1, "Desks are free. A **holiday** lasts 25 days.")
     cosines = {11: (0.1, 0.9)}
-    sentences, strength = pick("vacation", found, cosines=cosines, trust=1.0, cosine=0.7)
+    sentences, coverage = pick("vacation", found, cosines=cosines, dense_weight=1.0, cosine=0.7)
     assert sentences[0].text == "A **holiday** lasts 25 days."
-    assert strength == Coverage(0.0, 0.0, 0.0, 0.9, 0.7, 1.0, 0.0)
+    assert coverage == Coverage(0.0, 0.0, 0.0, 0.9, 0.7, 1.0, 0.0)
 
 
 def test_cosines_that_are_not_trusted_do_not_count() -> None:
-    """Where the embedder cannot read the question, order and strength are those of the words alone."""
+    """Where the embedder cannot read the question, order and coverage are those of the words alone."""
     found = source(1, "Desks are free. A holiday lasts 25 days.")
-    sentences, strength = pick("vacation", found, cosines={11: (0.1, 0.9)}, trust=0.0)
+    sentences, coverage = pick("vacation", found, cosines={11: (0.1, 0.9)}, dense_weight=0.0)
     assert sentences[0].text == "Desks are free."
-    assert (strength.sentence_cosine, strength.trust) == (0.0, 0.0)
+    assert (coverage.sentence_cosine, coverage.dense_weight) == (0.0, 0.0)
 
 
 def test_the_kind_of_answer_decides_between_sentences_with_the_same_words() -> None:
@@ -119,19 +119,19 @@ def test_the_kind_of_answer_decides_between_sentences_with_the_same_words() -> N
 def test_chinese_sentences_are_found_by_their_characters() -> None:
     """Chinese has no spaces; pairs of characters tell the right sentence, cut at its own full stop."""
     text = "出差须提前申请。员工每年享有25天年假。未休年假可结转。年会在十二月。"
-    sentences, strength = pick("每年有多少天年假？", source(1, text))
+    sentences, coverage = pick("每年有多少天年假？", source(1, text))
     assert sentences[0].text == "员工每年享有25天年假。"
     assert text[sentences[0].start : sentences[0].end] == sentences[0].text
-    assert strength.sentence_cover > 0.5
+    assert coverage.sentence_cover > 0.5
 
 
 @pytest.mark.parametrize("question", ["**Can leave be carried over?**", "年假可以结转吗？", "__Who approves leave?__ "])
 def test_a_question_in_the_document_is_no_answer_but_what_follows_is(question: str) -> None:
     """A question line of a list of questions is left out and its words count for the next sentence, and no further."""
     found = source(1, f"{question}\nYes, into March.\nSomething else.")
-    sentences, strength = pick(question, found)
+    sentences, coverage = pick(question, found)
     assert [sentence.text for sentence in sentences] == ["Yes, into March.", "Something else."]
-    assert strength.sentence_cover == 1.0
+    assert coverage.sentence_cover == 1.0
     assert sentences[0].score > sentences[1].score
 
 
@@ -147,9 +147,9 @@ def test_table_rows_are_read_with_their_column_headings() -> None:
 def test_words_of_a_column_heading_count_for_the_cells_below() -> None:
     """A question that names the column and the row finds the row."""
     table = "| Years of service | Days of leave |\n|---|---|\n| up to 5 | 25 |\n| over 5 | 28 |"
-    sentences, strength = pick("leave over 5 years of service", source(1, table))
+    sentences, coverage = pick("leave over 5 years of service", source(1, table))
     assert sentences[0].shown == "Years of service: over 5; Days of leave: 28"
-    assert strength.sentence_cover > 0.5
+    assert coverage.sentence_cover > 0.5
 
 
 def test_copies_are_dropped() -> None:

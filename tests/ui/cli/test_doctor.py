@@ -12,7 +12,7 @@ import pytest
 from assistant.engines.latency import ReadingRate, keep_rate
 from assistant.models.convert import Manifest
 from assistant.models.parity import Parity
-from assistant.refuse.thresholds import CALIBRATION_FILE, calibrate_when_due
+from assistant.refuse.thresholds import THRESHOLDS_FILE, fit_thresholds_when_due
 from ingest.base.settings import Settings
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.sync import ingest
@@ -66,14 +66,14 @@ def test_what_refusing_was_fitted_on_is_said(site: Settings, office: Path) -> No
     """Before the first fit, after one that had too little to go by, after a real one, and when it holds no more."""
     ingest([office], site)
     assert found(site)["refusing"].text.startswith("not fitted to this library yet")
-    made = calibrate_when_due(site)
+    made = fit_thresholds_when_due(site)
     assert made is not None
     assert found(site)["refusing"].text == (
         "refused below a confidence of 0.40, answered with caution below 0.70; the defaults, because too little of the "
         "library can be asked about"
     )
     kept = replace(made, refuse=0.37, caution=0.81, questions=150, separation=0.953)
-    (site.home / CALIBRATION_FILE).write_text(json.dumps(asdict(kept)), "utf-8")
+    (site.home / THRESHOLDS_FILE).write_text(json.dumps(asdict(kept)), "utf-8")
     assert found(site)["refusing"].text == (
         "refused below a confidence of 0.37, answered with caution below 0.81; fitted on 150 questions made from its "
         "passages, told from near misses in 95% of the pairs"
@@ -141,7 +141,7 @@ def test_the_engine_is_judged_by_what_the_settings_ask(site: Settings, tiny_chec
     assert here["chat model"] == Finding("chat model", True, f"{tiny_checkpoint}: ready")
 
 
-def test_a_converted_model_is_judged_by_its_agreement(
+def test_a_converted_model_is_judged_by_its_parity(
     site: Settings, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
 ) -> None:  # fmt: skip
     """Weights that were not converted yet say who does it; a converted model says how well it agrees with its
@@ -150,12 +150,12 @@ def test_a_converted_model_is_judged_by_its_agreement(
     assert waiting.ok
     assert "`docent models pull` makes it" in waiting.text
     monkeypatch.setattr(doctor, "find_converted", lambda *_arguments: site.home)
-    for agreement, well in ((Parity(0.0002, 0.96, 120), True), (Parity(0.3, 0.4, 120), False)):
-        manifest = Manifest(1, "", "", "", "", (), agreement)
+    for parity, well in ((Parity(0.0002, 0.96, 120), True), (Parity(0.3, 0.4, 120), False)):
+        manifest = Manifest(1, "", "", "", "", (), parity)
         monkeypatch.setattr(doctor, "read_manifest", lambda _folder, manifest=manifest: manifest)
         finding = found(site, model=str(tiny_checkpoint))["engine"]
         assert finding.ok == well
-        assert f"same choice at {agreement.same_choice:.0%} of 120 places" in finding.text
+        assert f"same choice at {parity.same_choice:.0%} of 120 places" in finding.text
         assert ("not used: it disagrees with the original" in finding.text) == (not well)
 
 

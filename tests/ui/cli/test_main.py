@@ -14,7 +14,7 @@ import pytest
 
 from assistant.assistant import NOT_SAID, Assistant
 from assistant.events import Citation, EvidenceSentence, Failed
-from assistant.refuse.thresholds import CALIBRATION_FILE, Calibration, kept_calibration
+from assistant.refuse.thresholds import THRESHOLDS_FILE, FittedThresholds, read_fitted_thresholds
 from ingest.base.settings import Settings
 from ingest.runs.report import Progress
 from ingest.store import write_lock as writer
@@ -134,14 +134,14 @@ def test_ask_prints_an_answer(say: Say) -> None:
 def test_ingest_and_rebuild_end_with_a_fit(say: Say, settings: Settings, office: Path) -> None:
     """What refusing is fitted to is the library as it is now; a run that changes little leaves the fit alone."""
     first = say("ingest", str(office), "--json")
-    kept = kept_calibration(settings.home)
+    kept = read_fitted_thresholds(settings.home)
     assert first.code == 0 and kept is not None
     assert first.json["passages"] == kept.passages
-    fitted_at = (settings.home / CALIBRATION_FILE).stat().st_mtime_ns
+    fitted_at = (settings.home / THRESHOLDS_FILE).stat().st_mtime_ns
     say("ingest", str(office))
-    assert (settings.home / CALIBRATION_FILE).stat().st_mtime_ns == fitted_at
+    assert (settings.home / THRESHOLDS_FILE).stat().st_mtime_ns == fitted_at
     say("rebuild")
-    again = kept_calibration(settings.home)
+    again = read_fitted_thresholds(settings.home)
     assert again is not None and again.last_passage > kept.last_passage
 
 
@@ -150,8 +150,8 @@ def test_a_doubtful_answer_is_given_with_a_caution(say: Say, settings: Settings)
     """Above the second threshold there is none; below it, the answer stands and programs and people are told."""
     sure = say("ask", QUESTION, "--json").json
     assert (sure["abstained"], sure["caution"]) == (False, False)
-    kept = Calibration(0.0, 1.0, 100, 0.9, 4, 4, 1, "")
-    (settings.home / CALIBRATION_FILE).write_text(json.dumps(asdict(kept)), "utf-8")
+    kept = FittedThresholds(0.0, 1.0, 100, 0.9, 4, 4, 1, "")
+    (settings.home / THRESHOLDS_FILE).write_text(json.dumps(asdict(kept)), "utf-8")
     doubtful = say("ask", QUESTION, "--json").json
     assert (doubtful["abstained"], doubtful["caution"]) == (False, True)
     assert doubtful["answer"] == sure["answer"]
