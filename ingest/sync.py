@@ -17,7 +17,7 @@ from ingest.base.types import DocumentRecord, ReadDocument
 from ingest.documents.quality import ACCEPTED_SCORE, score_document
 from ingest.documents.workers.pool import Readers, ReadOutcome
 from ingest.passages.embedders.embedder import Embedder, load_embedder
-from ingest.passages.embedders.library_embedder import own_embedder, with_room
+from ingest.passages.embedders.library_embedder import embedder_for_adding, require_passage_room
 from ingest.passages.split_and_embed import NO_VECTORS, PassageEmbedder
 from ingest.runs.batch import Batch
 from ingest.runs.plan import Fate, Plan
@@ -59,7 +59,7 @@ def ingest(
         batch = Batch(catalog, maker, library.publisher, report, meter)
         failed = _take_in(plan, catalog, maker, batch, report, meter, allow_removals)
         remember_unreadable(catalog, failed, remembered - set(unreadable))
-        maker.note(catalog)
+        maker.save_rate(catalog)
         library.publisher.publish(catalog)
         report.quarantined += [
             Failure(document.path, document.reason)
@@ -171,10 +171,10 @@ def _accept(catalog: Catalog, maker: PassageEmbedder, names: Sequence[str], repo
 
 def _maker(catalog: Catalog, settings: Settings) -> PassageEmbedder:
     """Splits and embeds with the library's own embedder, which is opened, and for a new library noted, at first use."""
-    folder = own_embedder(catalog, settings)
+    folder = embedder_for_adding(catalog, settings)
 
     def load() -> Embedder:
-        embedder = with_room(load_embedder(folder))
+        embedder = require_passage_room(load_embedder(folder))
         if catalog.embedder() is None:
             catalog.set_embedder(asdict(embedder.card))
         return embedder

@@ -145,7 +145,7 @@ def _keep_all(
 def _index_all(catalog: Catalog, embedder: Embedder, folder: Path) -> None:
     index = SearchIndex(folder, embedder.card.dimension, embedder.card.fingerprint)
     try:
-        index.level(catalog)
+        index.refresh(catalog)
         index.publish()
     finally:
         index.close()

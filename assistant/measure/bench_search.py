@@ -23,10 +23,11 @@ import numpy as np
 from ingest.base.language import sentence_spans, terms
 from ingest.base.settings import Settings
 from ingest.base.types import Page, Passage, ReadDocument, Vectors
-from ingest.library import CANDIDATES, Library
+from ingest.library import Library
 from ingest.passages.embedders.embedder import Embedder, load_embedder, prepare_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.runs.writing import open_for_writing
+from ingest.search.hybrid import CANDIDATES
 from ingest.search.indexes.search_index import INDEX_FOLDER
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import NewDocument, NewFile

@@ -22,7 +22,7 @@ from assistant.refuse.thresholds import fit_thresholds_when_due
 from ingest.base.errors import SettingsError
 from ingest.base.settings import Settings
 from ingest.base.types import Page, ReadDocument
-from ingest.library import documents_of
+from ingest.library import best_hit_per_document
 from ingest.passages.embedders.embedder import prepare_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.store.catalog import CATALOG_FILE, Catalog
@@ -145,7 +145,7 @@ def _ask(assistant: Assistant, query: EvaluationQuery, ids: dict[str, str]) -> A
     found = assistant.find(query.text)
     return Asked(
         query=query,
-        ranked=tuple(ids[hit.path] for hit in documents_of(hits)[:DEPTH]),
+        ranked=tuple(ids[hit.path] for hit in best_hit_per_document(hits)[:DEPTH]),
         evidence=tuple(f"{sentence.text}\n{sentence.shown}" for sentence in found.sentences),
         confidence=found.confidence,
         abstained=found.abstained,

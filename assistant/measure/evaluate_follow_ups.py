@@ -18,7 +18,7 @@ import numpy as np
 from assistant.measure.metrics import DEPTH, PASSAGES, ndcg
 from assistant.understand.follow_up import stand_alone
 from ingest.base.errors import SettingsError
-from ingest.library import Library, documents_of
+from ingest.library import Library, best_hit_per_document
 
 FOLLOWUPS_FILE = "followups.jsonl"
 
@@ -87,7 +87,7 @@ def evaluate_followups(library: Library, followups: Sequence[FollowUp]) -> dict[
 
 
 def _score(library: Library, question: str, one: FollowUp) -> float:
-    ranked = [hit.path for hit in documents_of(library.search(question, PASSAGES))[:DEPTH]]
+    ranked = [hit.path for hit in best_hit_per_document(library.search(question, PASSAGES))[:DEPTH]]
     return ndcg(ranked, dict.fromkeys(one.relevant, 1))
 
 

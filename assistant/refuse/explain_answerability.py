@@ -45,8 +45,8 @@ class AnswerabilityExplanation:
     nearest: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As `docent search --explain --json` prints it; there the dense weight is called `trust`."""
-        return {"trust" if name == "dense_weight" else name: value for name, value in asdict(self).items()}
+        """As `docent search --explain --json` prints it."""
+        return asdict(self)
 
 
 def explain_answerability(library: Library, question: str, count: int) -> AnswerabilityExplanation:

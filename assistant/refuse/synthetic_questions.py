@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ingest.base.language import COMMON_IDEOGRAPHS, ENGLISH_STOP_WORDS, is_chinese, terms
-from ingest.passages.sentences import is_question, readable, statements
+from ingest.passages.sentences import is_question, readable, sentences_and_rows
 
 # Share of the words (English) or pairs of characters (Chinese) that are exchanged. With these, the confidences of made
 # questions lie nearest to those of the real, answerable ones of near-miss-en, near-miss-zh, CMRC and data/eval.
@@ -94,7 +94,9 @@ def synthetic_question(statement: str, foreign: Callable[[str, random.Random], s
 
 def _statements(text: str) -> Iterator[str]:
     shown = [
-        readable(text[start:end], header) for start, end, header in statements(text) if not is_question(text[start:end])
+        readable(text[start:end], header)
+        for start, end, header in sentences_and_rows(text)
+        if not is_question(text[start:end])
     ]
     yield from sorted(shown, key=lambda one: _dice(one).random())
 

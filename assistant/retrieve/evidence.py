@@ -14,7 +14,7 @@ from dataclasses import astuple, dataclass
 from assistant.events import EvidenceSentence, Source
 from assistant.retrieve.coverage import Coverage, cover, measure_coverage
 from ingest.base.language import terms
-from ingest.passages.sentences import is_question, readable, statements
+from ingest.passages.sentences import is_question, readable, sentences_and_rows
 from ingest.passages.split import context_line
 from ingest.search.answer_types import answer_types_asked, counts_what_is_asked, has_answer_type, new_numbers
 from ingest.search.indexes.search_index import SearchIndex
@@ -106,7 +106,7 @@ def find_candidates(source: Source, cosines: Sequence[float]) -> list[Candidate]
     found: list[Candidate] = []
     before: set[str] = set()
     asked: set[str] = set()
-    for number, (start, end, header) in enumerate(statements(source.text)):
+    for number, (start, end, header) in enumerate(sentences_and_rows(source.text)):
         text = source.text[start:end]
         own = set(terms(text))
         if is_question(text):

@@ -10,7 +10,7 @@ from assistant.retrieve.coverage import Coverage
 from assistant.retrieve.evidence import pick_evidence
 from ingest.base.types import Hit
 from ingest.library import Library
-from ingest.passages.embedders.embedder import dense_weight
+from ingest.search.fuse import FUSION
 from ingest.search.hybrid import ScoredHit
 from ingest.search.versions import names_version
 
@@ -40,9 +40,9 @@ def retrieve_from(library: Library, question: str, hits: Sequence[ScoredHit], co
     hits = hits[: count + _SPARE]
     kept, replaced = _without_superseded(question, [scored.hit for scored in hits])
     passages = tuple(_source(number, hit, replaced) for number, hit in enumerate(kept[:count], 1))
-    best_cosine = max((scored.parts.cosines.whole for scored in hits), default=0.0)
-    cosines = {scored.hit.passage_id: scored.statements for scored in hits}
-    weight = dense_weight(library.embedder.unknown_share(question))
+    best_cosine = max((scored.parts.cosines.passage for scored in hits), default=0.0)
+    cosines = {scored.hit.passage_id: scored.sentence_cosines for scored in hits}
+    weight = FUSION.dense(library.embedder.unknown_share(question))
     return Retrieved(passages, *pick_evidence(question, passages, library.index, cosines, best_cosine, weight))
 
 

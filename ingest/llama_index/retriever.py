@@ -1,30 +1,28 @@
-"""The library as LlamaIndex sees it: passages as nodes, and a retriever that finds them as Docent does.
+"""The library as a LlamaIndex retriever, and its passages as LlamaIndex nodes.
 
-A node's id is its passage's, and its source document is the library's, so that what comes back can be looked up.
+A node has the id of its passage, and its source document the id of the library's document.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeRelationship, NodeWithScore, QueryBundle, RelatedNodeInfo, TextNode
 
 from ingest.base.types import Hit
+from ingest.library import Library
 from ingest.store.records import format_of, name_of
-
-if TYPE_CHECKING:
-    from ingest.library import Library
 
 # A model that is shown a passage need not read these.
 _NUMBERS = ["document_id", "passage_id", "format"]
 
 
 class LibraryRetriever(BaseRetriever):
-    """Finds the `count` best passages as `Library.search` does; a node's score is the hit's."""
+    """Retrieves the `count` best passages of `Library.search`; a node's score is the hit's."""
 
-    def __init__(self, library: Library, count: int, **kwargs: Any) -> None:
+    def __init__(self, library: Library, count: int = 5, **kwargs: Any) -> None:
         self._library = library
         self._count = count
         super().__init__(**kwargs)

@@ -13,8 +13,8 @@ from itertools import islice
 import numpy as np
 
 from ingest.base.types import Passage, Vectors
-from ingest.passages.embedders.embedder import Embedder, dense_weight
-from ingest.passages.sentences import readable, statements
+from ingest.passages.embedders.embedder import UNREADABLE_SHARE, Embedder
+from ingest.passages.sentences import readable, sentences_and_rows
 
 # Passages before and after that count as the surroundings, as long as they stand under the same heading. The whole
 # of a long section would be everyone's neighbour; of 1, 2, 3 and all, 3 was as good as all on the headings of 18F's
@@ -47,9 +47,9 @@ def pack_multi_vectors(
 
 
 def _readable_statements(text: str, embedder: Embedder) -> list[str]:
-    if dense_weight(embedder.unknown_share(text)) <= 0:
+    if embedder.unknown_share(text) >= UNREADABLE_SHARE:
         return []
-    return [readable(text[start:end], header) for start, end, header in statements(text)]
+    return [readable(text[start:end], header) for start, end, header in sentences_and_rows(text)]
 
 
 def unpack_multi_vectors(packed: bytes, dimension: int) -> Vectors:

@@ -10,10 +10,10 @@ from ingest.base.language import sentence_spans
 _TABLE_RULE = re.compile(r"[\s|:\-]+")
 
 
-def statements(text: str) -> Iterator[tuple[int, int, str]]:
+def sentences_and_rows(text: str) -> Iterator[tuple[int, int, str]]:
     """(start, end, column headings) of sentences and table rows; a table's headings and rule are not statements."""
     header = ""
-    spans = list(_sentences_and_rows(text))
+    spans = list(_spans(text))
     for place, (start, end) in enumerate(spans):
         line = text[start:end]
         if not line.startswith("|"):
@@ -26,7 +26,7 @@ def statements(text: str) -> Iterator[tuple[int, int, str]]:
             yield start, end, header
 
 
-def _sentences_and_rows(text: str) -> Iterator[tuple[int, int]]:
+def _spans(text: str) -> Iterator[tuple[int, int]]:
     """(start, end) of sentences; a table row is one, whatever ends in its cells."""
     row_end = 0
     for start, end in sentence_spans(text):

@@ -55,13 +55,13 @@ class PassageEmbedder:
         self._passages += len(texts)
         return list(zip(vectors, views, strict=True))
 
-    def note(self, catalog: Catalog) -> None:
-        """Remember the rate in the catalog, for `rebuild_minutes`."""
+    def save_rate(self, catalog: Catalog) -> None:
+        """Remember the rate in the catalog, for `estimated_rebuild_minutes`."""
         if self._seconds > 0:
             catalog.set_note(_RATE_NOTE, round(self._passages / self._seconds, 2))
 
 
-def rebuild_minutes(catalog: Catalog) -> int | None:
+def estimated_rebuild_minutes(catalog: Catalog) -> int | None:
     """How long embedding everything anew takes at the rate of the last run; None when there was none."""
     rate = catalog.note(_RATE_NOTE)
     return max(1, round(catalog.counts()[1] / rate / 60)) if rate else None

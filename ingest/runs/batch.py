@@ -88,11 +88,11 @@ class Batch:
         for item in waiting:
             self._report.count(item.fate.value, item.documents)
             self._meter.finish(1, item.size, _pages(item.entry), _passages(item.entry))
-        self._publisher.now_and_then(self._catalog)
+        self._publisher.publish_if_due(self._catalog)
 
 
-def _with_vectors(new: NewDocument, vectors: Vectors, views: Sequence[bytes]) -> NewDocument:
-    return replace(new, vectors=vectors, views=views)
+def _with_vectors(new: NewDocument, vectors: Vectors, multi_vectors: Sequence[bytes]) -> NewDocument:
+    return replace(new, vectors=vectors, multi_vectors=multi_vectors)
 
 
 def _passages(entry: NewFile | NewPath) -> int:

@@ -119,8 +119,8 @@ def _index_problems(home: Path, catalog: Catalog, index: SearchIndex) -> list[st
         if is_locked(home):
             return problems  # a writer is at work and publishes when it is done
         # An interrupted run, or one of few changes, leaves the snapshot behind; every reader levels its own copy.
-        index.level(catalog)
-    digests = index.words.digests()
+        index.refresh(catalog)
+    digests = index.bm25.digests()
     held_words = np.array(sorted(digests), np.int64)
     for name, held in (("FAISS", index.ids), ("Tantivy", held_words)):
         for what, ids in (("lacks", np.setdiff1d(wanted, held)), ("still has", np.setdiff1d(held, wanted))):

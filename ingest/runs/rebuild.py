@@ -13,7 +13,7 @@ from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
 from ingest.base.types import Passage
 from ingest.passages.embedders.embedder import Embedder, load_embedder
-from ingest.passages.embedders.library_embedder import embedder_of, wanted_embedder, with_room
+from ingest.passages.embedders.library_embedder import embedder_for_rebuild, embedder_of_library, require_passage_room
 from ingest.passages.split_and_embed import PassageEmbedder
 from ingest.runs.batch import BATCH_PASSAGES
 from ingest.runs.progress import Meter
@@ -49,7 +49,7 @@ def rollback(settings: Settings, progress: ProgressCallback = no_progress) -> In
             raise DocentError("There is nothing to go back to: no rebuild has replaced these passages.")
         progress(Progress(0, 0, 0, ""))
         card = generations.card(library.catalog, generation)
-        embedder = with_room(load_embedder(embedder_of(card, settings)))
+        embedder = require_passage_room(load_embedder(embedder_of_library(card, settings)))
         return _go_over(library, generation, embedder, progress)
 
 
@@ -69,10 +69,10 @@ def _go_over(library: Writing, generation: int, embedder: Embedder, progress: Pr
             [(number, passages, *own) for (number, _, passages), own in zip(batch, embedded, strict=True)],
         )
         meter.finish(len(batch), len(batch), passages=sum(len(passages) for _, _, passages in batch))
-    maker.note(catalog)
+    maker.save_rate(catalog)
     beside = Catalog(catalog.path, generation=generation)
     try:
-        library.publisher.prepare(beside)
+        library.publisher.refresh(beside)
     finally:
         beside.close()
     generations.switch(catalog, generation)
@@ -102,12 +102,12 @@ def _batches(
 
 def _freshly_opened(catalog: Catalog, settings: Settings) -> Embedder:
     """The embedder to rebuild with; a compiled one that is damaged is made again."""
-    folder: Path = wanted_embedder(catalog.embedder(), settings)
+    folder: Path = embedder_for_rebuild(catalog.embedder(), settings)
     try:
-        return with_room(load_embedder(folder))
+        return require_passage_room(load_embedder(folder))
     except SettingsError:
         raise
     except DocentError:
         log.warning("embedder.made_again", folder=str(folder), exc_info=True)
         shutil.rmtree(folder)
-    return with_room(load_embedder(wanted_embedder(catalog.embedder(), settings)))
+    return require_passage_room(load_embedder(embedder_for_rebuild(catalog.embedder(), settings)))

@@ -1,31 +1,25 @@
-"""Why a search found what it found: every vector's and every word's part in a score. Knows nothing of answering.
+"""Why a search found what it found: the part of every cosine and of every word in the score of a hit.
 
-The score is the one the search gave; what it is made of is looked up beside it, so that explaining changes nothing.
+The scores, their factors and the candidates are those the search recorded; explaining computes no score again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
 from ingest.base.language import terms
 from ingest.base.types import Hit
-from ingest.library import CANDIDATES, Library
-from ingest.passages.embedders.embedder import UNREADABLE_SHARE, dense_weight
-from ingest.passages.sentences import readable, statements
-from ingest.search.fuse import LEXICAL_WEIGHT, NOT_NEAR, FusedScore
-from ingest.search.hybrid import OLDER_VERSION, ScoredHit, propose
+from ingest.passages.sentences import readable, sentences_and_rows
+from ingest.search.fuse import FUSION, NOT_NEAR, FusedScore, FusionWeights
+from ingest.search.hybrid import Candidates, ScoredHit, SearchResult
 from ingest.search.indexes.search_index import SearchIndex
-from ingest.search.rerank import RerankedHit
-from ingest.search.versions import names_version
-
-# Scores are rounded when they are shown; a factor nearer to 1 than this is none.
-_ROUNDING = 1e-4
+from ingest.search.rerank import RerankedHit, Reranker
 
 
 @dataclass(frozen=True)
-class Word:
+class QuestionWord:
     """A term of the question. `share` is what it would add to the best possible match, 0 to 1; all add up to 1.
 
     `shown` is the word as it was asked, `known` whether any passage has it.
@@ -38,102 +32,112 @@ class Word:
 
 
 @dataclass(frozen=True)
-class View:
+class RankedCosine:
     """A cosine and its rank among the candidates."""
 
-    cosine: float
+    value: float
     rank: int
 
 
 @dataclass(frozen=True)
 class ExplainedHit:
-    """A hit and what its score is made of: `fused` is (trust × dense + LEXICAL_WEIGHT × lexical) × factors.
+    """A hit and the parts of its score: `fused` is (dense weight × mean cosine + lexical weight × lexical) × factors.
 
-    That is the hit's score unless a cross-encoder has read it, which then gave it `reranked`.
+    `fused` is the hit's score unless a cross-encoder has read it, which then gave it `reranked`.
 
-    `dense` is the mean of the three views and `lexical` a share of the best possible BM25, to which `words` (term →
-    share) add up; ranks are among the candidates, and one that shares no word has none among words. `statement` is
-    the text of the nearest statement, '' where none was embedded. `dense_lead` and `lexical_lead` say how much more of
-    its score either leg gives it than the candidate in the middle.
+    `mean_cosine` is the mean of the three after it. `nearest_sentence` is the text of the sentence or row with the
+    best cosine, '' where none was embedded. `lexical` is a share of the best possible BM25, to which `words` (term →
+    share) add up. Ranks are among the candidates; `lexical_rank` is None for a hit that shares no word. `dense_lead`
+    and `lexical_lead` say how much more either leg adds to this hit's score than to that of the median candidate.
     """
 
     hit: Hit
-    dense: View
-    whole: View
-    best_statement: View
-    surroundings: View
-    statement: str
+    mean_cosine: RankedCosine
+    passage_cosine: RankedCosine
+    best_sentence_cosine: RankedCosine
+    surroundings_cosine: RankedCosine
+    nearest_sentence: str
     lexical: float
     lexical_rank: int | None
     words: dict[str, float]
     dense_lead: float
     lexical_lead: float
-    factors: dict[str, float]
+    factors: Mapping[str, float]
     fused: float
     reranked: float | None
 
 
 @dataclass(frozen=True)
 class SearchExplanation:
-    """What the question was to both legs, and each hit, best first.
+    """What either leg made of the question, and each hit, best first.
 
-    `trust` (0 to 1) is the weight of the dense leg: 1 when the embedder knows every token, 0 from `UNREADABLE_SHARE`
-    of unknown ones on. `reranker` names the cross-encoder that has the last word, '' without one; its problem is one
-    line when it could not be used.
+    `dense_weight` (0 to 1) is 1 when the embedder knows every token of the question and 0 when the share it does not
+    know is `unreadable_share` or more. `reranker` names the cross-encoder that decides the order, '' without one;
+    `reranker_problem` is one line when it could not be used.
     """
 
     question: str
     embedder: str
     unknown_share: float
     unreadable_share: float
-    trust: float
+    dense_weight: float
     lexical_weight: float
     candidates: int
-    words: tuple[Word, ...]
+    words: tuple[QuestionWord, ...]
     reranker: str
     reranker_problem: str
     hits: tuple[ExplainedHit, ...]
 
 
-def explain(library: Library, question: str, count: int = 5) -> SearchExplanation:
-    """The `count` best hits of `Library.search`, explained. Raises DocentError while there is no library."""
-    scored = library.search_scored(question, count)
-    embedder, index, reranker = library.embedder, library.index, library.reranker
-    unknown_share = embedder.unknown_share(question)
-    trust = dense_weight(unknown_share)
-    candidates = dict(propose(question, embedder, index, library.catalog, max(CANDIDATES, count)).ranked)
-    words = _words(question, index)
-    shares = _word_shares(words, index, [one.hit.passage_id for one in scored])
+def explain(
+    question: str,
+    result: SearchResult,
+    embedder: str,
+    reranker: Reranker | None,
+    weights: FusionWeights = FUSION,
+) -> SearchExplanation:
+    """The hits of a search explained. `embedder` is the name of its embedder; `weights` those it was made with."""
+    candidates = result.candidates
+    words = _question_words(question, result.index)
+    shares = _word_shares(words, result.index, [scored.hit.passage_id for scored in result.hits])
     return SearchExplanation(
-        question=question, embedder=embedder.card.name, unknown_share=unknown_share,
-        unreadable_share=UNREADABLE_SHARE, trust=trust, lexical_weight=LEXICAL_WEIGHT, candidates=len(candidates),
-        words=words, reranker=reranker.name if reranker else "", reranker_problem=reranker.problem if reranker else "",
+        question=question, embedder=embedder, unknown_share=candidates.unknown_share,
+        unreadable_share=weights.unreadable_share, dense_weight=candidates.dense_weight,
+        lexical_weight=weights.lexical, candidates=len(candidates.ranked), words=words,
+        reranker=reranker.name if reranker else "", reranker_problem=reranker.problem if reranker else "",
         hits=tuple(
-            _explained(question, one, list(candidates.values()), trust, shares[one.hit.passage_id]) for one in scored
+            _explained(scored, candidates, weights.lexical, shares[scored.hit.passage_id]) for scored in result.hits
         ),
     )  # fmt: skip
 
 
 def _explained(
-    question: str, scored: ScoredHit, candidates: list[FusedScore], trust: float, words: dict[str, float]
+    scored: ScoredHit, candidates: Candidates, lexical_weight: float, words: dict[str, float]
 ) -> ExplainedHit:
     parts = scored.parts
+    all_parts = [candidate for _, candidate in candidates.ranked]
 
-    def view(of: Callable[[FusedScore], float]) -> View:
-        return View(of(parts), _rank(of(parts), map(of, candidates)))
+    def ranked(cosine_of: Callable[[FusedScore], float]) -> RankedCosine:
+        return RankedCosine(cosine_of(parts), _rank(cosine_of(parts), map(cosine_of, all_parts)))
 
-    # One candidate alone leads over a passage that has nothing of the question.
-    others = candidates if len(candidates) > 1 else [FusedScore(0.0, NOT_NEAR, 0.0)]
-    lead = trust * (parts.cosines.mean - median(one.cosines.mean for one in others))
-    lexical_lead = LEXICAL_WEIGHT * (parts.lexical - median(one.lexical for one in others))
+    # A single candidate is compared with a passage that has nothing of the question.
+    others = all_parts if len(all_parts) > 1 else [FusedScore(0.0, NOT_NEAR, 0.0)]
     return ExplainedHit(
-        hit=scored.hit, dense=view(lambda one: one.cosines.mean), whole=view(lambda one: one.cosines.whole),
-        best_statement=view(lambda one: one.cosines.statement), surroundings=view(lambda one: one.cosines.surroundings),
-        statement=_nearest_statement(scored), lexical=parts.lexical,
-        lexical_rank=_rank(parts.lexical, (one.lexical for one in candidates)) if words else None, words=words,
-        dense_lead=lead, lexical_lead=lexical_lead, factors=_factors(question, scored, trust),
-        fused=parts.score, reranked=scored.reranked if isinstance(scored, RerankedHit) else None,
-    )  # fmt: skip
+        hit=scored.hit,
+        mean_cosine=ranked(lambda candidate: candidate.cosines.mean),
+        passage_cosine=ranked(lambda candidate: candidate.cosines.passage),
+        best_sentence_cosine=ranked(lambda candidate: candidate.cosines.best_sentence),
+        surroundings_cosine=ranked(lambda candidate: candidate.cosines.surroundings),
+        nearest_sentence=_nearest_sentence(scored),
+        lexical=parts.lexical,
+        lexical_rank=_rank(parts.lexical, (candidate.lexical for candidate in all_parts)) if words else None,
+        words=words,
+        dense_lead=candidates.dense_weight * (parts.cosines.mean - median(other.cosines.mean for other in others)),
+        lexical_lead=lexical_weight * (parts.lexical - median(other.lexical for other in others)),
+        factors=parts.factors,
+        fused=parts.score,
+        reranked=scored.reranked if isinstance(scored, RerankedHit) else None,
+    )
 
 
 def _rank(value: float, values: Iterable[float]) -> int:
@@ -141,33 +145,21 @@ def _rank(value: float, values: Iterable[float]) -> int:
     return 1 + sum(other > value for other in values)
 
 
-def _factors(question: str, scored: ScoredHit, trust: float) -> dict[str, float]:
-    """What the sum of both legs was multiplied by, told from the score itself."""
-    added = trust * scored.parts.cosines.mean + LEXICAL_WEIGHT * scored.parts.lexical
-    found = {}
-    if scored.hit.newer and not names_version(question, scored.hit.path):
-        found["older_version"] = OLDER_VERSION
-        added *= OLDER_VERSION
-    if added and abs(scored.parts.score / added - 1) > _ROUNDING:
-        found["yes_or_no"] = round(scored.parts.score / added, 4)
-    return found
-
-
-def _nearest_statement(scored: ScoredHit) -> str:
-    text = scored.hit.text
-    found = [readable(text[start:end], header) for start, end, header in statements(text)]
-    if not scored.statements or len(found) != len(scored.statements):
+def _nearest_sentence(scored: ScoredHit) -> str:
+    text, cosines = scored.hit.text, scored.sentence_cosines
+    sentences = [readable(text[start:end], header) for start, end, header in sentences_and_rows(text)]
+    if not cosines or len(sentences) != len(cosines):
         return ""
-    return found[max(range(len(found)), key=lambda place: scored.statements[place])]
+    return sentences[max(range(len(cosines)), key=lambda number: cosines[number])]
 
 
-def _words(question: str, index: SearchIndex) -> tuple[Word, ...]:
+def _question_words(question: str, index: SearchIndex) -> tuple[QuestionWord, ...]:
     """The question's terms, those first that weigh most."""
     weights = index.inverse_frequencies(terms(question))
     total = sum(weights.values())
     heaviest = sorted(weights.items(), key=lambda item: (-item[1], question.find(item[0])))
     return tuple(
-        Word(term, _as_asked(term, question), weight / total, bool(index.lexical([term], 1)))
+        QuestionWord(term, _as_asked(term, question), weight / total, bool(index.lexical([term], 1)))
         for term, weight in heaviest
     )
 
@@ -180,13 +172,17 @@ def _as_asked(term: str, question: str) -> str:
     return term
 
 
-def _word_shares(words: tuple[Word, ...], index: SearchIndex, ids: list[int]) -> dict[int, dict[str, float]]:
+def _word_shares(
+    words: tuple[QuestionWord, ...], index: SearchIndex, passage_ids: list[int]
+) -> dict[int, dict[str, float]]:
     """Passage id → term → its share of the best possible BM25, highest first; only terms that the passage has."""
     bound = index.lexical_bound([word.term for word in words])
-    found: dict[int, dict[str, float]] = {passage_id: {} for passage_id in ids}
+    shares: dict[int, dict[str, float]] = {passage_id: {} for passage_id in passage_ids}
     for word in words:
-        for passage_id, score in index.lexical([word.term], len(ids), among=ids).items():
+        for passage_id, score in index.lexical([word.term], len(passage_ids), among=passage_ids).items():
             # Asked for among these ids alone, a passage without the term still comes back, with a score of 0.
             if score > 0:
-                found[passage_id][word.term] = score / bound
-    return {passage_id: dict(sorted(shares.items(), key=lambda item: -item[1])) for passage_id, shares in found.items()}
+                shares[passage_id][word.term] = score / bound
+    return {
+        passage_id: dict(sorted(by_term.items(), key=lambda item: -item[1])) for passage_id, by_term in shares.items()
+    }

@@ -1,4 +1,4 @@
-"""Two rankings into one score. Pure arithmetic: knows nothing of indexes or passages.
+"""Two rankings into one score: cosines and BM25, weighed and added. Pure arithmetic.
 
 The dense leg gives cosines, the lexical leg BM25 divided by the highest score any passage could have for that
 question. Both are then absolute, so a leg that found nothing good adds little, which ranks or z-scores cannot
@@ -8,27 +8,62 @@ theoretical-minimum-maximum normalisation).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 
-# Weight of a full lexical match against a cosine of 1. Of 0.2 … 0.45, with three views in the dense leg, measured on
-# XQuAD English (.989 nDCG@10; legs .986 and .972) and on the headings of 18F's handbook (.651; legs .396 and .567).
-LEXICAL_WEIGHT = 0.25
+from ingest.passages.embedders.embedder import UNREADABLE_SHARE
+
+
+@dataclass(frozen=True)
+class FusionWeights:
+    """Every fitted number of the fusion; the defaults are those that Docent searches with.
+
+    `lexical`: weight of a full BM25 match against a cosine of 1. Of 0.2 … 0.45, with three cosines in the dense leg,
+    measured on XQuAD English (.989 nDCG@10; legs .986 and .972) and on the headings of 18F's handbook (.651; legs
+    .396 and .567).
+    `older_version`: factor on a passage of an older version when the question does not ask for that version. Enough
+    to order two passages of nearly the same words, too little to hide the only passage that answers.
+    `yes_or_no`: factor on a passage that opens with 'Yes' or 'No' when that is what was asked (18F's handbook:
+    .623 → .651 nDCG@10).
+    `unreadable_share`: from this share of unknown tokens in the question on, the dense leg has no weight.
+    """
+
+    lexical: float = 0.25
+    older_version: float = 0.85
+    yes_or_no: float = 1.3
+    unreadable_share: float = UNREADABLE_SHARE
+
+    def dense(self, unknown_share: float) -> float:
+        """Weight of the dense leg, 0 to 1, for a question of which the embedder does not know this share of tokens."""
+        return max(0.0, 1.0 - unknown_share / self.unreadable_share)
+
+    def factors(self, older_version: bool, yes_or_no: bool) -> dict[str, float]:
+        """The factors that apply to a passage, by the name of their weight."""
+        factors = {}
+        if older_version:
+            factors["older_version"] = self.older_version
+        if yes_or_no:
+            factors["yes_or_no"] = self.yes_or_no
+        return factors
+
+
+FUSION = FusionWeights()
 
 
 @dataclass(frozen=True)
 class Cosines:
-    """How near a passage is to the question: it whole, its best statement, and with the passages around it."""
+    """How near the question is to a passage: to all of it, to its best sentence or row, and to its surroundings."""
 
-    whole: float
-    statement: float
+    passage: float
+    best_sentence: float
     surroundings: float
 
     @property
     def mean(self) -> float:
-        """All three the same: of the weights tried (0.5 to 1.5 each) none was better on every set."""
-        return fmean((self.whole, self.statement, self.surroundings))
+        """The three with equal weights: of those tried (0.5 to 1.5 each) none was better on every set."""
+        return fmean((self.passage, self.best_sentence, self.surroundings))
 
 
 NOT_NEAR = Cosines(0.0, 0.0, 0.0)
@@ -36,23 +71,50 @@ NOT_NEAR = Cosines(0.0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class FusedScore:
-    """A passage's score and what it is made of; `lexical` is a share of the best possible BM25."""
+    """A passage's score and its parts; `lexical` is its share, 0 to 1, of the best possible BM25.
+
+    `score` is (dense weight × mean cosine + lexical weight × `lexical`) × the product of `factors`.
+    """
 
     score: float
     cosines: Cosines
     lexical: float
+    factors: Mapping[str, float] = field(default_factory=dict)
 
 
 def fuse(
-    cosines: Mapping[int, Cosines], bm25: Mapping[int, float], bm25_bound: float, trust: float
+    cosines: Mapping[int, Cosines],
+    bm25: Mapping[int, float],
+    bm25_bound: float,
+    dense_weight: float,
+    weights: FusionWeights = FUSION,
 ) -> list[tuple[int, FusedScore]]:
-    """Passages found by either leg, best first; equal scores keep the older passage first.
+    """(passage id, score without factors) of passages that either leg found, best first; of equal scores the older id.
 
-    A passage missing from a leg has 0 there. The score is `trust * mean cosine + LEXICAL_WEIGHT * bm25 / bm25_bound`.
+    A passage missing from a leg has 0 there. `bm25_bound` is the BM25 that no passage can exceed for the question.
     """
     fused = []
     for passage_id in {*cosines, *bm25}:
-        dense = cosines.get(passage_id, NOT_NEAR)
+        near = cosines.get(passage_id, NOT_NEAR)
         lexical = bm25.get(passage_id, 0.0) / bm25_bound if bm25_bound > 0 else 0.0
-        fused.append((passage_id, FusedScore(trust * dense.mean + LEXICAL_WEIGHT * lexical, dense, lexical)))
+        fused.append((passage_id, FusedScore(_sum(near, lexical, dense_weight, weights), near, lexical)))
     return sorted(fused, key=lambda item: (-item[1].score, item[0]))
+
+
+def with_factors(parts: FusedScore, factors: Mapping[str, float]) -> FusedScore:
+    """A score of `fuse` multiplied by `factors`, which it then names."""
+    return FusedScore(parts.score * math.prod(factors.values()), parts.cosines, parts.lexical, factors)
+
+
+def rescore(parts: FusedScore, unknown_share: float, weights: FusionWeights) -> FusedScore:
+    """The score the same passage has with other weights, from stored parts: what fitting the weights needs.
+
+    `unknown_share` is that of the question.
+    """
+    base = _sum(parts.cosines, parts.lexical, weights.dense(unknown_share), weights)
+    factors = weights.factors("older_version" in parts.factors, "yes_or_no" in parts.factors)
+    return with_factors(FusedScore(base, parts.cosines, parts.lexical), factors)
+
+
+def _sum(cosines: Cosines, lexical: float, dense_weight: float, weights: FusionWeights) -> float:
+    return dense_weight * cosines.mean + weights.lexical * lexical

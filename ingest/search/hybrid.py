@@ -1,55 +1,102 @@
-"""What a search proposes for one question and how it scores that. Knows nothing of how indexes are kept level.
+"""Hybrid search: what both legs propose for a question, their fused scores, and the best hits.
 
 Both legs propose passages and each scores the other's too, so the fused order is exact among them. Two things that
-neither leg can see then move a passage: that a newer version of its document is there, and that it opens with the yes
-or no that was asked for.
+neither leg can see are then applied as factors: that a newer version of the document is there, and that the passage
+opens with the yes or no that was asked for.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ingest.base.language import terms
 from ingest.base.types import Hit, Vectors
-from ingest.passages.embedders.embedder import Embedder, dense_weight
+from ingest.passages.embedders.embedder import Embedder
 from ingest.passages.multi_vector import unpack_multi_vectors
 from ingest.passages.sentences import is_question
 from ingest.search.answer_types import asks_yes_or_no, says_yes_or_no
-from ingest.search.fuse import Cosines, FusedScore, fuse
+from ingest.search.fuse import FUSION, Cosines, FusedScore, FusionWeights, fuse, with_factors
 from ingest.search.indexes.search_index import SearchIndex
 from ingest.search.nearest import nearest
 from ingest.search.versions import names_version
 from ingest.store.catalog import Catalog
+from ingest.store.records import name_of
 from ingest.store.vectors import packed_multi_vectors
 
-# What an older version's score is multiplied by when the question does not ask for that version: enough to order
-# two passages of nearly the same words, too little to hide the only passage that answers.
-OLDER_VERSION = 0.85
-# What the score of a passage that opens with 'Yes' or 'No' is multiplied by when that is what was asked: it is the
-# answer to some such question (18F's handbook: .623 → .651 nDCG@10). One under a question of its own answers that.
-YES_OR_NO = 1.3
+# How many passages each leg proposes at least.
+CANDIDATES = 100
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What both legs found for a question: (passage id, score without factors), best first.
+
+    `sentence_cosines` has, for each passage that was compared sentence by sentence, the cosine of each of its
+    sentences and rows in order. `unknown_share` is the share of the question's tokens that the embedder does not know,
+    and `dense_weight` (0 to 1) the weight of the dense leg that follows from it.
+    """
+
+    ranked: list[tuple[int, FusedScore]]
+    sentence_cosines: Mapping[int, tuple[float, ...]]
+    unknown_share: float
+    dense_weight: float
 
 
 @dataclass(frozen=True)
 class ScoredHit:
-    """A hit with what its score is made of, for those who want to know why it was found."""
+    """A hit with the parts of its score.
+
+    `sentence_cosines` has the cosine of each of its sentences and rows, in order; it is empty where the embedder cannot
+    read the question or the passage.
+    """
 
     hit: Hit
     parts: FusedScore
-    # Cosine of each of its statements, in order; none where the embedder could not read the question or the passage.
-    statements: tuple[float, ...] = ()
+    sentence_cosines: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
-class Proposed:
-    """(passage id, score), best first, and the cosines of the statements of each passage that has any."""
+class SearchResult:
+    """The best hits of one search, best first, with the candidates they are from and the index that was searched.
 
-    ranked: list[tuple[int, FusedScore]]
-    statements: Mapping[int, tuple[float, ...]]
+    `complete` is False when a candidate has left the catalog since the index was refreshed.
+    """
+
+    hits: list[ScoredHit]
+    candidates: Candidates
+    index: SearchIndex
+    complete: bool
+
+
+def search(
+    question: str,
+    embedder: Embedder,
+    index: SearchIndex,
+    catalog: Catalog,
+    older: Mapping[int, str],
+    count: int,
+    among: Sequence[int] | None = None,
+    weights: FusionWeights = FUSION,
+) -> SearchResult:
+    """The `count` best passages, of all or of those with the ids `among`.
+
+    `older` names, for the id of each older version of a document, the newest one (`versions.superseded`).
+    """
+    candidates = propose(question, embedder, index, catalog, max(CANDIDATES, count), among, weights)
+    best, complete = _best(question, candidates.ranked, catalog, older, count, weights)
+    hits = [
+        ScoredHit(
+            replace(hit, rank=rank, score=round(parts.score, 6)),
+            parts,
+            candidates.sentence_cosines.get(hit.passage_id, ()),
+        )
+        for rank, (parts, hit) in enumerate(best, 1)
+    ]
+    return SearchResult(hits, candidates, index, complete)
 
 
 def propose(
@@ -59,49 +106,96 @@ def propose(
     catalog: Catalog,
     depth: int,
     among: Sequence[int] | None = None,
-) -> Proposed:
+    weights: FusionWeights = FUSION,
+) -> Candidates:
     """The passages that are among the `depth` best of either leg; with `among` of these passages only."""
     query_terms = terms(question)
     bm25 = index.lexical(query_terms, depth, among)
-    trust = dense_weight(embedder.unknown_share(question))
+    unknown_share = embedder.unknown_share(question)
+    dense_weight = weights.dense(unknown_share)
     cosines: dict[int, Cosines] = {}
-    statements: dict[int, tuple[float, ...]] = {}
-    if trust > 0:
+    sentence_cosines: dict[int, tuple[float, ...]] = {}
+    if dense_weight > 0:
         vector = embedder.embed_query(question)
-        whole = nearest(index, catalog, vector, depth, among)
-        whole |= index.cosines(vector, [passage_id for passage_id in bm25 if passage_id not in whole], catalog)
-        only_dense = [passage_id for passage_id in whole if passage_id not in bm25]
+        passages = nearest(index, catalog, vector, depth, among)
+        passages |= index.cosines(vector, [passage_id for passage_id in bm25 if passage_id not in passages], catalog)
+        only_dense = [passage_id for passage_id in passages if passage_id not in bm25]
         bm25 |= index.lexical(query_terms, len(only_dense), among=only_dense)
-        views = packed_multi_vectors(catalog, list(whole))
-        for passage_id, cosine in whole.items():
-            seen = unpack_multi_vectors(views.get(passage_id, b""), len(vector)) @ vector
-            cosines[passage_id] = _cosines(cosine, seen)
-            statements[passage_id] = tuple(seen[1:].tolist())
-    return Proposed(fuse(cosines, bm25, index.lexical_bound(query_terms), trust), statements)
+        packed = packed_multi_vectors(catalog, list(passages))
+        for passage_id, cosine in passages.items():
+            others = unpack_multi_vectors(packed.get(passage_id, b""), len(vector)) @ vector
+            cosines[passage_id] = _cosines(cosine, others)
+            sentence_cosines[passage_id] = tuple(others[1:].tolist())
+    ranked = fuse(cosines, bm25, index.lexical_bound(query_terms), dense_weight, weights)
+    return Candidates(ranked, sentence_cosines, unknown_share, dense_weight)
+
+
+def _cosines(passage: float, others: Vectors) -> Cosines:
+    """`others` has the surroundings first, then the sentences; without them the passage's own stands for all three."""
+    if len(others) < 2:
+        return Cosines(passage, passage, passage)
+    return Cosines(passage, float(np.max(others[1:])), float(others[0]))
 
 
 class Preference:
-    """What a question prefers among passages that its words and meaning cannot tell apart."""
+    """The factors on passages that a question's words and meaning cannot tell apart."""
 
-    def __init__(self, question: str) -> None:
+    def __init__(self, question: str, weights: FusionWeights = FUSION) -> None:
         self._question = question
-        self._polar = asks_yes_or_no(question)
+        self._weights = weights
+        self._asks_yes_or_no = asks_yes_or_no(question)
 
     @property
-    def most(self) -> float:
-        """No score is multiplied by more."""
-        return YES_OR_NO if self._polar else 1.0
+    def highest(self) -> float:
+        """No score is multiplied by more than this."""
+        return max(1.0, self._weights.yes_or_no) if self._asks_yes_or_no else 1.0
 
-    def factor(self, row: sqlite3.Row, name: str, newer: str) -> float:
-        """What a passage's score is multiplied by; `name` is its document's and `newer` that of a newer version."""
-        factor = OLDER_VERSION if newer and not names_version(self._question, name) else 1.0
-        if self._polar and says_yes_or_no(row["text"]) and not is_question(row["heading"]):
-            factor *= YES_OR_NO
-        return factor
+    def factors(self, row: sqlite3.Row, name: str, newer: str) -> dict[str, float]:
+        """Name → factor for a passage; `name` is its document's and `newer` that of a newer version, or ''.
+
+        A passage under a heading that is itself a question answers that one, so its yes or no does not count.
+        """
+        return self._weights.factors(
+            older_version=bool(newer) and not names_version(self._question, name),
+            yes_or_no=self._asks_yes_or_no and says_yes_or_no(row["text"]) and not is_question(row["heading"]),
+        )
 
 
-def _cosines(whole: float, views: Vectors) -> Cosines:
-    """`views` has the surroundings first, then the statements; without them the whole stands for all."""
-    if len(views) < 2:
-        return Cosines(whole, whole, whole)
-    return Cosines(whole, float(np.max(views[1:])), float(views[0]))
+def _best(
+    question: str,
+    ranked: Sequence[tuple[int, FusedScore]],
+    catalog: Catalog,
+    older: Mapping[int, str],
+    count: int,
+    weights: FusionWeights,
+) -> tuple[list[tuple[FusedScore, Hit]], bool]:
+    """The best `count` after `Preference`, and whether the catalog still had every passage that was looked at.
+
+    Asks the catalog for no more passages than can be among the best.
+    """
+    preference = Preference(question, weights)
+    complete = True
+    best: list[tuple[FusedScore, Hit]] = []
+    for start in range(0, len(ranked), 2 * count):
+        # No later passage can rise above this, so none can overtake the hits that are ahead of it now.
+        if len(best) >= count and best[count - 1][0].score >= ranked[start][1].score * preference.highest:
+            break
+        batch = ranked[start : start + 2 * count]
+        rows = catalog.passages([passage_id for passage_id, _ in batch])
+        for passage_id, parts in batch:
+            row = rows.get(passage_id)
+            if row is None:
+                complete = False
+                continue
+            name = name_of(row["path"], row["root"])
+            newer = older.get(row["document_id"], "")
+            best.append((with_factors(parts, preference.factors(row, name, newer)), _hit(row, name, newer)))
+        best.sort(key=lambda item: -item[0].score)
+    return best[:count], complete
+
+
+def _hit(row: sqlite3.Row, name: str, newer: str) -> Hit:
+    return Hit(
+        rank=0, score=0.0, document_id=row["document_id"], path=name, title=row["title"], heading=row["heading"],
+        page=row["page"], passage_id=row["id"], text=row["text"], newer=newer,
+    )  # fmt: skip

@@ -21,8 +21,7 @@ from ingest.base.settings import Settings
 from ingest.base.types import Hit
 from ingest.hub.reranker_files import find_reranker, unusable
 from ingest.passages.split import context_line
-from ingest.search.hybrid import OLDER_VERSION, ScoredHit
-from ingest.search.versions import names_version
+from ingest.search.hybrid import ScoredHit
 
 # How many of the best hits are read. Reading takes the same time for each, and what both legs of the search put
 # behind the twentieth place is seldom the answer.
@@ -120,7 +119,7 @@ class Reranker:
             return list(hits)
         self._problem = ""
         placed = [
-            (score * _version_factor(question, scored.hit), score, scored)
+            (score * scored.parts.factors.get("older_version", 1.0), score, scored)
             for score, scored in zip(scores, read, strict=True)
         ]
         placed.sort(key=lambda item: -item[0])
@@ -173,10 +172,6 @@ def _load(folder: Path) -> Any:
 def _text(hit: Hit) -> str:
     """A passage as the legs of the search know it, too: with what its title and headings say."""
     return f"{context_line(hit.title, hit.heading)}\n{hit.text}".strip()
-
-
-def _version_factor(question: str, hit: Hit) -> float:
-    return OLDER_VERSION if hit.newer and not names_version(question, hit.path) else 1.0
 
 
 def _without(error: DocentError) -> str:

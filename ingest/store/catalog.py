@@ -100,7 +100,7 @@ class Catalog(Database):
                     json.dumps([[page.label, page.text] for page in document.pages], ensure_ascii=False),
                 ),
             )  # fmt: skip
-            self.insert_passages(int(row["id"]), new.passages, new.vectors, new.views, self.generation)
+            self.insert_passages(int(row["id"]), new.passages, new.vectors, new.multi_vectors, self.generation)
 
     def _lead(self, entry: NewFile | NewPath) -> bool:
         """Let a path lead to its content, which is there; False when it did already.
@@ -122,9 +122,10 @@ class Catalog(Database):
         return not earlier or bool(earlier[0][0] != now[0])
 
     def insert_passages(
-        self, document_id: int, passages: Sequence[Passage], vectors: Vectors, views: Sequence[bytes], generation: int
-    ) -> None:
-        """A step of a transaction of the caller's. No `views` at all stands for empty ones."""
+        self, document_id: int, passages: Sequence[Passage], vectors: Vectors, multi_vectors: Sequence[bytes],
+        generation: int,
+    ) -> None:  # fmt: skip
+        """A step of a transaction of the caller's. No `multi_vectors` at all stands for empty ones."""
         self._connection.executemany(
             "INSERT INTO passages"
             " (document_id, ordinal, text, heading, page, start_offset, end_offset, vector, generation, views)"
@@ -132,14 +133,16 @@ class Catalog(Database):
             [
                 (
                     document_id, passage.ordinal, passage.text, passage.heading, passage.page, passage.start,
-                    passage.end, vector.astype("<f4").tobytes(), generation, view,
+                    passage.end, vector.astype("<f4").tobytes(), generation, packed,
                 )
-                for passage, vector, view in zip(passages, vectors, views or [b""] * len(passages), strict=True)
+                for passage, vector, packed in zip(
+                    passages, vectors, multi_vectors or [b""] * len(passages), strict=True
+                )
             ],
         )  # fmt: skip
 
     def accept(
-        self, document_id: int, passages: Sequence[Passage], vectors: Vectors, views: Sequence[bytes] = ()
+        self, document_id: int, passages: Sequence[Passage], vectors: Vectors, multi_vectors: Sequence[bytes] = ()
     ) -> None:
         """Release a document from quarantine with its passages, and remember it for this content; one transaction."""
         with self.transaction():
@@ -149,7 +152,7 @@ class Catalog(Database):
                 (document_id,),
             )
             self.write("UPDATE documents SET state = ?, reason = '' WHERE id = ?", (ANSWERING, document_id))
-            self.insert_passages(document_id, passages, vectors, views, self.generation)
+            self.insert_passages(document_id, passages, vectors, multi_vectors, self.generation)
             self.bump()
 
     def remove_paths(self, paths: Iterable[Path]) -> int:

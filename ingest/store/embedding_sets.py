@@ -65,8 +65,8 @@ def fill(
 ) -> None:
     """Add (document id, passages, vectors, views) to a generation that is not in use; one transaction, unseen."""
     with catalog.transaction():
-        for document_id, passages, vectors, views in documents:
-            catalog.insert_passages(document_id, passages, vectors, views, generation)
+        for document_id, passages, vectors, multi_vectors in documents:
+            catalog.insert_passages(document_id, passages, vectors, multi_vectors, generation)
 
 
 def switch(catalog: Catalog, generation: int) -> None:

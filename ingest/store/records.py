@@ -16,8 +16,9 @@ QUARANTINED = "quarantined"
 class NewDocument:
     """A document ready to be written: read, judged, split and embedded.
 
-    `score` is 0 to 1, None when nobody judged it. One that is quarantined has its `reason` and no passages. `views` are
-    those of `ingest.passages.multi_vector`, one for each passage; without any, each passage is only known whole.
+    `score` is 0 to 1, None when nobody judged it. One that is quarantined has its `reason` and no passages.
+    `multi_vectors` holds the packed multi-vector embeddings (`ingest.passages.multi_vector`), one for each passage;
+    without any, each passage is only known whole.
     """
 
     document: ReadDocument
@@ -26,7 +27,7 @@ class NewDocument:
     language: str = ""
     score: float | None = None
     reason: str = ""
-    views: Sequence[bytes] = ()
+    multi_vectors: Sequence[bytes] = ()
 
     @property
     def state(self) -> str:

@@ -17,11 +17,12 @@ from ingest import library as library_module
 from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
 from ingest.base.types import Hit
-from ingest.library import Library, documents_of
+from ingest.library import Library, best_hit_per_document
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
-from ingest.passages.sentences import statements
+from ingest.passages.sentences import sentences_and_rows
 from ingest.runs.rebuild import rebuild
-from ingest.search.hybrid import OLDER_VERSION
+from ingest.search import hybrid
+from ingest.search.fuse import FUSION
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.write_lock import write_lock
 from ingest.sync import ingest, remove
@@ -85,7 +86,7 @@ def test_scores_have_parts(library: Library) -> None:
         assert all(-1 <= cosine <= 1.01 for cosine in astuple(parts.cosines))
         assert 0 <= parts.lexical <= 1
         assert scored.hit.score == pytest.approx(parts.score, abs=1e-6)
-        factor = OLDER_VERSION if scored.hit.newer else 1
+        factor = FUSION.older_version if scored.hit.newer else 1
         assert parts.score == pytest.approx(factor * (parts.cosines.mean + 0.25 * parts.lexical))
 
 
@@ -111,17 +112,17 @@ def test_exchanged_while_searching(
 ) -> None:
     """A document that is replaced while a search is on its way is found as it is now, not missed."""
     library.search("leave")
-    propose = library_module.propose
+    propose = hybrid.propose
     rounds = iter(range(3))
 
     def exchanging(*arguments, **named):  # type: ignore[no-untyped-def]
-        proposed = propose(*arguments, **named) if moment == "between" else None
+        candidates = propose(*arguments, **named) if moment == "between" else None
         if next(rounds) == 0:
             (office / "it" / "vpn.txt").write_text("Error E-07 means that the certificate has been revoked.\n")
             ingest([office], settings)
-        return proposed or propose(*arguments, **named)
+        return candidates or propose(*arguments, **named)
 
-    monkeypatch.setattr(library_module, "propose", exchanging)
+    monkeypatch.setattr(hybrid, "propose", exchanging)
     (hit,) = [hit for hit in library.search("What does E-07 mean?") if hit.path == "it/vpn.txt"]
     assert hit.text.endswith("revoked.")
     assert next(rounds) == 2
@@ -131,7 +132,7 @@ def test_a_search_does_not_wait_for_ever(library: Library, settings: Settings, m
     """While the index is being made level for minutes, a search that met what is gone answers with the rest."""
     library.search("leave")
     remove(["it/vpn.txt"], settings)
-    monkeypatch.setattr(library_module, "_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(library_module, "_CONSISTENT_SECONDS", 0.01)
     held, done = threading.Event(), threading.Event()
 
     def level() -> None:
@@ -235,7 +236,7 @@ def test_best_hit_of_each_document() -> None:
     hits = [
         Hit(rank, 1.0 / rank, document, "", "", "", "", rank, "") for rank, document in enumerate([5, 3, 5, 9, 3], 1)
     ]
-    assert [(hit.document_id, hit.rank) for hit in documents_of(hits)] == [(5, 1), (3, 2), (9, 4)]
+    assert [(hit.document_id, hit.rank) for hit in best_hit_per_document(hits)] == [(5, 1), (3, 2), (9, 4)]
 
 
 def test_no_library(settings: Settings) -> None:
@@ -318,9 +319,9 @@ def test_damaged_catalog_is_one_line(library: Library, settings: Settings) -> No
 def test_a_statement_lifts_its_passage(library: Library) -> None:
     """Each hit brings the cosine of every statement it has, and the best of them is part of its score."""
     for scored in library.search_scored("How much leave?"):
-        cosines = scored.statements
-        assert len(cosines) == len(list(statements(scored.hit.text))) or not cosines
+        cosines = scored.sentence_cosines
+        assert len(cosines) == len(list(sentences_and_rows(scored.hit.text))) or not cosines
         if cosines:
-            assert scored.parts.cosines.statement == pytest.approx(max(cosines))
+            assert scored.parts.cosines.best_sentence == pytest.approx(max(cosines))
         else:
-            assert scored.parts.cosines.statement == scored.parts.cosines.whole
+            assert scored.parts.cosines.best_sentence == scored.parts.cosines.passage

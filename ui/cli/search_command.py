@@ -22,7 +22,11 @@ _WORDS = 8
 _QUOTED = 160
 _NEAREST = 3
 _COLUMN = 12
-_VIEWS = {"whole": "whole passage", "best_statement": "best sentence", "surroundings": "section"}
+_COSINES = {
+    "passage_cosine": "whole passage",
+    "best_sentence_cosine": "best sentence",
+    "surroundings_cosine": "section",
+}
 _FACTORS = {"older_version": "an older version of {newer}", "yes_or_no": "opens with the yes or no that was asked for"}
 _PARTS = {
     "document_cover": "words of the question in what was found of the best document",
@@ -80,12 +84,11 @@ def search_command(text: str, count: int, explained: bool, as_json: bool, **flag
 def _explain(question: str, count: int, as_json: bool, settings: Settings) -> int:
     from assistant.refuse.explain_answerability import explain_answerability
     from ingest.library import Library
-    from ingest.search.explain import explain
     from ingest.search.rerank import reranker_of
 
     library = Library(settings.home, reranker_of(settings))
     try:
-        explanation = explain(library, question, count)
+        explanation = library.explain(question, count)
         verdict = explain_answerability(library, question, settings.passages)
     finally:
         library.close()
@@ -118,8 +121,8 @@ def _show_question(console: Console, told: SearchExplanation) -> None:
         read = f"{told.embedder} knows every token of the question: meaning has its full vote"
     else:
         read = f"{told.embedder} does not know {_share(told.unknown_share)} of the question's tokens: meaning has " + (
-            f"{_share(told.trust)} of its vote (1 at none, 0 from {_share(told.unreadable_share)} on)"
-            if told.trust > 0
+            f"{_share(told.dense_weight)} of its vote (1 at none, 0 from {_share(told.unreadable_share)} on)"
+            if told.dense_weight > 0
             else f"no vote (none from {_share(told.unreadable_share)} on), words decide alone"
         )
     _row(console, "meaning", read)
@@ -128,7 +131,7 @@ def _show_question(console: Console, told: SearchExplanation) -> None:
     _row(console, "words", f"worth at most {_listed(known)}" if known else "none that any passage has")
     if unknown:
         _row(console, "", f"in no passage: {_listed(unknown)}")
-    formula = f"({told.trust:.2f} × meaning + {told.lexical_weight:g} × words) × factors"
+    formula = f"({told.dense_weight:.2f} × meaning + {told.lexical_weight:g} × words) × factors"
     _row(console, "score", f"{formula}; ranks are among {told.candidates} candidates")
     if told.reranker:
         last = f"{told.reranker} reads the best once more and decides their order"
@@ -140,23 +143,24 @@ def _show_hit(console: Console, told: SearchExplanation, hit: ExplainedHit) -> N
     click.echo()
     _row(console, f"{hit.hit.rank}.", place, column=3)
     factors = "".join(f" × {factor:g}" for factor in hit.factors.values())
-    added = f"{told.trust:.2f} × {_share(hit.dense.cosine)} + {told.lexical_weight:g} × {_share(hit.lexical)}"
+    mean, lexical = _share(hit.mean_cosine.value), _share(hit.lexical)
+    added = f"{told.dense_weight:.2f} × {mean} + {told.lexical_weight:g} × {lexical}"
     _row(console, "score", f"{hit.fused:.3f} = {f'({added})' if factors else added}{factors}", 3)
     if hit.reranked is not None:
         _row(console, "reranked", f"{hit.reranked:.3f} by the cross-encoder", 3)
-    if told.trust > 0:
-        views = (
-            f"{name} {_share(view.cosine)} (rank {view.rank})"
-            for name, view in ((text, getattr(hit, field)) for field, text in _VIEWS.items())
+    if told.dense_weight > 0:
+        cosines = (
+            f"{name} {_share(cosine.value)} (rank {cosine.rank})"
+            for name, cosine in ((text, getattr(hit, field)) for field, text in _COSINES.items())
         )
-        _row(console, "meaning", f"{_share(hit.dense.cosine)} (rank {hit.dense.rank}): {', '.join(views)}", 3)
-    if hit.statement:
-        _row(console, "", f"best sentence: “{_cut(hit.statement)}”", 3)
+        _row(console, "meaning", f"{mean} (rank {hit.mean_cosine.rank}): {', '.join(cosines)}", 3)
+    if hit.nearest_sentence:
+        _row(console, "", f"best sentence: “{_cut(hit.nearest_sentence)}”", 3)
     shown = {word.term: word for word in told.words}
     found = [f"{shown[term].shown} {_share(share)}" for term, share in hit.words.items()]
     missing = [word.shown for word in told.words if word.known and word.term not in hit.words]
     if found:
-        _row(console, "words", f"{_share(hit.lexical)} (rank {hit.lexical_rank}): {_listed(found)}", 3)
+        _row(console, "words", f"{lexical} (rank {hit.lexical_rank}): {_listed(found)}", 3)
     if missing:
         _row(console, "" if found else "words", f"not in it: {_listed(missing)}", 3)
     for name, factor in hit.factors.items():
@@ -167,13 +171,13 @@ def _show_hit(console: Console, told: SearchExplanation, hit: ExplainedHit) -> N
 def _why(told: SearchExplanation, hit: ExplainedHit) -> str:
     """Which leg lifts this hit above the candidate in the middle, and by what."""
     leads = f"meaning {hit.dense_lead:+.3f}, words {hit.lexical_lead:+.3f} against the middle candidate"
-    view = min(_VIEWS, key=lambda name: (getattr(hit, name).rank, -getattr(hit, name).cosine))
+    nearest = min(_COSINES, key=lambda name: (getattr(hit, name).rank, -getattr(hit, name).value))
     best = max(hit.words, key=lambda term: hit.words[term], default="")
     word = next((word.shown for word in told.words if word.term == best), "")
     if max(hit.dense_lead, hit.lexical_lead) <= 0:
         return f"no better than the middle one of what was found ({leads})"
     if hit.dense_lead >= hit.lexical_lead:
-        return f"most by its meaning, the {_VIEWS[view]} first of all ({leads})"
+        return f"most by its meaning, the {_COSINES[nearest]} first of all ({leads})"
     return f"most by its words, “{word}” first of all ({leads})"
 
 

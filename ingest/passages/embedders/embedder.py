@@ -35,8 +35,8 @@ BUNDLED = "all-MiniLM-L6-v2"
 CARD_FILE = "embedder.json"
 # Texts an inference of sentence-transformers, for a model that OpenVINO cannot compile.
 _BATCH = 8
-# A question of which the embedder cannot read this share of tokens gets no dense leg at all. all-MiniLM-L6-v2
-# cannot read .64 to .68 of Chinese questions and 0 of English ones (XQuAD, CMRC).
+# From this share of unknown tokens on, an embedding says nothing of a text. all-MiniLM-L6-v2 does not know .64 to .68
+# of the tokens of Chinese questions and 0 of those of English ones (XQuAD, CMRC).
 UNREADABLE_SHARE = 0.25
 # What identifies a model: its weights, its vocabulary and how its modules are chained.
 FINGERPRINTED = (
@@ -99,11 +99,6 @@ class Embedder:
         """Share (0 to 1) of the text's tokens that are not in the model's vocabulary: what it cannot read at all."""
         token_ids = self._tokenizer.encode(text, add_special_tokens=False).ids
         return sum(token_id == self._unknown for token_id in token_ids) / max(1, len(token_ids))
-
-
-def dense_weight(unknown_share: float) -> float:
-    """0 to 1: how far to believe the embedder about a text it cannot read `unknown_share` of."""
-    return max(0.0, 1.0 - unknown_share / UNREADABLE_SHARE)
 
 
 def load_embedder(folder: Path) -> Embedder:

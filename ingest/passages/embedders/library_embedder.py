@@ -14,7 +14,7 @@ from ingest.base.errors import SettingsError
 from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
 from ingest.passages.embedders.embedder import CARD_FILE, Embedder, prepare_embedder
-from ingest.passages.split_and_embed import rebuild_minutes
+from ingest.passages.split_and_embed import estimated_rebuild_minutes
 from ingest.store.catalog import Catalog
 
 EMBEDDERS_FOLDER = "embedders"
@@ -24,17 +24,17 @@ _SETTINGS = {"embedder", "embedder_query_prefix", "embedder_passage_prefix"}
 log = get_logger(__name__)
 
 
-def own_embedder(catalog: Catalog, settings: Settings) -> Path:
+def embedder_for_adding(catalog: Catalog, settings: Settings) -> Path:
     """The folder of the compiled embedder to add documents with. Raises SettingsError when another is asked for."""
     card = catalog.embedder()
     if card is None:
         return prepare_embedder(settings, settings.home / EMBEDDERS_FOLDER)
     if not _SETTINGS & settings.model_fields_set:
-        return embedder_of(card, settings)
-    folder = wanted_embedder(card, settings)
+        return embedder_of_library(card, settings)
+    folder = embedder_for_rebuild(card, settings)
     if folder.name == card["fingerprint"]:
         return folder
-    minutes = rebuild_minutes(catalog)
+    minutes = estimated_rebuild_minutes(catalog)
     takes = f", about {minutes} min" if minutes else ""
     same = card["name"] == _followed(card, settings).embedder
     made = "another version of it or other prefixes" if same else repr(card["name"])
@@ -45,7 +45,7 @@ def own_embedder(catalog: Catalog, settings: Settings) -> Path:
     )
 
 
-def embedder_of(card: dict[str, Any], settings: Settings) -> Path:
+def embedder_of_library(card: dict[str, Any], settings: Settings) -> Path:
     """The folder of a library's embedder, made again when it is gone. Raises SettingsError when that gives another."""
     folder = settings.home / EMBEDDERS_FOLDER / str(card["fingerprint"])
     if (folder / CARD_FILE).is_file():
@@ -66,7 +66,7 @@ def embedder_of(card: dict[str, Any], settings: Settings) -> Path:
     return made
 
 
-def wanted_embedder(card: dict[str, Any] | None, settings: Settings) -> Path:
+def embedder_for_rebuild(card: dict[str, Any] | None, settings: Settings) -> Path:
     """The folder of the embedder to rebuild with: what settings ask for, else what the library has."""
     return prepare_embedder(_followed(card, settings), settings.home / EMBEDDERS_FOLDER)
 
@@ -82,7 +82,7 @@ def _followed(card: dict[str, Any] | None, settings: Settings) -> Settings:
     return settings.model_copy(update={key: library[key] for key in _SETTINGS - settings.model_fields_set})
 
 
-def with_room(embedder: Embedder) -> Embedder:
+def require_passage_room(embedder: Embedder) -> Embedder:
     """Raises SettingsError when the prefix before every passage leaves the model no room to read one."""
     if embedder.passage_tokens < _LEAST_PASSAGE_TOKENS:
         raise SettingsError(

@@ -24,7 +24,7 @@ class Publisher:
         self._index: SearchIndex | None = None
         self._next = time.monotonic() + PUBLISH_SECONDS
 
-    def now_and_then(self, catalog: Catalog) -> None:
+    def publish_if_due(self, catalog: Catalog) -> None:
         """Publish when it is time again: whoever opens the library during a long run then has little to catch up on."""
         started = time.monotonic()
         if started >= self._next:
@@ -32,20 +32,20 @@ class Publisher:
             took = time.monotonic() - started
             self._next = time.monotonic() + max(PUBLISH_SECONDS, took / _PUBLISH_SHARE)
 
-    def prepare(self, catalog: Catalog) -> None:
+    def refresh(self, catalog: Catalog) -> None:
         """Bring the index level with a catalog of another generation than the current one; nobody sees it yet."""
-        self._level(catalog, publish=False)
+        self._refresh(catalog, publish=False)
 
     def publish(self, catalog: Catalog) -> None:
         """Bring the index level with the catalog and let everyone have it. Raises DocentError when it cannot be."""
-        self._level(catalog, publish=True)
+        self._refresh(catalog, publish=True)
 
     def close(self) -> None:
         if self._index is not None:
             self._index.close()
             self._index = None
 
-    def _level(self, catalog: Catalog, publish: bool) -> None:
+    def _refresh(self, catalog: Catalog, publish: bool) -> None:
         card = catalog.embedder()
         if card is None:  # nothing was ever embedded
             return
@@ -53,7 +53,7 @@ class Publisher:
             if self._index is None or self._index.fingerprint != card["fingerprint"]:
                 self.close()
                 self._index = SearchIndex(self._folder, card["dimension"], card["fingerprint"])
-            self._index.level(catalog)
+            self._index.refresh(catalog)
             if publish:
                 self._index.publish()
         except (ValueError, RuntimeError) as error:  # Tantivy's and FAISS's words for a disk that fails

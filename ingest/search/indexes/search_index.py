@@ -69,8 +69,8 @@ class SearchIndex:
         self.dimension = dimension
         self.fingerprint = fingerprint
         self.vectors = VectorIndex(dimension)
-        self.words = BM25Index()
-        self.standing = IndexVersion()
+        self.bm25 = BM25Index()
+        self.version = IndexVersion()
         self._snapshot: Path | None = None
         self._work: Path | None = None
         self._unpublished = 0
@@ -84,7 +84,7 @@ class SearchIndex:
     @property
     def revision(self) -> int:
         """Of the catalog, as of the last `level`; -1 for an index that was never level."""
-        return self.standing.revision
+        return self.version.revision
 
     # Searching
 
@@ -115,15 +115,15 @@ class SearchIndex:
 
     def lexical(self, query_terms: Sequence[str], count: int, among: Sequence[int] | None = None) -> dict[int, float]:
         """Passage id → BM25 of the `count` best, of all passages or `among` the ids given; each term counts once."""
-        return self.words.search(query_terms, count, among)
+        return self.bm25.search(query_terms, count, among)
 
     def inverse_frequencies(self, query_terms: Sequence[str]) -> dict[str, float]:
         """Term → its BM25 weight: rare terms tell passages apart."""
-        return self.words.inverse_frequencies(query_terms)
+        return self.bm25.inverse_frequencies(query_terms)
 
     def lexical_bound(self, query_terms: Sequence[str]) -> float:
         """The BM25 score that no passage can exceed for these terms; 0 when there are none."""
-        return self.words.bound(query_terms)
+        return self.bm25.bound(query_terms)
 
     @property
     def ids(self) -> Ids:
@@ -132,25 +132,25 @@ class SearchIndex:
 
     # Keeping level with the catalog
 
-    def level(self, catalog: Catalog, or_in_memory: bool = False) -> bool:
+    def refresh(self, catalog: Catalog, or_in_memory: bool = False) -> bool:
         """Add what the catalog has gained and drop what it has lost. True when anything changed.
 
         Raises OSError, RuntimeError or ValueError when the disk does not take it. With `or_in_memory` the words are
         then kept in memory until there is another snapshot; such an index cannot be published.
         """
         with catalog.consistent_snapshot():
-            return self._level(catalog, or_in_memory)
+            return self._refresh(catalog, or_in_memory)
 
-    def _level(self, catalog: Catalog, or_in_memory: bool) -> bool:
+    def _refresh(self, catalog: Catalog, or_in_memory: bool) -> bool:
         now = IndexVersion(catalog.note(LINEAGE) or "", catalog.generation, catalog.revision)
-        if now == self.standing:
+        if now == self.version:
             return False
-        other = self.revision >= 0 and now.lineage != self.standing.lineage
+        other = self.revision >= 0 and now.lineage != self.version.lineage
         # Words in memory are given up for any snapshot that knows as much, others for one that knows more.
         enough = self.revision + (0 if self._in_memory else 1)
         if (other or revision_of(published_name(self.folder)) >= enough) and self._open_published(now.lineage):
             other = False
-            if now == self.standing:
+            if now == self.version:
                 return True
         reason = "nothing is of this lineage" if other else "the last change ended half way" if self._torn else ""
         if not reason:
@@ -165,7 +165,7 @@ class SearchIndex:
         if reason:
             self._start_over(catalog, reason, or_in_memory)
         self._torn = False
-        self.standing = now
+        self.version = now
         return True
 
     def _follow(self, catalog: Catalog) -> None:
@@ -178,9 +178,9 @@ class SearchIndex:
         for start in range(0, len(new), _LEVEL_CHUNK):
             self._add(catalog, new[start : start + _LEVEL_CHUNK])
         if len(gone):
-            self.words.remove(gone)
+            self.bm25.remove(gone)
             self.vectors.remove(gone)
-        self.words.commit()
+        self.bm25.commit()
         self._unpublished += len(new) + len(gone)
 
     def _add(self, catalog: Catalog, ids: Ids) -> None:
@@ -188,7 +188,7 @@ class SearchIndex:
         if not rows:
             return
         for passage_id, row in rows.items():
-            self.words.add(passage_id, indexed_terms(row["title"], row["heading"], row["text"]))
+            self.bm25.add(passage_id, indexed_terms(row["title"], row["heading"], row["text"]))
         self.vectors.add(np.array(list(rows), np.int64), np.stack([vector_of(row) for row in rows.values()]))
 
     def _start_over(self, catalog: Catalog, reason: str, or_in_memory: bool) -> None:
@@ -202,7 +202,7 @@ class SearchIndex:
             log.warning("index.kept_in_memory", reason=str(error))
             fresh = self._made_anew(catalog, in_memory=True)
         self.close()
-        self.vectors, self.words, self._work = fresh.vectors, fresh.words, fresh._work
+        self.vectors, self.bm25, self._work = fresh.vectors, fresh.bm25, fresh._work
         self._snapshot, self._unpublished, self._in_memory = None, fresh._unpublished, fresh._in_memory
 
     def _made_anew(self, catalog: Catalog, in_memory: bool = False) -> SearchIndex:
@@ -230,11 +230,11 @@ class SearchIndex:
             return
         self._begin_changes()
         assert self._work is not None
-        self.words.finish()
+        self.bm25.finish()
         self.vectors.write(self._work / _VECTORS)
         manifest = {
             "format": _FORMAT, "fingerprint": self.fingerprint, "dimension": self.dimension,
-            "passages": len(self.vectors), **asdict(self.standing), "files": sums(self._work),
+            "passages": len(self.vectors), **asdict(self.version), "files": sums(self._work),
         }  # fmt: skip
         (self._work / MANIFEST).write_text(json.dumps(manifest), "utf-8")
         for file in (self._work / _VECTORS, self._work / MANIFEST):
@@ -244,13 +244,13 @@ class SearchIndex:
         self._work = None
         point_to(self.folder, name)
         self._snapshot, self._unpublished = self.folder / name, 0
-        self.words = BM25Index.open(self._snapshot / _WORDS)
+        self.bm25 = BM25Index.open(self._snapshot / _WORDS)
         clean(self.folder, keep={name, published})
 
     def close(self) -> None:
         """Drop this process's working copy."""
         try:
-            self.words.finish()
+            self.bm25.finish()
         except ValueError:  # a disk that failed has ended Tantivy's writer; nothing of this copy is wanted any more
             log.warning("index.copy_failed", exc_info=True)
         if self._work is not None:
@@ -273,9 +273,9 @@ class SearchIndex:
         work = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{os.getpid()}-", dir=self.folder))
         try:
             if self._snapshot is None:
-                self.words = BM25Index(work / _WORDS)
+                self.bm25 = BM25Index(work / _WORDS)
             else:
-                self.words = self.words.changeable_copy(self._snapshot / _WORDS, work / _WORDS)
+                self.bm25 = self.bm25.changeable_copy(self._snapshot / _WORDS, work / _WORDS)
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
             raise
@@ -303,7 +303,7 @@ class SearchIndex:
             log.warning("index.snapshot_unusable", snapshot=name, reason=str(error))
             return name != published_name(self.folder) and self._open_published(lineage)
         self.close()
-        self.vectors, self.words, self.standing = vectors, words, standing
+        self.vectors, self.bm25, self.version = vectors, words, standing
         self._snapshot, self._unpublished, self._torn, self._in_memory = snapshot, 0, False, False
         return True
 

@@ -7,7 +7,7 @@ import asyncio
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 
 from ingest.library import Library
-from ingest.llama_index.retriever import node_of_hit, node_of_row
+from ingest.llama_index.retriever import LibraryRetriever, node_of_hit, node_of_row
 
 QUESTION = "What does E-07 mean?"
 
@@ -15,7 +15,7 @@ QUESTION = "What does E-07 mean?"
 def test_finds_what_a_search_finds(library: Library) -> None:
     """The same passages in the same order with the same scores, from text, from a query bundle, and awaited."""
     hits = library.search(QUESTION, 3)
-    retriever = library.as_retriever(3)
+    retriever = LibraryRetriever(library, 3)
 
     def told(nodes: list[NodeWithScore]) -> list[tuple[str, float | None, str]]:
         return [(node.node.node_id, node.score, node.node.get_content()) for node in nodes]
@@ -24,7 +24,7 @@ def test_finds_what_a_search_finds(library: Library) -> None:
     assert told(retriever.retrieve(QUESTION)) == expected
     assert told(retriever.retrieve(QueryBundle(QUESTION))) == expected
     assert told(asyncio.run(retriever.aretrieve(QUESTION))) == expected
-    assert len(library.as_retriever().retrieve("leave")) == 4
+    assert len(LibraryRetriever(library).retrieve("leave")) == 4
 
 
 def test_a_node_says_where_it_is_from(library: Library) -> None:

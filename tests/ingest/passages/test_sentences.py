@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.passages.sentences import is_question, readable, statements
+from ingest.passages.sentences import is_question, readable, sentences_and_rows
 
 
 def shown(text: str) -> list[str]:
-    return [readable(text[start:end], header) for start, end, header in statements(text)]
+    return [readable(text[start:end], header) for start, end, header in sentences_and_rows(text)]
 
 
 def test_sentences_and_rows() -> None:
@@ -17,7 +17,7 @@ def test_sentences_and_rows() -> None:
         "Hotels are booked early.", "See below:", "City: Berlin; Limit: up to 150 euros. Ask first!",
         "City: Cork; Limit: 120 euros", "That is all.",
     ]  # fmt: skip
-    for start, end, _ in statements(text):
+    for start, end, _ in sentences_and_rows(text):
         assert text[start:end] == text[start:end].strip()
 
 

@@ -10,7 +10,7 @@ import pytest
 from ingest.base.types import Page, ReadDocument
 from ingest.passages.embedders.embedder import Embedder
 from ingest.passages.multi_vector import pack_multi_vectors
-from ingest.passages.split_and_embed import PassageEmbedder, rebuild_minutes
+from ingest.passages.split_and_embed import PassageEmbedder, estimated_rebuild_minutes
 from ingest.store.catalog import Catalog
 
 TEXTS = {
@@ -47,14 +47,14 @@ def test_rate_is_remembered(embedder: Embedder, tmp_path: Path, monkeypatch: pyt
     """A rebuild can say how long it takes once something was embedded, and not before."""
     catalog = Catalog(tmp_path / "catalog.db", create=True)
     maker = PassageEmbedder(lambda: embedder)
-    maker.note(catalog)
-    assert rebuild_minutes(catalog) is None
+    maker.save_rate(catalog)
+    assert estimated_rebuild_minutes(catalog) is None
     maker.embed([("VPN", maker.split(ReadDocument("VPN", (Page("", TEXTS["VPN"]),))))])
-    maker.note(catalog)
+    maker.save_rate(catalog)
     assert catalog.note("passages_per_second") > 0
     catalog.set_note("passages_per_second", 50.0)
     monkeypatch.setattr(Catalog, "counts", lambda _self: (100, 9_000))
-    assert rebuild_minutes(catalog) == 3
+    assert estimated_rebuild_minutes(catalog) == 3
     catalog.close()
 
 

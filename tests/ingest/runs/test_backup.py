@@ -150,7 +150,7 @@ def test_another_librarys_numbers(whole: Path, reader: Library, tmp_path: Path) 
     restore(whole, tmp_path / "other.docent", replace=True)
     assert first(reader) == ("2.md", "E-07 is the lift.")
     assert reader.search("Where are the bicycles?")[0].path == "0.md"
-    assert reader.index.standing.revision == reader.catalog.revision
+    assert reader.index.version.revision == reader.catalog.revision
 
 
 def cut(file: Path) -> None:

@@ -109,9 +109,9 @@ def words_in_the_place_of(whole: Path, removed: int) -> None:
     """Publish an index in which passage 2 has other words, once more than before, and `removed` is not."""
     index = SearchIndex(whole / INDEX_FOLDER, 384, card_of(whole)["fingerprint"])
     index._begin_changes()
-    index.words.remove(np.array([removed]))
-    index.words.add(2, ["something", "else"])
-    index.words.commit()
+    index.bm25.remove(np.array([removed]))
+    index.bm25.add(2, ["something", "else"])
+    index.bm25.commit()
     index.publish()
     index.close()
 

@@ -1,12 +1,12 @@
+"""Explanations of a search: parts that add up, ranks, words as they were asked, factors by name."""
+
 from __future__ import annotations
 
 import pytest
 
 from ingest.base.settings import Settings
 from ingest.library import Library
-from ingest.search.explain import explain
-from ingest.search.fuse import LEXICAL_WEIGHT
-from ingest.search.hybrid import OLDER_VERSION, YES_OR_NO
+from ingest.search.fuse import FUSION
 from ingest.sync import ingest
 from tests.conftest import OFFICE
 
@@ -28,26 +28,31 @@ def library(settings: Settings, office):  # type: ignore[no-untyped-def]
 )
 def test_the_parts_add_up_to_the_score_that_the_search_gave(library: Library, question: str) -> None:
     """Legs, weights and factors give the score, words give their leg, and the hits are those of the search."""
-    told = explain(library, question, 5)
-    assert [one.hit for one in told.hits] == library.search(question, 5)
-    assert sum(word.share for word in told.words) == pytest.approx(1)
-    for one in told.hits:
-        added = told.trust * one.dense.cosine + LEXICAL_WEIGHT * one.lexical
-        for factor in one.factors.values():
+    explanation = library.explain(question, 5)
+    assert [hit.hit for hit in explanation.hits] == library.search(question, 5)
+    assert sum(word.share for word in explanation.words) == pytest.approx(1)
+    for hit in explanation.hits:
+        added = explanation.dense_weight * hit.mean_cosine.value + FUSION.lexical * hit.lexical
+        for factor in hit.factors.values():
             added *= factor
-        assert one.fused == pytest.approx(added, abs=1e-5)
-        assert one.hit.score == pytest.approx(one.fused, abs=1e-6)
-        assert sum(one.words.values()) == pytest.approx(one.lexical, abs=1e-5)
-        mean = (one.whole.cosine + one.best_statement.cosine + one.surroundings.cosine) / 3
-        assert one.dense.cosine == pytest.approx(mean)
-        assert set(one.words) <= {word.term for word in told.words if word.known}
+        assert hit.fused == pytest.approx(added, abs=1e-5)
+        assert hit.hit.score == pytest.approx(hit.fused, abs=1e-6)
+        assert sum(hit.words.values()) == pytest.approx(hit.lexical, abs=1e-5)
+        mean = (hit.passage_cosine.value + hit.best_sentence_cosine.value + hit.surroundings_cosine.value) / 3
+        assert hit.mean_cosine.value == pytest.approx(mean)
+        assert set(hit.words) <= {word.term for word in explanation.words if word.known}
 
 
 def test_ranks_and_leads_say_what_brought_a_passage_up(library: Library) -> None:
     """The passage that has the words and the meaning is first in both legs, ahead of the candidate in the middle."""
-    first = explain(library, "Error E-07: certificate expired", 5).hits[0]
-    assert (first.hit.path, first.lexical_rank, first.dense.rank, first.whole.rank) == ("it/vpn.txt", 1, 1, 1)
-    assert first.statement == "Error E-07 means that the certificate has expired."
+    first = library.explain("Error E-07: certificate expired", 5).hits[0]
+    assert (first.hit.path, first.lexical_rank, first.mean_cosine.rank, first.passage_cosine.rank) == (
+        "it/vpn.txt",
+        1,
+        1,
+        1,
+    )
+    assert first.nearest_sentence == "Error E-07 means that the certificate has expired."
     assert first.dense_lead > 0
     assert first.lexical_lead > 0
     assert {"e-07", "certif"} <= set(first.words)
@@ -55,7 +60,7 @@ def test_ranks_and_leads_say_what_brought_a_passage_up(library: Library) -> None
 
 def test_words_are_shown_as_they_were_asked(library: Library) -> None:
     """A stem is shown as its word, a code as itself, and a word that no passage has is said to be unknown."""
-    words = {word.term: word for word in explain(library, "Which certificate has expired, wombat?").words}
+    words = {word.term: word for word in library.explain("Which certificate has expired, wombat?").words}
     assert (words["certif"].shown, words["certif"].known) == ("certificate", True)
     assert (words["wombat"].shown, words["wombat"].known) == ("wombat", False)
     assert words["wombat"].share == max(word.share for word in words.values())
@@ -63,36 +68,36 @@ def test_words_are_shown_as_they_were_asked(library: Library) -> None:
 
 def test_an_embedder_that_cannot_read_the_question_has_no_vote(library: Library) -> None:
     """Trust is 0, and the words alone lead."""
-    told = explain(library, "差旅费用几天内报销？", 3)
-    assert told.unknown_share > told.unreadable_share
-    assert told.trust == 0
-    best = told.hits[0]
-    assert (best.hit.path, best.dense_lead, best.statement) == ("finance/差旅.md", 0.0, "")
+    explanation = library.explain("差旅费用几天内报销？", 3)
+    assert explanation.unknown_share > explanation.unreadable_share
+    assert explanation.dense_weight == 0
+    best = explanation.hits[0]
+    assert (best.hit.path, best.dense_lead, best.nearest_sentence) == ("finance/差旅.md", 0.0, "")
     assert "差旅" in best.words
     # The only passage with any of the words leads over none.
-    assert (told.candidates, best.lexical_lead) == (1, LEXICAL_WEIGHT * best.lexical)
+    assert (explanation.candidates, best.lexical_lead) == (1, FUSION.lexical * best.lexical)
 
 
 def test_factors_are_named(library: Library) -> None:
     """An older version steps back unless it was asked for; an opening yes counts where yes or no was asked."""
-    leave = {one.hit.path: one.factors for one in explain(library, "annual leave of full-time staff").hits}
-    assert leave["hr/leave-policy-2024.md"] == {"older_version": OLDER_VERSION}
+    leave = {hit.hit.path: hit.factors for hit in library.explain("annual leave of full-time staff").hits}
+    assert leave["hr/leave-policy-2024.md"] == {"older_version": FUSION.older_version}
     assert leave["hr/leave-policy-2026.md"] == {}
-    named = {one.hit.path: one.factors for one in explain(library, "annual leave in 2024").hits}
+    named = {hit.hit.path: hit.factors for hit in library.explain("annual leave in 2024").hits}
     assert named["hr/leave-policy-2024.md"] == {}
-    polar = {one.hit.path: one.factors for one in explain(library, "Can visitors park here?").hits}
-    assert polar["faq.md"] == {"yes_or_no": YES_OR_NO}
+    polar = {hit.hit.path: hit.factors for hit in library.explain("Can visitors park here?").hits}
+    assert polar["faq.md"] == {"yes_or_no": FUSION.yes_or_no}
 
 
 def test_nothing_found_is_explained_too(library: Library) -> None:
     """No hit, and every word unknown."""
-    told = explain(library, "饕餮")
-    assert (told.hits, told.candidates, told.trust) == ((), 0, 0)
-    assert {word.term for word in told.words} == {"饕", "餮", "饕餮"}
-    assert not any(word.known for word in told.words)
+    explanation = library.explain("饕餮")
+    assert (explanation.hits, explanation.candidates, explanation.dense_weight) == ((), 0, 0)
+    assert {word.term for word in explanation.words} == {"饕", "餮", "饕餮"}
+    assert not any(word.known for word in explanation.words)
 
 
 def test_there_are_no_more_hits_than_asked_for(library: Library) -> None:
     """And the best ones are kept."""
-    assert [one.hit.rank for one in explain(library, "leave", 2).hits] == [1, 2]
+    assert [hit.hit.rank for hit in library.explain("leave", 2).hits] == [1, 2]
     assert len(OFFICE) > 2

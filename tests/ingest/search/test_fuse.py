@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.search.fuse import LEXICAL_WEIGHT, NOT_NEAR, Cosines, FusedScore, fuse
+from ingest.search.fuse import FUSION, NOT_NEAR, Cosines, FusedScore, FusionWeights, fuse, rescore, with_factors
 
 
 def same(cosine: float) -> Cosines:
@@ -12,10 +12,10 @@ def same(cosine: float) -> Cosines:
 
 
 def test_values_and_order() -> None:
-    """score = trust * mean cosine + 0.25 * bm25 / bound, best first, with 0 for the leg that did not find it."""
-    assert LEXICAL_WEIGHT == 0.25
+    """score = dense_weight * mean cosine + 0.25 * bm25 / bound, best first, with 0 for the leg that did not find it."""
+    assert FUSION.lexical == 0.25
     near = {1: Cosines(0.3, 0.8, 0.4), 2: same(0.8), 3: same(-0.2)}
-    ranked = fuse(near, {1: 6.0, 4: 9.0}, bm25_bound=12.0, trust=0.5)
+    ranked = fuse(near, {1: 6.0, 4: 9.0}, bm25_bound=12.0, dense_weight=0.5)
     assert [passage for passage, _ in ranked] == [2, 1, 4, 3]
     by_hand = {1: (0.375, 0.5, 0.5), 2: (0.4, 0.8, 0.0), 4: (0.1875, 0.0, 0.75), 3: (-0.1, -0.2, 0.0)}
     for passage, fused in ranked:
@@ -28,13 +28,32 @@ def test_equal_scores_keep_the_older_passage_first() -> None:
 
 
 def test_a_leg_that_is_not_trusted() -> None:
-    """With no trust in the embedder the order is BM25's alone; the cosines stay visible."""
-    ranked = fuse({1: same(0.9)}, {1: 1.0, 2: 2.0}, bm25_bound=4.0, trust=0.0)
+    """With a dense weight of 0 the order is BM25's alone; the cosines stay visible."""
+    ranked = fuse({1: same(0.9)}, {1: 1.0, 2: 2.0}, bm25_bound=4.0, dense_weight=0.0)
     assert ranked == [(2, FusedScore(0.125, NOT_NEAR, 0.5)), (1, FusedScore(0.0625, same(0.9), 0.25))]
 
 
 def test_no_words_to_match() -> None:
     """A question without terms has bound 0, and then the cosine decides alone."""
-    [(passage, fused)] = fuse({1: same(0.3)}, {}, bm25_bound=0.0, trust=1.0)
+    [(passage, fused)] = fuse({1: same(0.3)}, {}, bm25_bound=0.0, dense_weight=1.0)
     assert (passage, fused.score, fused.lexical) == (1, pytest.approx(0.3), 0.0)
-    assert fuse({}, {}, bm25_bound=0.0, trust=1.0) == []
+    assert fuse({}, {}, bm25_bound=0.0, dense_weight=1.0) == []
+
+
+@pytest.mark.parametrize(("unknown", "weight"), [(0.0, 1.0), (0.05, 0.8), (0.125, 0.5), (0.25, 0.0), (0.66, 0.0)])
+def test_dense_weight(unknown: float, weight: float) -> None:
+    """The dense weight falls in a straight line from 1 to 0 at the unreadable share, and stays there."""
+    assert FUSION.unreadable_share == 0.25
+    assert FUSION.dense(unknown) == pytest.approx(weight)
+
+
+def test_stored_parts_can_be_scored_with_other_weights() -> None:
+    """Cosines, BM25 share and the names of the factors are enough: the same weights give the same score."""
+    [(_, fused)] = fuse({1: Cosines(0.3, 0.8, 0.4)}, {1: 6.0}, bm25_bound=12.0, dense_weight=FUSION.dense(0.05))
+    parts = with_factors(fused, FUSION.factors(older_version=True, yes_or_no=True))
+    assert dict(parts.factors) == {"older_version": 0.85, "yes_or_no": 1.3}
+    assert parts.score == pytest.approx((0.8 * 0.5 + 0.25 * 0.5) * 0.85 * 1.3)
+    assert rescore(parts, 0.05, FUSION) == parts
+    others = FusionWeights(lexical=0.4, older_version=0.5, yes_or_no=2.0, unreadable_share=0.1)
+    assert rescore(parts, 0.05, others).score == pytest.approx((0.5 * 0.5 + 0.4 * 0.5) * 0.5 * 2.0)
+    assert rescore(fused, 0.05, others).score == pytest.approx(0.5 * 0.5 + 0.4 * 0.5)

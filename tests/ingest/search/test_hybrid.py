@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from ingest.base.settings import Settings
 from ingest.library import Library
 from ingest.passages.multi_vector import unpack_multi_vectors
-from ingest.search.hybrid import OLDER_VERSION, YES_OR_NO, Preference, propose
+from ingest.search.fuse import FUSION
+from ingest.search.hybrid import Preference, propose
 from ingest.sync import ingest
 
 
@@ -32,26 +34,26 @@ def test_what_either_leg_finds_is_scored_by_both(settings: Settings, tmp_path: P
     library = Library(settings.home)
     try:
         catalog, embedder = library.catalog, library.embedder
-        proposed = propose("How long is annual leave?", embedder, library.index, catalog, 10)
-        rows = catalog.passages([passage_id for passage_id, _ in proposed.ranked])
-        assert [Path(rows[passage_id]["path"]).name for passage_id, _ in proposed.ranked][:2] == ["a.md", "b.md"]
+        candidates = propose("How long is annual leave?", embedder, library.index, catalog, 10)
+        rows = catalog.passages([passage_id for passage_id, _ in candidates.ranked])
+        assert [Path(rows[passage_id]["path"]).name for passage_id, _ in candidates.ranked][:2] == ["a.md", "b.md"]
         assert len(rows) == 3
         query = embedder.embed_query("How long is annual leave?")
-        for passage_id, parts in proposed.ranked:
+        for passage_id, parts in candidates.ranked:
             (packed,) = catalog.rows("SELECT views FROM passages WHERE id = ?", (passage_id,))[0]
-            views = unpack_multi_vectors(packed, len(query)) @ query
+            others = unpack_multi_vectors(packed, len(query)) @ query
             whole = float(np.frombuffer(rows[passage_id]["vector"], "<f4") @ query)
-            assert parts.cosines.whole == pytest.approx(whole, abs=2e-3)
-            if len(views):
-                assert parts.cosines.surroundings == pytest.approx(float(views[0]), abs=1e-6)
-                assert parts.cosines.statement == pytest.approx(float(views[1:].max()), abs=1e-6)
-                assert proposed.statements[passage_id] == pytest.approx(views[1:].tolist())
+            assert parts.cosines.passage == pytest.approx(whole, abs=2e-3)
+            if len(others):
+                assert parts.cosines.surroundings == pytest.approx(float(others[0]), abs=1e-6)
+                assert parts.cosines.best_sentence == pytest.approx(float(others[1:].max()), abs=1e-6)
+                assert candidates.sentence_cosines[passage_id] == pytest.approx(others[1:].tolist())
             else:
-                assert parts.cosines.statement == parts.cosines.surroundings == parts.cosines.whole
-                assert proposed.statements[passage_id] == ()
+                assert parts.cosines.best_sentence == parts.cosines.surroundings == parts.cosines.passage
+                assert candidates.sentence_cosines[passage_id] == ()
         unread = propose("年假有几天？", embedder, library.index, catalog, 10)
         assert [Path(rows[passage_id]["path"]).name for passage_id, _ in unread.ranked] == ["c.md"]
-        assert unread.statements == {}
+        assert unread.sentence_cosines == {}
     finally:
         library.close()
 
@@ -70,7 +72,7 @@ def test_an_answer_of_yes_or_no_is_for_such_a_question(settings: Settings, tmp_p
         asked = {scored.hit.path: scored.parts for scored in library.search_scored("Are dogs allowed in the office?")}
     finally:
         library.close()
-    for name, factor in (("a.md", 1.0), ("b.md", YES_OR_NO), ("c.md", 1.0)):
+    for name, factor in (("a.md", 1.0), ("b.md", FUSION.yes_or_no), ("c.md", 1.0)):
         for found, expected in ((plain[name], 1.0), (asked[name], factor)):
             assert found.score == pytest.approx(expected * (found.cosines.mean + 0.25 * found.lexical))
 
@@ -93,18 +95,19 @@ def test_few_hits_are_the_first_of_many(settings: Settings, tmp_path: Path) -> N
     ("question", "newer", "text", "heading", "factor"),
     [
         ("How many days?", "", "Yes, 25.", "", 1.0),
-        ("How many days?", "leave-2026.md", "25.", "", OLDER_VERSION),
+        ("How many days?", "leave-2026.md", "25.", "", FUSION.older_version),
         ("How many days in 2024?", "leave-2026.md", "25.", "", 1.0),
-        ("Are there 25 days?", "", "Yes, 25.", "Leave", YES_OR_NO),
+        ("Are there 25 days?", "", "Yes, 25.", "Leave", FUSION.yes_or_no),
         ("Are there 25 days?", "", "Yes, 25.", "Is there leave?", 1.0),
-        ("Are there 25 days?", "leave-2026.md", "Yes, 25.", "", OLDER_VERSION * YES_OR_NO),
-        ("可以结转吗？", "", "可以，最多五天。", "", YES_OR_NO),
+        ("Are there 25 days?", "leave-2026.md", "Yes, 25.", "", FUSION.older_version * FUSION.yes_or_no),
+        ("可以结转吗？", "", "可以，最多五天。", "", FUSION.yes_or_no),
     ],
 )  # fmt: skip
 def test_preference(question: str, newer: str, text: str, heading: str, factor: float) -> None:
     """An older version steps back unless it is asked for; an answer of yes or no comes forward; never by more than
-    `most`."""
+    `highest`."""
     preference = Preference(question)
     row = {"text": text, "heading": heading}
-    assert preference.factor(row, "leave-2024.md", newer) == pytest.approx(factor)  # type: ignore[arg-type]
-    assert preference.most >= factor
+    factors = preference.factors(row, "leave-2024.md", newer)  # type: ignore[arg-type]
+    assert math.prod(factors.values()) == pytest.approx(factor)
+    assert preference.highest >= factor

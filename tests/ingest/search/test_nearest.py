@@ -20,7 +20,7 @@ def test_of_all_and_of_some(tmp_path: Path, put: PutDocument) -> None:
     catalog = Catalog(tmp_path / "catalog.db", create=True)
     put(catalog, "a.md", TEXTS)
     index = SearchIndex(tmp_path / "index", 16, "toy")
-    index.level(catalog)
+    index.refresh(catalog)
     ids = [int(i) for i in catalog.passage_ids()]
     vector = toy_vectors(["annual leave of staff"])[0]
     cosines = dict(zip(ids, (toy_vectors(TEXTS) @ vector).tolist(), strict=True))

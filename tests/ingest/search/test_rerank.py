@@ -19,9 +19,11 @@ from ingest.base.errors import DocentError, SettingsError
 from ingest.base.settings import Settings, load_settings
 from ingest.hub.reranker_files import check_reranker
 from ingest.library import Library
+from ingest.llama_index.retriever import LibraryRetriever
 from ingest.passages.embedders.embedder import embedder_source
 from ingest.search import rerank
-from ingest.search.hybrid import OLDER_VERSION, ScoredHit
+from ingest.search.fuse import FUSION
+from ingest.search.hybrid import ScoredHit
 from ingest.search.rerank import RerankedHit, Reranker, reranker_of
 from ingest.sync import ingest
 from tests.conftest import OFFICE
@@ -104,14 +106,16 @@ def test_the_order_is_the_cross_encoders(site: Settings, plain: list[ScoredHit],
 def test_an_older_version_steps_back(site: Settings, plain: list[ScoredHit], cross_encoder: Path) -> None:
     """By the same factor as in the fusion, unless the question asks for that version."""
     reranker = Reranker(str(cross_encoder), site.models_cache)
-    for question, factor in ((QUESTION, OLDER_VERSION), (f"{QUESTION[:-1]} in 2024?", 1.0)):
-        found = {scored.hit.path: scored for scored in reranker.reorder(question, plain)}
+    library = opened(site, cross_encoder)
+    for question, factor in ((QUESTION, FUSION.older_version), (f"{QUESTION[:-1]} in 2024?", 1.0)):
+        found = {scored.hit.path: scored for scored in library.search_scored(question)}
         old, new = found["hr/leave-policy-2024.md"], found["hr/leave-policy-2026.md"]
         assert isinstance(old, RerankedHit)
         assert isinstance(new, RerankedHit)
         assert old.reranked is not None
         assert old.hit.score == pytest.approx(old.reranked * factor)
         assert new.hit.score == new.reranked
+    library.close()
     same = [replace(scored, hit=replace(scored.hit, title="", heading="", text="dublin")) for scored in plain[:2]]
     assert names(same) == POLICIES
     assert names(reranker.reorder(QUESTION, same[::-1])) == POLICIES
@@ -139,7 +143,7 @@ def test_a_short_list_is_the_top_of_a_long_one(site: Settings, cross_encoder: Pa
     library = opened(site, cross_encoder)
     assert library.search(QUESTION, 1) == library.search(QUESTION)[:1]
     assert library.search(QUESTION, 1)[0].path == "it/vpn.txt"
-    assert library.as_retriever(1).retrieve(QUESTION)[0].node.metadata["path"] == "it/vpn.txt"
+    assert LibraryRetriever(library, 1).retrieve(QUESTION)[0].node.metadata["path"] == "it/vpn.txt"
     library.close()
 
 

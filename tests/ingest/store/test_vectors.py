@@ -1,4 +1,4 @@
-"""Vectors and views as the catalog keeps them: the right ones, however many are asked for."""
+"""Vectors and multi-vectors as the catalog keeps them: the right ones, however many are asked for."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_each_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk
     catalog = Catalog(tmp_path / "catalog.db", create=True)
     passages = [Passage(number, text, "", "", 0, len(text)) for number, text in enumerate(TEXTS)]
     own = toy_vectors(TEXTS)
-    views = [f"views of {text}".encode() for text in TEXTS]
-    new = NewDocument(ReadDocument("T", (Page("", "\n".join(TEXTS)),)), passages, own, views=views)
+    multi_vectors = [f"multi_vectors of {text}".encode() for text in TEXTS]
+    new = NewDocument(ReadDocument("T", (Page("", "\n".join(TEXTS)),)), passages, own, multi_vectors=multi_vectors)
     catalog.put([NewFile(tmp_path / "a.md", tmp_path, 1, 1, 0, "abc", (new,))])
     ids = [int(i) for i in catalog.passage_ids()]
     assert all(np.array_equal(vector_of(row), own[ids.index(i)]) for i, row in catalog.passages(ids).items())
@@ -34,6 +34,6 @@ def test_each_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk
     assert exact_cosines(catalog, question, asked) == pytest.approx(
         {ids[place]: float(own[place] @ question) for place in (3, 0, 4)}, abs=1e-6
     )
-    assert packed_multi_vectors(catalog, asked) == {ids[place]: views[place] for place in (3, 0, 4)}
+    assert packed_multi_vectors(catalog, asked) == {ids[place]: multi_vectors[place] for place in (3, 0, 4)}
     assert (exact_cosines(catalog, question, [999]), packed_multi_vectors(catalog, [])) == ({}, {})
     catalog.close()

@@ -95,16 +95,18 @@ def test_programs_get_every_number(capsys: pytest.CaptureFixture[str]) -> None:
     """Question, hits with their parts, and the verdict, under names that do not change."""
     told = json.loads(explained(capsys, QUESTION, "--json", "-k", "1"))
     assert list(told) == [
-        "question", "embedder", "unknown_share", "unreadable_share", "trust", "lexical_weight", "candidates", "words",
-        "reranker", "reranker_problem", "hits", "verdict",
+        "question", "embedder", "unknown_share", "unreadable_share", "dense_weight", "lexical_weight", "candidates",
+        "words", "reranker", "reranker_problem", "hits", "verdict",
     ]  # fmt: skip
     (hit,) = told["hits"]
     assert list(hit) == [
-        "hit", "dense", "whole", "best_statement", "surroundings", "statement", "lexical", "lexical_rank", "words",
-        "dense_lead", "lexical_lead", "factors", "fused", "reranked",
+        "hit", "mean_cosine", "passage_cosine", "best_sentence_cosine", "surroundings_cosine", "nearest_sentence",
+        "lexical", "lexical_rank", "words", "dense_lead", "lexical_lead", "factors", "fused", "reranked",
     ]  # fmt: skip
     assert (hit["hit"]["path"], hit["lexical_rank"], hit["reranked"]) == ("hr/leave-policy-2026.md", 1, None)
-    assert hit["statement"] == "Full-time staff get 25 days of annual leave a year."
+    assert hit["nearest_sentence"] == "Full-time staff get 25 days of annual leave a year."
     verdict = told["verdict"]
-    assert list(verdict) == ["confidence", "threshold", "caution", "decision", "trust", "parts", "evidence", "nearest"]
+    assert list(verdict) == [
+        "confidence", "threshold", "caution", "decision", "dense_weight", "parts", "evidence", "nearest",
+    ]  # fmt: skip
     assert (verdict["decision"], verdict["confidence"] > verdict["threshold"]) == ("answer", True)

@@ -18,9 +18,7 @@ from ingest.base.settings import Settings, load_settings
 from ingest.passages.embedders import embedder as embed
 from ingest.passages.embedders.embedder import (
     CARD_FILE,
-    UNREADABLE_SHARE,
     Embedder,
-    dense_weight,
     embedder_source,
     load_embedder,
     prepare_embedder,
@@ -281,10 +279,3 @@ def test_folder_without_its_card_is_made_again(
     monkeypatch.setattr(embed, "_compile", lambda *_: embedder.card)
     folder = prepare_embedder(Settings(), embedders)
     assert json.loads((folder / CARD_FILE).read_text())["fingerprint"] == fingerprint
-
-
-@pytest.mark.parametrize(("unknown", "trust"), [(0.0, 1.0), (0.05, 0.8), (0.125, 0.5), (0.25, 0.0), (0.66, 0.0)])
-def test_trust(unknown: float, trust: float) -> None:
-    """Trust falls in a straight line from 1 to 0 at the unreadable share, and stays there."""
-    assert UNREADABLE_SHARE == 0.25
-    assert dense_weight(unknown) == pytest.approx(trust)

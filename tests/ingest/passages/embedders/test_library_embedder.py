@@ -9,8 +9,9 @@ import pytest
 from ingest.base.errors import SettingsError
 from ingest.base.settings import Settings
 from ingest.library import Library
-from ingest.passages.embedders.embedder import Embedder, dense_weight
+from ingest.passages.embedders.embedder import Embedder
 from ingest.runs.rebuild import rebuild
+from ingest.search.fuse import FUSION
 from ingest.sync import ingest
 from tests.fakes.tiny_encoders import build_bilingual_embedder
 
@@ -47,7 +48,7 @@ def documents(tmp_path: Path) -> Path:
 def best(library: Library, question: str) -> tuple[str, float]:
     """Document of the best hit, and the cosine that the dense leg gave it; ('', 0) when nothing was found."""
     hits = library.search_scored(question, 1)
-    return (hits[0].hit.path, hits[0].parts.cosines.whole) if hits else ("", 0.0)
+    return (hits[0].hit.path, hits[0].parts.cosines.passage) if hits else ("", 0.0)
 
 
 def test_by_one_setting(documents: Path, settings: Settings, bilingual: Path, embedder: Embedder) -> None:
@@ -61,9 +62,9 @@ def test_by_one_setting(documents: Path, settings: Settings, bilingual: Path, em
     assert library.status().embedder == str(bilingual)
     assert library.embedder.card.dimension == 32
     for english, chinese in PAIRS:
-        assert dense_weight(library.embedder.unknown_share(chinese)) == 1.0
-        assert dense_weight(library.embedder.unknown_share(english)) == 1.0
-        assert dense_weight(embedder.unknown_share(chinese)) == 0.0
+        assert FUSION.dense(library.embedder.unknown_share(chinese)) == 1.0
+        assert FUSION.dense(library.embedder.unknown_share(english)) == 1.0
+        assert FUSION.dense(embedder.unknown_share(chinese)) == 0.0
     path, cosine = best(library, "员工每年有多少天年假")
     assert path == "leave.md"
     assert cosine > 0.5

@@ -48,7 +48,7 @@ def opened(folder: Path, fingerprint: str = "toy") -> SearchIndex:
 
 def levelled(folder: Path, catalog: Catalog) -> SearchIndex:
     index = opened(folder)
-    index.level(catalog)
+    index.refresh(catalog)
     return index
 
 
@@ -167,12 +167,12 @@ def test_bound_is_never_exceeded(catalog: Catalog, folder: Path, put: PutDocumen
 
     assert_bounded()
     catalog.remove_documents(documents[:19])
-    index.level(catalog)
+    index.refresh(catalog)
     assert_bounded()
     index.publish()
     for number in range(30, 35):
         put(catalog, f"{number}.md", random_texts(20, 40, seed=number))
-        index.level(catalog)
+        index.refresh(catalog)
         assert_bounded()
     assert index.lexical_bound([]) == 0.0
 
@@ -190,19 +190,19 @@ def test_level_adds_and_drops(catalog: Catalog, folder: Path, put: PutDocument) 
     index = opened(folder)
     assert index.ids.tolist() == []
     first = put(catalog, "a.md", ["100 apples", "101 pears"])
-    assert index.level(catalog) is True
-    assert index.level(catalog) is False
+    assert index.refresh(catalog) is True
+    assert index.refresh(catalog) is False
     put(catalog, "b.md", ["102 plums"])
     catalog.remove_documents([first])
     put(catalog, "c.md", ["103 figs"])
-    assert index.level(catalog) is True
-    assert index.ids.tolist() == index.words.ids.tolist() == catalog.passage_ids().tolist() == [3, 4]
+    assert index.refresh(catalog) is True
+    assert index.ids.tolist() == index.bm25.ids.tolist() == catalog.passage_ids().tolist() == [3, 4]
     assert index.lexical(["100"], 10) == {}
     assert list(index.lexical(["103"], 10)) == [4]
     assert list(index.dense(toy_vectors(["102 plums"])[0], 1)) == [3]
     put(catalog, "b.md", ["104 grapes"])
-    index.level(catalog)
-    assert index.ids.tolist() == index.words.ids.tolist() == [4, 5]
+    index.refresh(catalog)
+    assert index.ids.tolist() == index.bm25.ids.tolist() == [4, 5]
     with pytest.raises(RuntimeError):
         index.vectors.vector(3)
     assert index.vectors.vector(5) == pytest.approx(toy_vectors(["104 grapes"])[0])
@@ -215,7 +215,7 @@ def test_publish_and_open_again(catalog: Catalog, folder: Path, put: PutDocument
     index.publish()
     again = opened(folder)
     assert again.revision == index.revision == catalog.revision
-    assert again.ids.tolist() == again.words.ids.tolist() == [1, 2]
+    assert again.ids.tolist() == again.bm25.ids.tolist() == [1, 2]
     assert again.lexical(["101"], 5) == index.lexical(["101"], 5)
     assert again.vectors.vector(2).tobytes() == toy_vectors(["101 pears"])[0].tobytes()
     snapshot = folder / (folder / CURRENT).read_text()
@@ -270,8 +270,8 @@ def test_damaged_snapshot_is_remade(catalog: Catalog, folder: Path, put: PutDocu
     DAMAGE[damage](folder / (folder / CURRENT).read_text())
     index = opened(folder)
     assert index.revision == -1
-    assert index.level(catalog) is True
-    assert index.ids.tolist() == index.words.ids.tolist() == [1, 2]
+    assert index.refresh(catalog) is True
+    assert index.ids.tolist() == index.bm25.ids.tolist() == [1, 2]
     assert list(index.lexical(["101"], 5)) == [2]
     index.publish()
     assert opened(folder).ids.tolist() == [1, 2]
@@ -284,11 +284,11 @@ def test_folder_deleted_under_a_reader(catalog: Catalog, folder: Path, put: PutD
     reader = opened(folder)
     shutil.rmtree(folder)
     put(catalog, "b.md", ["101 pears"])
-    assert reader.level(catalog) is True
-    assert reader.ids.tolist() == reader.words.ids.tolist() == [1, 2]
+    assert reader.refresh(catalog) is True
+    assert reader.ids.tolist() == reader.bm25.ids.tolist() == [1, 2]
     assert list(reader.lexical(["101"], 5)) == [2]
     put(catalog, "c.md", ["102 plums"])
-    reader.level(catalog)
+    reader.refresh(catalog)
     assert reader.ids.tolist() == [1, 2, 3]
     reader.close()
 
@@ -299,19 +299,19 @@ def test_two_readers(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     levelled(folder, catalog).publish()
     first, second = opened(folder), opened(folder)
     put(catalog, "b.md", ["101 pears"])
-    assert first.level(catalog) is True
+    assert first.refresh(catalog) is True
     assert second.ids.tolist() == [1]
     published = (folder / CURRENT).read_text()
     assert opened(folder).ids.tolist() == [1]
     levelled(folder, catalog).publish()
     assert (folder / CURRENT).read_text() != published
-    assert second.level(catalog) is True
-    assert first.level(catalog) is False
-    assert first.ids.tolist() == second.ids.tolist() == second.words.ids.tolist() == [1, 2]
+    assert second.refresh(catalog) is True
+    assert first.refresh(catalog) is False
+    assert first.ids.tolist() == second.ids.tolist() == second.bm25.ids.tolist() == [1, 2]
     put(catalog, "a.md", ["102 plums"])
     for reader in (first, second):
-        reader.level(catalog)
-        assert reader.ids.tolist() == reader.words.ids.tolist() == [2, 3]
+        reader.refresh(catalog)
+        assert reader.ids.tolist() == reader.bm25.ids.tolist() == [2, 3]
         assert list(reader.lexical(["102"], 5)) == [3]
         reader.close()
     assert not list(folder.glob(".work-*"))
@@ -342,7 +342,7 @@ def test_empty_library(catalog: Catalog, folder: Path) -> None:
     assert again.revision == 0
     assert again.dense(toy_vectors(["x"])[0], 5) == {}
     assert again.lexical(["x"], 5) == {}
-    assert again.words.ids.tolist() == []
+    assert again.bm25.ids.tolist() == []
 
 
 def test_few_changes_of_a_large_index_are_left_to_readers(
@@ -365,7 +365,7 @@ def test_few_changes_of_a_large_index_are_left_to_readers(
     assert levelled(folder, catalog).lexical(["779"], 5) == {}
     for number in range(3):
         put(catalog, f"c{number}.md", [f"90{number} 950", f"91{number} 950"])
-        writer.level(catalog)
+        writer.refresh(catalog)
     writer.publish()
     assert (folder / CURRENT).read_text() != published
     assert len(opened(folder).lexical(["950"], 10)) == 6
@@ -411,16 +411,16 @@ def test_a_restored_catalog_is_another_lineage(catalog: Catalog, folder: Path, p
     catalog.write(
         "UPDATE passages SET text = '102 plums', vector = ? WHERE id = 1", (toy_vectors(["102 plums"])[0].tobytes(),)
     )
-    assert index.level(catalog) is True
+    assert index.refresh(catalog) is True
     assert index.lexical(["100"], 5) == {}
     assert list(index.lexical(["102"], 5)) == [1]
     assert list(index.dense(toy_vectors(["102 plums"])[0], 1)) == [1]
-    assert index.level(catalog) is False
+    assert index.refresh(catalog) is False
     fresh = levelled(folder, catalog)
     assert list(fresh.lexical(["102"], 5)) == [1]
     index.publish()
-    assert opened(folder).standing == index.standing
-    assert opened(folder).level(catalog) is False
+    assert opened(folder).version == index.version
+    assert opened(folder).refresh(catalog) is False
 
 
 def test_a_copy_costs_no_disk(catalog: Catalog, folder: Path, put: PutDocument) -> None:
@@ -430,14 +430,14 @@ def test_a_copy_costs_no_disk(catalog: Catalog, folder: Path, put: PutDocument) 
     snapshot = folder / (folder / CURRENT).read_text()
     reader = opened(folder)
     put(catalog, "b.md", ["777"])
-    reader.level(catalog)
+    reader.refresh(catalog)
     (work,) = folder.glob(".work-*")
     shared = {file.stat().st_ino for file in (work / "words").iterdir()} & {
         file.stat().st_ino for file in (snapshot / "words").iterdir()
     }
     assert shared
     assert opened(folder).changed_files() == []
-    assert len(opened(folder).words) == 50
+    assert len(opened(folder).bm25) == 50
     reader.close()
 
 
@@ -464,16 +464,16 @@ def test_a_reader_on_a_full_disk(
         full.setattr(*(tempfile, "mkdtemp", no_room) if step == "mkdtemp" else (BM25Index, "commit", third_time_lucky))
         for name, text in (("b.md", "101 pears"), ("a.md", "102 plums")):
             put(catalog, name, [text])
-            assert reader.level(catalog, or_in_memory=True) is True
+            assert reader.refresh(catalog, or_in_memory=True) is True
             assert list(reader.lexical([text.split()[0]], 5)) == [reader.ids[-1]]
-        assert reader.ids.tolist() == reader.words.ids.tolist() == [2, 3]
+        assert reader.ids.tolist() == reader.bm25.ids.tolist() == [2, 3]
         assert reader.lexical(["100"], 5) == {}
         assert not list(folder.glob(".work-*"))
-    writer.level(catalog)
+    writer.refresh(catalog)
     writer.publish()
     put(catalog, "c.md", ["103 figs"])
-    assert reader.level(catalog, or_in_memory=True) is True
-    assert reader.ids.tolist() == reader.words.ids.tolist() == [2, 3, 4]
+    assert reader.refresh(catalog, or_in_memory=True) is True
+    assert reader.ids.tolist() == reader.bm25.ids.tolist() == [2, 3, 4]
     assert list(folder.glob(".work-*"))
     reader.close()
 
@@ -492,8 +492,8 @@ def test_a_disk_that_fails_half_way(
     with monkeypatch.context() as failing:
         failing.setattr(BM25Index, "commit", fail)
         with pytest.raises(ValueError, match="no space"):
-            index.level(catalog)
+            index.refresh(catalog)
     assert index.revision != catalog.revision
-    assert index.level(catalog) is True
-    assert index.ids.tolist() == index.words.ids.tolist() == [1, 2]
+    assert index.refresh(catalog) is True
+    assert index.ids.tolist() == index.bm25.ids.tolist() == [1, 2]
     assert list(index.lexical(["101"], 5)) == [2]
