@@ -194,7 +194,8 @@ class Assistant:
             self._keep(conversation_id, question, draft, done)
             log.info(
                 "question.answered", request_id=request_id, engine=engine.name, finish_reason=done.finish_reason,
-                abstained=done.abstained, confidence=done.confidence, citations=len(done.citations), **done.timings,
+                abstained=draft.found.abstained, confidence=draft.found.confidence, citations=len(done.citations),
+                **done.timings,
             )  # fmt: skip
             yield done
         except GeneratorExit:
@@ -254,7 +255,7 @@ class Assistant:
     def _prompt(self, engine: Engine, question: str, draft: AnswerBuilder, turns: Sequence[Turn]) -> list[ChatMessage]:
         """What the engine is sent; the draft learns how its answer is to be checked."""
         assert draft.found is not None
-        history = [PastTurn(turn.user_content, turn.model_answer) for turn in turns]
+        history = [PastTurn(turn.user_content, turn.model_text) for turn in turns]
         most = self.settings.prompt_tokens
         fresh = engine.fresh_tokens or most
         prompt = build_prompt(
@@ -279,7 +280,7 @@ class Assistant:
     def _keep(self, conversation_id: str | None, question: str, draft: AnswerBuilder, done: Done) -> None:
         if conversation_id:
             try:
-                self.conversations.add(conversation_id, question, done, draft.user_content, draft.written)
+                self.conversations.add(conversation_id, Turn(question, done, draft.user_content, draft.written))
             except DocentError:
                 # The person has the answer; that it cannot be gone back to is for the administrator.
                 log.error("conversation.not_kept", exc_info=True)

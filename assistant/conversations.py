@@ -1,6 +1,7 @@
-"""What was asked and answered, kept in `conversations.db`. Knows nothing of how answers are made.
+"""Questions and answers by conversation, stored in `conversations.db` (SQLite).
 
-A file of its own beside the catalog: it outlives a rebuilt library, and a long ingest never makes a reader wait.
+A file of its own beside the catalog: it outlives a rebuilt library, and reading it never waits for an ingest. A turn is
+one row of JSON; `PRAGMA user_version` numbers its format, and older files are migrated when they are opened.
 """
 
 from __future__ import annotations
@@ -8,67 +9,66 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from assistant.events import Citation, Done, EvidenceSentence, Part, Source
+from assistant.events import Citation, Done, Evidence, EvidenceSentence, Part, Source
 from ingest.base.errors import DocentError
+from ingest.base.logs import get_logger
 
 CONVERSATIONS_FILE = "conversations.db"
+# What a row raises that is not JSON, or not the JSON of a turn.
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
+log = get_logger(__name__)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One question and what became of it. `user_content` and `model_answer` are what the model saw and wrote."""
+    """A question and the record of its answer.
+
+    `user_content` is the user message that the model read and `model_text` what it wrote, before citations were put
+    in: the prompt of a later turn repeats both unchanged. `asked_at` is an ISO 8601 time in UTC.
+    """
 
     question: str
-    answer: str
-    citations: tuple[Citation, ...]
-    sources: tuple[Source, ...]
-    evidence: tuple[EvidenceSentence, ...]
-    abstained: bool
-    confidence: float
-    engine: str
-    finish_reason: str
-    unsupported: tuple[str, ...]
-    asked_at: str
+    done: Done
     user_content: str = ""
-    model_answer: str = ""
-    searched: str = ""
-    caution: bool = False
+    model_text: str = ""
+    asked_at: str = field(default_factory=_now)
 
 
 class Conversations:
-    """Turns by conversation id, oldest first. A connection per call: pages come and go with their threads."""
+    """Turns by conversation id, oldest first. Each call opens a connection: pages come and go with their threads."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / CONVERSATIONS_FILE
-        # Turns are short, and SQLite does not always wait its time-out. Without a write-ahead log reading needs no
-        # room: on a full disk people still get answers, which are then not kept.
-        self._turn_by_turn = threading.Lock()
+        # One call at a time: SQLite does not always wait for its time-out. No write-ahead log, so that reading needs
+        # no disk space: on a full disk people still get answers, which are then not stored.
+        self._lock = threading.Lock()
 
     def turns(self, conversation_id: str) -> list[Turn]:
-        """All turns of a conversation; none for an id nobody has used. Raises DocentError when they cannot be read."""
+        """The turns of a conversation; none for an unknown id. A row that cannot be read is logged and left out.
+
+        Raises DocentError when the file cannot be read or was written by a newer Docent.
+        """
         if not self._path.is_file():
             return []
         with self._connected() as connection:
-            rows = connection.execute("SELECT turn FROM turns WHERE conversation = ? ORDER BY id", (conversation_id,))
-            return [_turn(json.loads(row[0])) for row in rows]
+            rows = connection.execute(
+                "SELECT id, turn FROM turns WHERE conversation = ? ORDER BY id", (conversation_id,)
+            ).fetchall()
+        return _readable(rows)
 
-    def add(self, conversation_id: str, question: str, done: Done, user_content: str, model_answer: str) -> None:
-        """Keep a finished turn. Raises DocentError when it cannot be written."""
-        turn = Turn(
-            question=question, answer=done.answer, citations=done.citations, sources=done.sources,
-            evidence=done.evidence, abstained=done.abstained, confidence=done.confidence, engine=done.engine,
-            finish_reason=done.finish_reason, unsupported=done.unsupported,
-            asked_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            user_content=user_content, model_answer=model_answer, searched=done.searched,
-            caution=done.caution,
-        )  # fmt: skip
+    def add(self, conversation_id: str, turn: Turn) -> None:
+        """Append a turn. Raises DocentError when it cannot be written."""
         with self._connected() as connection:
             connection.execute(
                 "INSERT INTO turns (conversation, turn) VALUES (?, ?)",
@@ -80,12 +80,8 @@ class Conversations:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # The inner context commits or rolls back; it does not close.
-            with self._turn_by_turn, closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
-                connection.execute(
-                    "CREATE TABLE IF NOT EXISTS turns"
-                    " (id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, turn TEXT NOT NULL)"
-                )
-                connection.execute("CREATE INDEX IF NOT EXISTS turns_by_conversation ON turns(conversation, id)")
+            with self._lock, closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
+                _migrate(connection, self._path)
                 yield connection
         except (sqlite3.Error, OSError) as error:
             raise DocentError(
@@ -94,18 +90,99 @@ class Conversations:
             ) from error
 
 
-def _turn(data: dict[str, object]) -> Turn:
-    lists: dict[str, Callable[..., object]] = {
-        "citations": Citation, "sources": _source, "evidence": EvidenceSentence,
-    }  # fmt: skip
-    made: dict[str, object] = dict(data)
-    for name, kind in lists.items():
-        made[name] = tuple(kind(**item) for item in data[name])  # type: ignore[attr-defined]
-    made["unsupported"] = tuple(data["unsupported"])  # type: ignore[arg-type]
-    return Turn(**made)  # type: ignore[arg-type]
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the file to SCHEMA_VERSION; a new file gets its table. Raises DocentError for a newer version."""
+    version = _version(connection)
+    if version == SCHEMA_VERSION:
+        return
+    if version > SCHEMA_VERSION:
+        raise DocentError(
+            f"The conversations in {path} have version {version} and this Docent reads up to {SCHEMA_VERSION}: "
+            "install the newer Docent again, or set that file aside."
+        )
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS turns (id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, turn TEXT NOT NULL)"
+    )
+    connection.execute("CREATE INDEX IF NOT EXISTS turns_by_conversation ON turns(conversation, id)")
+    # Read again: another process may have migrated the file while this one waited for the lock.
+    for migration in _MIGRATIONS[_version(connection) :]:
+        _rewrite_rows(connection, migration)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.commit()
 
 
-def _source(**data: Any) -> Source:
-    """Turns of an older Docent have neither parts nor versions."""
-    parts = tuple(Part(**part) for part in data.pop("parts", ()))
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _rewrite_rows(connection: sqlite3.Connection, migration: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Apply a migration to every row. A row that it cannot read stays as it is."""
+    for (row,) in connection.execute("SELECT id FROM turns").fetchall():
+        (text,) = connection.execute("SELECT turn FROM turns WHERE id = ?", (row,)).fetchone()
+        try:
+            turn = migration(json.loads(text))
+        except _UNREADABLE as error:
+            log.warning("conversation.row_not_migrated", row=row, reason=repr(error))
+            continue
+        connection.execute("UPDATE turns SET turn = ? WHERE id = ?", (json.dumps(turn, ensure_ascii=False), row))
+
+
+def _put_answer_in_done(turn: dict[str, Any]) -> dict[str, Any]:
+    """0 → 1: version 0 had question, answer and evidence side by side; the oldest rows lack some of the fields."""
+    return {
+        "question": turn["question"],
+        "done": {
+            "evidence": {
+                "sources": turn["sources"],
+                "sentences": turn["evidence"],
+                "confidence": turn["confidence"],
+                "abstained": turn["abstained"],
+                "searched": turn.get("searched", ""),
+                "caution": turn.get("caution", False),
+            },
+            "answer": turn["answer"],
+            "citations": turn["citations"],
+            "engine": turn["engine"],
+            "finish_reason": turn["finish_reason"],
+            "unsupported": turn["unsupported"],
+        },
+        "user_content": turn.get("user_content", ""),
+        "model_text": turn.get("model_answer", ""),
+        "asked_at": turn["asked_at"],
+    }
+
+
+# Numbered by their position: the first takes a file from version 0 to 1. Never change one, append the next.
+_MIGRATIONS = (_put_answer_in_done,)
+SCHEMA_VERSION = len(_MIGRATIONS)
+
+
+def _readable(rows: Sequence[tuple[int, str]]) -> list[Turn]:
+    turns = []
+    for row, text in rows:
+        try:
+            turns.append(_turn(json.loads(text)))
+        except _UNREADABLE as error:
+            log.warning("conversation.row_unreadable", row=row, reason=repr(error))
+    return turns
+
+
+def _turn(data: dict[str, Any]) -> Turn:
+    """The reverse of `asdict`: JSON has lists where the records have tuples of records."""
+    done, evidence = data["done"], data["done"]["evidence"]
+    sources = tuple(_source(source) for source in evidence["sources"])
+    sentences = tuple(EvidenceSentence(**sentence) for sentence in evidence["sentences"])
+    citations = tuple(Citation(**citation) for citation in done["citations"])
+    answer = {
+        "evidence": Evidence(**evidence | {"sources": sources, "sentences": sentences}),
+        "citations": citations,
+        "unsupported": tuple(done["unsupported"]),
+    }
+    return Turn(**data | {"done": Done(**done | answer)})
+
+
+def _source(data: dict[str, Any]) -> Source:
+    """The oldest sources have neither parts nor versions."""
+    parts = tuple(Part(**part) for part in data.get("parts", ()))
     return Source(**data | {"parts": parts, "replaces": tuple(data.get("replaces", ()))})

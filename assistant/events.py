@@ -1,19 +1,21 @@
-"""What happens to one question, as a stream of values. A leaf: it knows neither engine nor page.
+"""The events of one question, and the record of its answer.
 
-`Assistant.ask` yields one `Evidence`, any number of `Queued` and `Delta`, and ends with exactly one
-`Done` or `Failed`. The page, the HTTP API and the terminal all iterate the same stream.
+`Assistant.ask` yields one `Evidence`, any number of `Queued` and `Delta`, and ends with exactly one `Done` or `Failed`.
+The page, the HTTP API and the terminal all iterate the same stream. A leaf: it imports nothing of ours.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Part:
-    """A passage within a source: `source.text[start:end]`, with `lead` in front when it stands first.
+    """A passage within a source: `source.text[start:end]`.
 
-    `found` is false for one that only stands around those the search found. A `lead` is a table's header row.
+    `found` is false for a neighbour, which the search did not find. `lead` (a table's header row) is put before the
+    text where an excerpt begins with this passage.
     """
 
     passage_id: int
@@ -26,11 +28,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Source:
-    """A piece of a document the answer may draw on. `n` is the number people see; it starts at 1 for each question.
+    """A piece of a document that the answer may use. `n` is the number people see; it starts at 1 for each question.
 
-    `parts` are the passages it was put together from, in the order of reading; a single passage needs none.
-    `passage_id`, `page` and `score` are those of the best of them. `newer` names a newer version of the document when
-    the library has one, `replaces` the older versions that were left out for it.
+    `parts` are its passages in reading order, empty where it is a single passage. `passage_id`, `page` and `score` are
+    those of the best passage. `newer` names a newer version of the document that the library has; `replaces` the older
+    versions that were left out because of this one.
     """
 
     n: int
@@ -48,20 +50,20 @@ class Source:
 
     @property
     def passages(self) -> tuple[Part, ...]:
-        """Every passage in it, at least one."""
+        """Every passage of the source, at least one."""
         return self.parts or (Part(self.passage_id, self.page, 0, len(self.text)),)
 
     def found(self) -> tuple[int, int]:
-        """The first and the last place in `passages` of what the search found."""
-        places = [place for place, part in enumerate(self.passages) if part.found]
-        return places[0], places[-1]
+        """Index in `passages` of the first and of the last passage that the search found."""
+        indexes = [index for index, part in enumerate(self.passages) if part.found]
+        return indexes[0], indexes[-1]
 
     def excerpt(self, first: int, last: int) -> str:
-        """The text of these `passages`, both ends included, as it can be read without the others."""
+        """The text from passage `first` to passage `last` (indexes in `passages`, both included), with its lead."""
         return self.passages[first].lead + self.text[self.passages[first].start : self.passages[last].end]
 
     def part_at(self, offset: int) -> Part:
-        """The passage that holds this character of the text, or stands last before it."""
+        """The passage that holds the character at this offset of the text, or the last one before it."""
         return next((part for part in reversed(self.passages) if part.start <= offset), self.passages[0])
 
 
@@ -69,7 +71,7 @@ class Source:
 class EvidenceSentence:
     """A sentence that may answer the question: `text == source.text[start:end]` for the source numbered `n`.
 
-    `shown` is how people read it: without Markdown, a table row with its column headings.
+    `shown` is the readable form: without Markdown, a table row with its column headings.
     """
 
     n: int
@@ -82,7 +84,7 @@ class EvidenceSentence:
 
 @dataclass(frozen=True)
 class Citation:
-    """A place that supports the answer: `quote` stands in the passage, word for word."""
+    """A passage that supports the answer; it holds `quote` word for word."""
 
     n: int
     path: str
@@ -96,10 +98,11 @@ class Citation:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was found, before the model has said a word. `confidence` is 0 to 1: can the library answer this?
+    """What the library has on a question, before the model has written anything.
 
-    `searched` is what was searched for in place of a question that leans on the ones before it, else ''. With `caution`
-    the question is answered, but what was found is not sure to answer it.
+    `confidence` (0 to 1) estimates whether the library can answer; `abstained`: it is too low, so no answer is written.
+    With `caution` the question is answered although the evidence may not answer it. `searched` is the completed
+    question where it differs from the question asked (a follow-up), else ''.
     """
 
     sources: tuple[Source, ...]
@@ -112,8 +115,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Queued:
-    """Still waiting for the model: `position` answers must end first. `estimate_seconds` is how long that may take,
-    None while nobody knows how long answers take here."""
+    """Waiting for the model: `position` answers must end first.
+
+    `estimate_seconds` is how long that may take, None until the first answer has shown how long answers take.
+    """
 
     position: int
     waited_seconds: float
@@ -122,31 +127,27 @@ class Queued:
 
 @dataclass(frozen=True)
 class Delta:
-    """More of the answer. May be empty: the model is at work and the caller may stop it here."""
+    """More text of the answer. It may be empty: the model is at work, and here the caller can stop it."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Done:
-    """The whole answer; `answer` is the deltas joined. `finish_reason`: stop, length, abstained or timeout.
+    """The one record of an answer: the page draws it, conversations store it, `to_json` prints it.
 
-    `unsupported` holds the answer's sentences that no source bears out. `timings` are seconds by step; `searched` and
-    `caution` are those of `Evidence`.
+    `answer` is all deltas joined, or a fixed sentence where the evidence abstained. `finish_reason` is stop, length
+    (`max_new_tokens` reached), timeout, abstained or stopped (by the person). `unsupported` holds the sentences of the
+    answer that no source supports. `timings` are seconds by step, and `total`.
     """
 
+    evidence: Evidence
     answer: str
     citations: tuple[Citation, ...]
-    evidence: tuple[EvidenceSentence, ...]
-    sources: tuple[Source, ...]
-    abstained: bool
-    confidence: float
     engine: str
     finish_reason: str
     unsupported: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
-    searched: str = ""
-    caution: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,3 +160,20 @@ class Failed:
 
 
 Event = Evidence | Queued | Delta | Done | Failed
+
+
+def to_json(done: Done) -> dict[str, Any]:
+    """An answer as `docent ask --json`, `POST /chat` and the stream's `done` event give it to programs."""
+    return {
+        "answer": done.answer,
+        "citations": [asdict(citation) for citation in done.citations],
+        "evidence": [asdict(sentence) for sentence in done.evidence.sentences],
+        "abstained": done.evidence.abstained,
+        "caution": done.evidence.caution,
+        "confidence": done.evidence.confidence,
+        "searched": done.evidence.searched,
+        "engine": done.engine,
+        "finish_reason": done.finish_reason,
+        "unsupported": list(done.unsupported),
+        "timings": done.timings,
+    }

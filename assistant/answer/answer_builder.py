@@ -46,16 +46,11 @@ class AnswerBuilder:
             raise ValueError("an answer needs evidence first")
         found, checked = self.found, self.checked
         return Done(
+            evidence=found,
             answer=checked.text if checked is not None else self.written,
             citations=tuple(checked.citations if checked is not None else cite_evidence(self.quoted, found.sources)),
-            evidence=found.sentences,
-            sources=found.sources,
-            abstained=found.abstained,
-            confidence=found.confidence,
             engine=self.engine,
             finish_reason=finish_reason,
             unsupported=tuple(checked.unsupported) if checked is not None else (),
             timings={**self._seconds, "total": round(time.monotonic() - self._started, 4)},
-            searched=found.searched,
-            caution=found.caution,
         )

@@ -149,7 +149,7 @@ def done_of(events: Sequence[Event]) -> Done:
 def check_citations(assistant: Assistant, done: Done) -> None:
     """Every citation names a source of the answer and a passage of the library in which its quote stands."""
     for citation in done.citations:
-        source = next(source for source in done.sources if source.n == citation.n)
+        source = next(source for source in done.evidence.sources if source.n == citation.n)
         row = assistant.library.catalog.passages([citation.passage_id])[citation.passage_id]
         assert (source.passage_id, source.path) == (citation.passage_id, citation.path)
         assert (row["document_id"], row["text"]) == (citation.document_id, source.text)
@@ -279,7 +279,7 @@ def test_a_model_s_sentences_are_checked_and_cited(assistant_with: Make) -> None
     assert kinds(events) == ["Evidence", "Delta", "Done"]
     first = events[0]
     assert isinstance(first, Evidence)
-    assert (done.evidence, done.sources, done.confidence) == (first.sentences, first.sources, first.confidence)
+    assert done.evidence == first
     assert told(events) == done.answer
     assert done.answer == "Every employee has 25 days of annual leave. [1] Every employee has 99 days."
     assert [citation.quote for citation in done.citations] == [LEAVE]
@@ -309,10 +309,10 @@ def test_what_the_documents_do_not_say_is_not_asked_of_the_model(
     events = list(assistant.ask(question, "talk"))
     done = done_of(events)
     assert kinds(events) == ["Evidence", "Done"]
-    assert (done.answer, done.abstained, done.finish_reason) == (NOT_SAID[language], True, "abstained")
+    assert (done.answer, done.evidence.abstained, done.finish_reason) == (NOT_SAID[language], True, "abstained")
     assert done.citations == ()
     assert llm.asked == []
-    assert [turn.finish_reason for turn in assistant.conversations.turns("talk")] == ["abstained"]
+    assert [turn.done.finish_reason for turn in assistant.conversations.turns("talk")] == ["abstained"]
 
 
 def test_abstaining_does_not_wait_for_the_model(assistant_with: Make) -> None:
@@ -486,9 +486,9 @@ def test_closing_stops_the_model_and_keeps_what_was_written(assistant_with: Make
     stream.close()
     assert llm.ended == ["closed"]
     (turn,) = assistant.conversations.turns("talk")
-    assert (turn.finish_reason, turn.answer) == ("stopped", f"{LEAVE} [1] Unused days [1]")
-    assert turn.model_answer == f"{LEAVE} Unused days"
-    assert [citation.quote for citation in turn.citations] == [LEAVE, CARRY_OVER]
+    assert (turn.done.finish_reason, turn.done.answer) == ("stopped", f"{LEAVE} [1] Unused days [1]")
+    assert turn.model_text == f"{LEAVE} Unused days"
+    assert [citation.quote for citation in turn.done.citations] == [LEAVE, CARRY_OVER]
     assert list(stream) == []
     assistant.ask(QUESTION).close()
 
@@ -512,7 +512,7 @@ def test_closing_after_the_answer_keeps_it_once(assistant_with: Make) -> None:
     while not isinstance(next(stream), Done):
         pass
     stream.close()
-    assert [turn.finish_reason for turn in assistant.conversations.turns("talk")] == ["stop"]
+    assert [turn.done.finish_reason for turn in assistant.conversations.turns("talk")] == ["stop"]
 
 
 def test_a_stream_that_was_never_started_frees_its_place(assistant_with: Make) -> None:
@@ -612,7 +612,7 @@ def test_people_who_ask_at_once_are_answered_one_after_another(assistant_with: M
     for thread in threads:
         thread.join()
     assert together == [1] * len(questions)
-    assert {question: answers[question].sources[0].path for question in questions} == dict(
+    assert {question: answers[question].evidence.sources[0].path for question in questions} == dict(
         zip(questions, ("leave.md", "leave.md", "休假制度.md", "travel.md"), strict=True)
     )
     for question in questions:
@@ -679,15 +679,15 @@ def test_what_another_process_ingests_and_removes_is_followed(
     """A serving assistant answers from a document added meanwhile, and no longer from one removed."""
     assistant = assistant_with()
     question = "What does a bicycle repair voucher pay for?"
-    assert done_of(list(assistant.ask(question))).abstained
+    assert done_of(list(assistant.ask(question))).evidence.abstained
     (documents / "bicycles.md").write_text(
         "# Bicycles\n\nThe bicycle repair voucher pays for tyres and brakes once a year.\n", "utf-8"
     )
     docent(settings, "ingest", str(documents))
     done = done_of(list(assistant.ask(question)))
-    assert (done.abstained, done.sources[0].path) == (False, "bicycles.md")
+    assert (done.evidence.abstained, done.evidence.sources[0].path) == (False, "bicycles.md")
     docent(settings, "remove", "bicycles.md")
-    assert "bicycles.md" not in {source.path for source in done_of(list(assistant.ask(question))).sources}
+    assert "bicycles.md" not in {source.path for source in done_of(list(assistant.ask(question))).evidence.sources}
 
 
 def docent(settings: Settings, *arguments: str) -> None:
@@ -737,10 +737,10 @@ def test_a_follow_up_is_searched_with_what_it_lacks(assistant_with: Make) -> Non
     evidence = [next(event for event in events if isinstance(event, Evidence)) for events in (first, alone, after)]
     assert [one.searched for one in evidence] == ["", "", "What may a hotel room cost a night in euros"]
     assert evidence[2].sources[0].path == "travel.md"
-    assert done_of(after).searched == evidence[2].searched
+    assert done_of(after).evidence.searched == evidence[2].searched
     assert str(llm.asked[-1][-1].content).endswith(f"Question: {follow_up}")
     turns = assistant.conversations.turns("talk")
-    assert [(turn.question, turn.searched) for turn in turns][1] == (follow_up, evidence[2].searched)
+    assert [(turn.question, turn.done.evidence.searched) for turn in turns][1] == (follow_up, evidence[2].searched)
 
 
 def test_the_section_comes_along_and_quotes_stay_exact(
@@ -756,11 +756,11 @@ def test_the_section_comes_along_and_quotes_stay_exact(
     ingest([documents], settings)
     assistant = assistant_with(saying(rules[57]))
     done = done_of(list(assistant.ask("For how many days is the key of rule 57 of the kitchen kept by the porter?")))
-    keys = [source for source in done.sources if source.path == "keys.md"]
+    keys = [source for source in done.evidence.sources if source.path == "keys.md"]
     held = [part.passage_id for source in keys for part in source.passages]
     assert len(held) == len(set(held)) > len(keys)
-    for source in done.sources:
-        for sentence in (one for one in done.evidence if one.n == source.n):
+    for source in done.evidence.sources:
+        for sentence in (one for one in done.evidence.sentences if one.n == source.n):
             assert source.text[sentence.start : sentence.end] == sentence.text
     rows = assistant.library.catalog.passages(held)
     (citation,) = done.citations

@@ -1,6 +1,6 @@
-"""An assistant that answers from a script, with the surface of `assistant.assistant.Assistant`. Knows no model.
+"""An assistant that answers from a script, with the public methods of `assistant.assistant.Assistant`.
 
-Set the fields a test is about; `closed` and `finished` count how its answers ended.
+A test sets the fields that it is about; `closed` and `finished` count how the answers ended.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from assistant.assistant import EngineState
 from assistant.conversations import Turn
 from assistant.engines.admission import Refused
 from assistant.events import Citation, Delta, Done, Event, Evidence, EvidenceSentence, Failed, Queued, Source
 from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
+from ingest.library import LibraryStatus
 from ingest.store.records import ListedDocument
-from ingest.store.write_lock import Work
 
 LEAVE_TEXT = (
     "## Annual leave\n\nFull-time employees get 25 days of annual leave a year. Leave that is not taken by 31 March "
@@ -33,32 +34,17 @@ SOURCES = (
 NOT_SAID = "The documents do not say. The nearest ones are listed as sources."
 SENTENCE = "Full-time employees get 25 days of annual leave a year."
 START = LEAVE_TEXT.index(SENTENCE)
-EVIDENCE = (EvidenceSentence(1, SENTENCE, START, START + len(SENTENCE), 0.9, SENTENCE),)
+SENTENCES = (EvidenceSentence(1, SENTENCE, START, START + len(SENTENCE), 0.9, SENTENCE),)
 CITATIONS = (Citation(1, SOURCES[0].path, "Staff handbook", SOURCES[0].heading, "p. 3", 11, 1, SENTENCE),)
 
 
-@dataclass(frozen=True)
-class EngineState:
-    name: str = "qwen"
-    model: str = "qwen/Qwen1.5-0.5B-Chat"
-    note: str = ""
-    loaded: bool = True
-
-
-@dataclass(frozen=True)
-class LibraryStatus:
-    documents: int = 3
-    passages: int = 12
-    revision: int = 1
-    building: bool = False
-    problem: str = ""
-    note: str = ""
-    work: Work | None = None
+READY_ENGINE = EngineState("qwen", "qwen/Qwen1.5-0.5B-Chat", note="", loaded=True)
+READY_LIBRARY = LibraryStatus(documents=3, passages=12, revision=1, embedder="an embedder", building=False)
 
 
 @dataclass
 class ScriptedLibrary:
-    state: LibraryStatus = LibraryStatus()
+    state: LibraryStatus = READY_LIBRARY
     files: dict[int, Path] = field(default_factory=dict)
 
     def status(self) -> LibraryStatus:
@@ -88,9 +74,9 @@ class ScriptedAssistant:
         self.settings = settings
         self.library = ScriptedLibrary()
         self.conversations = ScriptedConversations()
-        self.engine = EngineState()
+        self.engine = READY_ENGINE
         self.answer = "Full-time employees get **25 days** of annual leave a year [1]."
-        self.sources, self.evidence, self.citations = SOURCES, EVIDENCE, CITATIONS
+        self.sources, self.sentences, self.citations = SOURCES, SENTENCES, CITATIONS
         self.abstained = False
         self.unsupported: tuple[str, ...] = ()
         self.searched = ""
@@ -127,7 +113,8 @@ class ScriptedAssistant:
     def _events(self, question: str, conversation_id: str | None) -> Iterator[Event]:
         try:
             confidence = 0.1 if self.abstained else 0.9
-            yield Evidence(self.sources, self.evidence, confidence, self.abstained, self.searched, self.caution)
+            found = Evidence(self.sources, self.sentences, confidence, self.abstained, self.searched, self.caution)
+            yield found
             if self.raised is not None:
                 raise self.raised
             for position in self.queue:
@@ -140,8 +127,9 @@ class ScriptedAssistant:
                 time.sleep(self.pause)
                 yield Delta("")
                 yield Delta(f" {word}" if number else word)
-            done = self._done()
-            self._store(question, conversation_id, done)
+            done = self._done(found)
+            if conversation_id is not None:
+                self.conversations.stored.setdefault(conversation_id, []).append(Turn(question, done))
             yield done
             self.finished += 1
         except GeneratorExit:
@@ -149,19 +137,8 @@ class ScriptedAssistant:
             self.ended.set()
             raise
 
-    def _done(self) -> Done:
+    def _done(self, found: Evidence) -> Done:
         if self.abstained:
-            return Done(NOT_SAID, (), self.evidence, self.sources, True, 0.1, self.engine.name, "abstained")
-        return Done(
-            self.answer, self.citations, self.evidence, self.sources, False, 0.9, self.engine.name, "stop",
-            self.unsupported, {"search": 0.01, "total": 0.5}, self.searched, self.caution,
-        )  # fmt: skip
-
-    def _store(self, question: str, conversation_id: str | None, done: Done) -> None:
-        if conversation_id is not None:
-            turn = Turn(
-                question, done.answer, done.citations, done.sources, done.evidence, done.abstained, done.confidence,
-                done.engine, done.finish_reason, done.unsupported, "2026-01-01T00:00:00Z", searched=done.searched,
-                caution=done.caution,
-            )  # fmt: skip
-            self.conversations.stored.setdefault(conversation_id, []).append(turn)
+            return Done(found, NOT_SAID, (), self.engine.name, "abstained")
+        timings = {"search": 0.01, "total": 0.5}
+        return Done(found, self.answer, self.citations, self.engine.name, "stop", self.unsupported, timings)

@@ -58,7 +58,7 @@ docent.add_command(eval_command)
 def ask(text: str, as_json: bool, **flags: Any) -> int:
     """Answer TEXT from the documents, with sources. Streams; exit code 1 when no answer came."""
     from assistant.assistant import Assistant
-    from assistant.events import Delta, Done, Failed
+    from assistant.events import Delta, Done, Failed, to_json
 
     text = question_from(text)
     settings = settings_from(flags)
@@ -76,38 +76,23 @@ def ask(text: str, as_json: bool, **flags: Any) -> int:
                 case Failed():
                     raise DocentError(event.message)
                 case Done():
-                    print_json(answer_json(event)) if as_json else _show_sources(event)
+                    print_json(to_json(event)) if as_json else _show_sources(event)
     finally:
         assistant.close()
     return 0
 
 
-def answer_json(done: Done) -> dict[str, Any]:
-    """What programs rely on: see the README, "For programs"."""
-    return {
-        "answer": done.answer,
-        "citations": [asdict(citation) for citation in done.citations],
-        "evidence": [asdict(sentence) for sentence in done.evidence],
-        "abstained": done.abstained,
-        "confidence": done.confidence,
-        "engine": done.engine,
-        "finish_reason": done.finish_reason,
-        "unsupported": list(done.unsupported),
-        "timings": done.timings,
-        "caution": done.caution,
-    }
-
-
 def _show_sources(done: Done) -> None:
-    if done.abstained:
+    evidence = done.evidence
+    if evidence.abstained:
         click.echo(done.answer, nl=False)
     click.echo("\n")
     cited = {citation.n for citation in done.citations}
-    for source in done.sources:
-        if source.n in cited or done.abstained:
+    for source in evidence.sources:
+        if source.n in cited or evidence.abstained:
             place = " · ".join(part for part in (source.path, source.page, source.heading) if part)
             say(f"[{source.n}] {place}")
-    if done.caution:
+    if evidence.caution:
         click.echo("Careful: this may not be what you asked for; check the sources.")
     if done.unsupported:
         click.echo("Careful: part of this answer was not found in the sources.")

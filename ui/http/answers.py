@@ -23,7 +23,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from assistant.events import Delta, Done, Event, Evidence, Failed, Queued
+from assistant.events import Delta, Done, Event, Evidence, Failed, Queued, to_json
 from ingest.base.logs import get_logger
 
 if TYPE_CHECKING:
@@ -95,21 +95,8 @@ async def whole_answer(asking: Asking, question: str, session: str | None, reque
 
 
 def done_json(done: Done, session: str) -> dict[str, Any]:
-    return {
-        "response": done.answer,
-        "citations": [dataclasses.asdict(citation) for citation in done.citations],
-        "evidence": [dataclasses.asdict(sentence) for sentence in done.evidence],
-        "abstained": done.abstained,
-        "confidence": done.confidence,
-        "engine": done.engine,
-        "finish_reason": done.finish_reason,
-        "unsupported": list(done.unsupported),
-        "timings": done.timings,
-        "searched": done.searched,
-        "caution": done.caution,
-        "session": session,
-        "request_id": request_id(),
-    }
+    """The record of an answer, with what belongs to the request. `response` is `answer` by its older name."""
+    return {**to_json(done), "response": done.answer, "session": session, "request_id": request_id()}
 
 
 class AnswerStream(Response):

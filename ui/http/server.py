@@ -31,7 +31,7 @@ from assistant.engines.admission import Refused
 from ingest.base.errors import DocentError
 from ingest.base.logs import get_logger
 from ui.http.answers import AnswerStream, Asking, RequestRecord, request_id, whole_answer
-from ui.page.strings import words
+from ui.page.strings import strings_for
 from ui.runtime import set_assistant
 
 if TYPE_CHECKING:
@@ -236,11 +236,11 @@ def _answer_errors(app: FastAPI) -> None:
 
 def _show_page_error(error: Exception) -> bool:
     """One line in the page instead of a traceback; the log has the rest."""
-    text = words(streamlit.context.locale)
+    strings = strings_for(streamlit.context.locale)
     reference = request_id()
     log.error("page failed", request_id=reference, exc_info=error)
     message = str(error) if isinstance(error, DocentError) else f"Something went wrong; the log has it as {reference}."
-    streamlit.error(text.failed.format(message=message, request_id=reference))
+    streamlit.error(strings.failed.format(message=message, request_id=reference))
     return True
 
 

@@ -1,8 +1,8 @@
-"""The chat page: the script Streamlit runs at each visit and each click. Knows how to show a turn, not how to answer.
+"""The chat page: the script that Streamlit runs at each visit and each click.
 
-Drawing is top to bottom and from the record: the turns the assistant has stored, and those of this visit that it has
-not (stopped, refused). A click on Stop makes Streamlit end the running script at its next drawing, which closes
-the assistant's generator and so frees the model; the run that follows finds the turn open and shows it as stopped.
+It draws from top to bottom the turns that the assistant has stored and those of this visit that it has not (stopped,
+refused). A click on Stop makes Streamlit end the running script at its next drawing, which closes the assistant's
+stream and so frees the model; the next run of the script finds the turn unfinished and draws it as stopped.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from assistant.events import Delta, Done, Evidence, Failed, Queued
 from ingest.base.errors import DocentError
-from ui.page import answer_html as parts
-from ui.page.strings import Words, words
+from ui.page import answer_html as html
+from ui.page.strings import Strings, strings_for
+from ui.page.styles import STYLE
 from ui.runtime import get_assistant
 
 if TYPE_CHECKING:
@@ -36,36 +37,40 @@ ICON = (
 )
 
 
+# The turn as it is drawn if Stop is clicked before the first event.
+NOTHING_YET = Done(Evidence((), (), 0.0, abstained=False), "", (), "", "stopped")
+
+
 @dataclasses.dataclass
 class LocalTurn:
-    """A turn of this visit, until the record has it. `after` counts the stored turns that come before it."""
+    """A turn of this visit, until the assistant has stored it. `after` is the number of stored turns before it."""
 
     conversation: str
     question: str
     after: int
-    shown: parts.Shown
+    done: Done
     problem: str = ""
     settled: bool = False
 
 
 def main() -> None:
     st.set_page_config(page_title="Docent", page_icon=ICON, layout="centered")
-    text = words(st.context.locale)
+    strings = strings_for(st.context.locale)
     assistant = get_assistant()
     conversation = _conversation_id()
-    st.html(parts.STYLE)
-    _header(text)
+    st.html(STYLE)
+    _header(strings)
     with st.container():
-        usable = _banners(assistant, text)
-    question = st.session_state.pop("pending", None) or _input(assistant, usable, text)
-    # A place of its own, so that the examples go as soon as a question is asked, not when its answer is complete.
+        usable = _banners(assistant, strings)
+    question = st.session_state.pop("pending", None) or _input(assistant, usable, strings)
+    # An element of its own: the examples disappear as soon as a question is asked, not when its answer is complete.
     welcome = st.empty()
-    drawn = _history(assistant, conversation, text)
+    drawn = _history(assistant, conversation, strings)
     if question:
-        _answer(assistant, question, conversation, text)
+        _answer(assistant, question, conversation, strings)
     elif not drawn:
         with welcome.container():
-            _welcome(assistant, usable, text)
+            _welcome(assistant, usable, strings)
 
 
 def _conversation_id() -> str:
@@ -77,87 +82,84 @@ def _conversation_id() -> str:
     return conversation
 
 
-def _header(text: Words) -> None:
+def _header(strings: Strings) -> None:
     with st.container(key="header", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.html('<div class="docent-brand">Docent</div>', width="content")
-        st.button(text.new_conversation, key="new", on_click=_start_over)
+        st.button(strings.new_conversation, key="new", on_click=_start_over)
 
 
 def _start_over() -> None:
     st.query_params["c"] = uuid.uuid4().hex
 
 
-def _input(assistant: Assistant, usable: bool, text: Words) -> str:
+def _input(assistant: Assistant, usable: bool, strings: Strings) -> str:
     limit = assistant.settings.question_characters
-    typed = st.chat_input(text.placeholder, key="question", max_chars=limit, disabled=not usable, submit_mode="disable")
+    typed = st.chat_input(
+        strings.placeholder, key="question", max_chars=limit, disabled=not usable, submit_mode="disable"
+    )
     return str(typed).strip() if typed else ""
 
 
-def _banners(assistant: Assistant, text: Words) -> bool:
-    """What a person should know before asking; False while there is nothing to ask about or nobody to ask."""
+def _banners(assistant: Assistant, strings: Strings) -> bool:
+    """Draws what a person should know before asking; returns False while there are no documents or no engine."""
     engine, library = assistant.engine_state(), assistant.library.status()
-    waits_for_documents = not library.problem and (parts.is_growing(library) or library.passages == 0)
+    waits_for_documents = not library.problem and (html.is_growing(library) or library.passages == 0)
     if library.problem:
-        st.html(parts.note_html(text.library_problem.format(problem=library.problem), "banner"))
+        st.html(html.note_html(strings.library_problem.format(problem=library.problem), "banner"))
     if not engine.loaded:
-        st.html(parts.note_html(engine.note or text.model_loading, "banner"))
+        st.html(html.note_html(engine.note or strings.model_loading, "banner"))
     elif engine.note:
-        # The engine speaks English; what it most often has to say is known here in both languages.
-        known = engine.name == "extractive" and text.language == "zh"
-        st.html(parts.note_html(text.extractive if known else engine.note, "banner"))
+        # An engine's note is English; the most frequent note is translated here.
+        translated = engine.name == "extractive" and strings.language == "zh"
+        st.html(html.note_html(strings.extractive if translated else engine.note, "banner"))
     if waits_for_documents or not engine.loaded:
-        _watch((library.passages > 0, parts.is_growing(library), engine.loaded), text)
+        _watch((library.passages > 0, html.is_growing(library), engine.loaded), strings)
     return library.passages > 0 and engine.loaded
 
 
 @st.fragment(run_every=WATCH_SECONDS)
-def _watch(drawn: tuple[bool, bool, bool], text: Words) -> None:
-    """Says how far the documents are, and redraws the page when what it waits for is there."""
+def _watch(drawn: tuple[bool, bool, bool], strings: Strings) -> None:
+    """Draws the progress of an ingest, and redraws the page once documents or engine are there."""
     assistant = get_assistant()
     library = assistant.library.status()
-    if drawn != (library.passages > 0, parts.is_growing(library), assistant.engine_state().loaded):
+    if drawn != (library.passages > 0, html.is_growing(library), assistant.engine_state().loaded):
         st.rerun()
-    if parts.is_growing(library):
-        st.html(parts.building_html(library, text))
+    if html.is_growing(library):
+        st.html(html.building_html(library, strings))
     elif library.passages == 0 and not library.problem:
-        st.html(parts.note_html(text.library_empty, "banner"))
+        st.html(html.note_html(strings.library_empty, "banner"))
 
 
-def _welcome(assistant: Assistant, usable: bool, text: Words) -> None:
-    st.html(parts.welcome_html(text))
-    examples = assistant.example_questions(text.language)[:EXAMPLES] if usable else []
+def _welcome(assistant: Assistant, usable: bool, strings: Strings) -> None:
+    st.html(html.welcome_html(strings))
+    examples = assistant.example_questions(strings.language)[:EXAMPLES] if usable else []
     if examples:
-        st.html(parts.note_html(text.try_one, "label"))
-    for place, example in enumerate(examples):
-        st.button(example, key=f"example-{place}", on_click=_ask_example, args=(example,), width="stretch")
+        st.html(html.note_html(strings.try_one, "label"))
+    for number, example in enumerate(examples):
+        st.button(example, key=f"example-{number}", on_click=_ask_example, args=(example,), width="stretch")
 
 
 def _ask_example(question: str) -> None:
     st.session_state["pending"] = question
 
 
-def _history(assistant: Assistant, conversation: str, text: Words) -> int:
-    """Draws every turn so far, oldest first, and says how many there are."""
+def _history(assistant: Assistant, conversation: str, strings: Strings) -> int:
+    """Draws every turn so far, oldest first; returns how many there are."""
     stored = assistant.conversations.turns(conversation)
     local = _settle(conversation, len(stored))
-    for place in range(len(stored) + 1):
+    for index in range(len(stored) + 1):
         for number, turn in enumerate(local):
-            if min(turn.after, len(stored)) == place:
+            if min(turn.after, len(stored)) == index:
                 with st.container():
-                    _draw(turn.question, turn.shown, text, f"local-{number}", turn.problem)
-        if place < len(stored):
-            past = stored[place]
-            shown = parts.Shown(
-                past.answer, past.sources, past.citations, past.evidence,
-                past.abstained, past.unsupported, past.finish_reason, past.searched, past.caution,
-            )  # fmt: skip
+                    _draw(turn.question, turn.done, strings, f"local-{number}", turn.problem)
+        if index < len(stored):
             with st.container():
-                _draw(past.question, shown, text, f"stored-{place}")
+                _draw(stored[index].question, stored[index].done, strings, f"stored-{index}")
     return len(stored) + len(local)
 
 
 def _settle(conversation: str, stored: int) -> list[LocalTurn]:
-    """This visit's turns that the record does not have. A turn the last run left open was stopped, or is now stored."""
+    """The turns of this visit that are not stored. A turn the last run left unfinished was stopped or is now stored."""
     turns: list[LocalTurn] = st.session_state.setdefault("local_turns", [])
     for turn in [turn for turn in turns if turn.conversation == conversation and not turn.settled]:
         turn.settled = True
@@ -166,87 +168,80 @@ def _settle(conversation: str, stored: int) -> list[LocalTurn]:
     return [turn for turn in turns if turn.conversation == conversation]
 
 
-def _draw(question: str, shown: parts.Shown, text: Words, key: str, problem: str = "") -> None:
-    st.html(parts.question_html(question))
-    st.html(parts.turn_html(shown, text, problem))
-    if _can_copy(shown, problem):
-        with st.popover(text.copy, type="tertiary", key=f"copy-{key}"):
-            _copy(shown, text)
+def _draw(question: str, done: Done, strings: Strings, key: str, problem: str = "") -> None:
+    st.html(html.question_html(question))
+    st.html(html.turn_html(done, strings, problem))
+    if _can_copy(done, problem):
+        with st.popover(strings.copy, type="tertiary", key=f"copy-{key}"):
+            _copy(done, strings)
 
 
-def _can_copy(shown: parts.Shown, problem: str) -> bool:
-    return bool(shown.answer) and not shown.abstained and not problem
+def _can_copy(done: Done, problem: str) -> bool:
+    return bool(done.answer) and not done.evidence.abstained and not problem
 
 
-def _copy(shown: parts.Shown, text: Words) -> None:
-    st.html(parts.note_html(text.copy_hint, "quiet"))
-    st.code(shown.answer, language=None, wrap_lines=True)
+def _copy(done: Done, strings: Strings) -> None:
+    st.html(html.note_html(strings.copy_hint, "quiet"))
+    st.code(done.answer, language=None, wrap_lines=True)
 
 
-def _answer(assistant: Assistant, question: str, conversation: str, text: Words) -> None:
-    """Streams the answer into three places, then leaves the turn there as the next run will draw it."""
+def _answer(assistant: Assistant, question: str, conversation: str, strings: Strings) -> None:
+    """Streams the answer into three elements, then leaves the turn there as the next run will draw it."""
     after = len(assistant.conversations.turns(conversation))
-    turn = LocalTurn(conversation, question, after, parts.Shown("", finish_reason="stopped"))
+    turn = LocalTurn(conversation, question, after, NOTHING_YET)
     st.session_state["local_turns"].append(turn)
     with st.container():
-        st.html(parts.question_html(question))
+        st.html(html.question_html(question))
         body, control, sources = st.empty(), st.empty(), st.empty()
-    body.html(parts.note_html(text.searching))
-    control.button(text.stop, key="stop", icon=":material/stop:")
+    body.html(html.note_html(strings.searching))
+    control.button(strings.stop, key="stop", icon=":material/stop:")
     with structlog.contextvars.bound_contextvars(request_id=uuid.uuid4().hex):
         try:
             with contextlib.closing(assistant.ask(question, conversation)) as events:
-                _follow(events, turn, text, body, sources)
+                _follow(events, turn, strings, body, sources)
         except DocentError as error:
-            turn.problem = _refusal(getattr(error, "status", 500), str(error), "", text)
-    body.html(parts.turn_html(turn.shown, text, turn.problem))
+            turn.problem = _refusal(getattr(error, "status", 500), str(error), "", strings)
+    body.html(html.turn_html(turn.done, strings, turn.problem))
     sources.empty()
     control.empty()
-    if _can_copy(turn.shown, turn.problem):
-        with control.popover(text.copy, type="tertiary", key=f"copy-stored-{after}"):
-            _copy(turn.shown, text)
+    if _can_copy(turn.done, turn.problem):
+        with control.popover(strings.copy, type="tertiary", key=f"copy-stored-{after}"):
+            _copy(turn.done, strings)
 
 
-def _follow(events: EventStream, turn: LocalTurn, text: Words, body: DeltaGenerator, sources: DeltaGenerator) -> None:
-    """Draws at most 15 times a second. Every drawing is also where a click on Stop takes effect, so the state line is
-    drawn for events without text too."""
-    line, drawn_at = text.searching, 0.0
+def _follow(
+    events: EventStream, turn: LocalTurn, strings: Strings, body: DeltaGenerator, sources: DeltaGenerator
+) -> None:
+    """Draws at most 15 times a second, also for events without text: a click on Stop takes effect at a drawing."""
+    line, drawn_at = strings.searching, 0.0
     for event in events:
         first_words = False
         match event:
             case Evidence():
-                line = text.writing
-                turn.shown = dataclasses.replace(
-                    turn.shown,
-                    sources=event.sources,
-                    evidence=event.sentences,
-                    searched=event.searched,
-                    caution=event.caution,
-                )
-                sources.html(parts.sources_html(turn.shown, text, text.found) or " ")
+                line = strings.writing
+                turn.done = dataclasses.replace(turn.done, evidence=event)
+                sources.html(html.sources_html(event, (), strings, strings.found) or " ")
             case Queued():
-                line = text.queued_next if event.position == 1 else text.queued.format(position=event.position)
+                line = strings.queued_next if event.position == 1 else strings.queued.format(position=event.position)
                 if event.estimate_seconds is not None:
-                    line += text.queued_estimate.format(seconds=max(1, round(event.estimate_seconds)))
+                    line += strings.queued_estimate.format(seconds=max(1, round(event.estimate_seconds)))
             case Delta():
-                line = text.writing
-                first_words = bool(event.text) and not turn.shown.answer
-                turn.shown = dataclasses.replace(turn.shown, answer=turn.shown.answer + event.text)
+                line = strings.writing
+                first_words = bool(event.text) and not turn.done.answer
+                turn.done = dataclasses.replace(turn.done, answer=turn.done.answer + event.text)
             case Done():
-                turn.shown = parts.Shown(
-                    event.answer, event.sources, event.citations, event.evidence,
-                    event.abstained, event.unsupported, event.finish_reason, event.searched, event.caution,
-                )  # fmt: skip
+                turn.done = event
             case Failed():
-                turn.problem = _refusal(event.status, event.message, event.request_id, text)
+                turn.problem = _refusal(event.status, event.message, event.request_id, strings)
         if first_words or time.monotonic() - drawn_at >= DRAW_SECONDS:
             drawn_at = time.monotonic()
-            written = parts.answer_html(turn.shown.answer, turn.shown.numbers) if turn.shown.answer else ""
-            body.html(parts.searched_html(turn.shown, text) + parts.note_html(line) + written)
+            numbers = html.source_numbers(turn.done.evidence)
+            written = html.answer_html(turn.done.answer, numbers) if turn.done.answer else ""
+            body.html(html.searched_html(turn.done.evidence, strings) + html.note_html(line) + written)
 
 
-def _refusal(status: int, message: str, request_id: str, text: Words) -> str:
-    return text.refused.get(status, text.failed).format(message=message, request_id=request_id)
+def _refusal(status: int, message: str, request_id: str, strings: Strings) -> str:
+    return strings.refused.get(status, strings.failed).format(message=message, request_id=request_id)
 
 
 main()

@@ -1,4 +1,4 @@
-"""Every string of the page, in English and Chinese. Knows nothing of how or when they are shown."""
+"""Every string of the page, in English and Chinese."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Words:
+class Strings:
     """The interface in one language. Fields with `{…}` are filled by the page with `str.format`."""
 
     language: str
@@ -50,7 +50,7 @@ class Words:
     failed: str
 
 
-ENGLISH = Words(
+ENGLISH = Strings(
     language="en",
     welcome="What would you like to know?",
     introduction="Docent answers from your company's documents and shows where each answer stands.",
@@ -93,7 +93,7 @@ ENGLISH = Words(
     failed="{message}",
 )
 
-CHINESE = Words(
+CHINESE = Strings(
     language="zh",
     welcome="您想了解什么？",
     introduction="Docent 根据公司的文档回答问题，并标明每个回答的出处。",
@@ -140,6 +140,6 @@ CHINESE = Words(
 )
 
 
-def words(language: str | None) -> Words:
+def strings_for(language: str | None) -> Strings:
     """The interface for a browser language such as `zh-CN` or `en-GB`: Chinese for any `zh`, else English."""
     return CHINESE if language is not None and language.lower().startswith("zh") else ENGLISH

@@ -27,8 +27,7 @@ def test_a_checked_answer_is_what_was_shown() -> None:
     assert draft.written == "Every employee has 25 days [7] of leave. Parking is free."
     assert [citation.quote for citation in done.citations] == [TEXT[:43]]
     assert done.unsupported == ("Parking is free.",)
-    assert (done.engine, done.finish_reason, done.confidence, done.abstained) == ("transformers", "length", 0.8, False)
-    assert (done.evidence, done.sources) == (SENTENCES, (SOURCE,))
+    assert (done.engine, done.finish_reason, done.evidence) == ("transformers", "length", FOUND)
 
 
 def test_a_quoted_answer_cites_what_it_quotes() -> None:
@@ -48,7 +47,7 @@ def test_an_answer_that_was_not_found_cites_nothing() -> None:
     draft.found, draft.written = Evidence((SOURCE,), SENTENCES, 0.1, abstained=True), "The documents do not say."
     done = draft.done("abstained")
     assert (done.answer, done.citations, done.unsupported) == ("The documents do not say.", (), ())
-    assert (done.abstained, done.sources, done.evidence) == (True, (SOURCE,), SENTENCES)
+    assert done.evidence == draft.found
 
 
 def test_there_is_no_answer_before_there_is_evidence() -> None:

@@ -112,8 +112,8 @@ def test_ask_prints_an_answer(say: Say) -> None:
     assert said.code == 0
     answer = said.json
     assert list(answer) == [
-        "answer", "citations", "evidence", "abstained", "confidence", "engine", "finish_reason", "unsupported",
-        "timings", "caution",
+        "answer", "citations", "evidence", "abstained", "caution", "confidence", "searched", "engine",
+        "finish_reason", "unsupported", "timings",
     ]  # fmt: skip
     assert answer["answer"].startswith(f"From the documents:\n“{ANSWER}” [1]")
     assert list(answer["citations"][0]) == [field.name for field in fields(Citation)]

@@ -21,7 +21,7 @@ from fastapi.testclient import TestClient
 from assistant.events import Failed
 from ingest.base.logs import configure_logs
 from ingest.base.settings import Settings
-from tests.fakes.scripted_assistant import EngineState, ScriptedAssistant
+from tests.fakes.scripted_assistant import READY_ENGINE, ScriptedAssistant
 from ui.http import answers as answering
 from ui.http import server
 
@@ -81,6 +81,8 @@ def test_stream_has_its_exact_shape(client: TestClient, assistant: ScriptedAssis
     assert stream[0][1]["sources"][0]["page"] == "p. 3"
     assert stream[1][1] == {"position": 2, "waited_seconds": 0.1, "estimate_seconds": None}
     assert done["request_id"] == response.headers["x-request-id"]
+    whole = client.post("/chat", json={"input": "Leave?"}).json()
+    assert {**whole, "session": "", "request_id": ""} == {**done, "session": "", "request_id": ""}
 
 
 def test_failure_after_the_stream_began(client: TestClient, assistant: ScriptedAssistant) -> None:
@@ -145,7 +147,7 @@ def test_the_request_id_is_bound_for_the_assistant(client: TestClient, assistant
     """What the assistant logs while it answers carries the request's id, though it runs in another thread."""
     seen: list[object] = []
     assistant.engine_state = (  # type: ignore[method-assign]
-        lambda: seen.append(structlog.contextvars.get_contextvars().get("request_id")) or EngineState()
+        lambda: seen.append(structlog.contextvars.get_contextvars().get("request_id")) or READY_ENGINE
     )
     client.get("/health", headers={"X-Request-ID": "abc-3"})
     assert seen == ["abc-3"]

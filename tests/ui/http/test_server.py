@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from assistant.assistant import EngineState
 from assistant.engines.admission import Refused
 from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
-from tests.fakes.scripted_assistant import CITATIONS, EngineState, LibraryStatus, ScriptedAssistant
+from tests.fakes.scripted_assistant import CITATIONS, READY_ENGINE, READY_LIBRARY, ScriptedAssistant
 from ui.http import server
 
 
@@ -34,6 +36,7 @@ def test_chat_answers_with_sources(client: TestClient, assistant: ScriptedAssist
     assert assistant.asked == ["How much leave?"]
     assert answer.pop("request_id")
     assert answer.pop("evidence")[0]["text"] == CITATIONS[0].quote
+    assert answer.pop("answer") == answer["response"]
     assert answer == {
         "response": "Full-time employees get **25 days** of annual leave a year [1].",
         "citations": [
@@ -120,13 +123,14 @@ def test_health_says_alive_and_ready_apart(client: TestClient, assistant: Script
         "status": "alive", "ready": True, "model_loaded": True, "engine": "qwen",
         "model": "qwen/Qwen1.5-0.5B-Chat", "documents": 3, "passages": 12, "problem": "", "note": "",
     }  # fmt: skip
-    assistant.engine = EngineState("extractive", "", "no weights", True)
+    assistant.engine = EngineState("extractive", "", "no weights", loaded=True)
     assert (client.get("/health").json()["ready"], client.get("/health").json()["model_loaded"]) == (True, False)
-    assistant.engine = EngineState(loaded=False)
+    assistant.engine = replace(READY_ENGINE, loaded=False)
     assert (client.get("/health").json()["ready"], client.get("/health").json()["model_loaded"]) == (False, False)
-    assistant.engine = EngineState()
-    for state in (LibraryStatus(0, 0), LibraryStatus(problem="The index is damaged: run `docent rebuild`.")):
-        assistant.library.state = state
+    assistant.engine = READY_ENGINE
+    problem = "The index is damaged: run `docent rebuild`."
+    for unready in (replace(READY_LIBRARY, documents=0, passages=0), replace(READY_LIBRARY, problem=problem)):
+        assistant.library.state = unready
         response = client.get("/health")
         assert (response.status_code, response.json()["ready"]) == (200, False)
 

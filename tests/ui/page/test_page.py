@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
+import ui.page
+from assistant.assistant import EngineState
 from assistant.engines.admission import Refused
-from assistant.events import Citation, EvidenceSentence, Failed, Source
+from assistant.events import Citation, Done, Evidence, EvidenceSentence, Failed, Source
 from ingest.base.settings import Settings
+from ingest.library import LibraryStatus
 from ingest.store.write_lock import Work
-from tests.fakes.scripted_assistant import NOT_SAID, EngineState, LibraryStatus, ScriptedAssistant
-from ui.page import answer_html as page_parts
-from ui.page.answer_html import Shown, answer_html, building_html, document_address, passage_html, sources_html
-from ui.page.strings import CHINESE, ENGLISH, words
+from tests.fakes.scripted_assistant import NOT_SAID, READY_ENGINE, READY_LIBRARY, ScriptedAssistant
+from ui.page.answer_html import answer_html, building_html, cautions_html, document_address, passage_html, sources_html
+from ui.page.strings import CHINESE, ENGLISH, strings_for
 from ui.runtime import set_assistant
 
-PAGE = Path(page_parts.__file__).with_name("page.py")
+PAGE = Path(ui.page.__file__).with_name("page.py")
 CONVERSATION = "0123456789abcdef" * 2
 HOSTILE = (
     '<script>alert(1)</script><img src="https://evil.example/a.png" onerror="alert(2)">\n\n'
@@ -50,6 +54,18 @@ def shown(page: AppTest) -> str:
     assert not page.exception
     bodies = [element.proto.body for element in page.get("html")]
     return "\n".join(body for body in bodies if not body.startswith("<style>"))
+
+
+def library_status(documents: int = 3, passages: int = 12, **changes: Any) -> LibraryStatus:
+    return replace(READY_LIBRARY, documents=documents, passages=passages, **changes)
+
+
+def engine_state(**changes: Any) -> EngineState:
+    return replace(READY_ENGINE, **changes)
+
+
+def evidence_of(*sources: Source, sentences: tuple[EvidenceSentence, ...] = ()) -> Evidence:
+    return Evidence(sources, sentences, confidence=0.9, abstained=False)
 
 
 def button_labels(page: AppTest) -> list[str]:
@@ -190,23 +206,23 @@ def test_both_languages_say_everything() -> None:
         assert bool(chinese) or name == "refused"
         if isinstance(english, str) and name != "failed":
             assert re.findall(r"{\w+}", english) == re.findall(r"{\w+}", chinese), name
-    assert words("zh-TW") is words("zh") is CHINESE
-    assert words("en-GB") is words("de") is words(None) is ENGLISH
+    assert strings_for("zh-TW") is strings_for("zh") is CHINESE
+    assert strings_for("en-GB") is strings_for("de") is strings_for(None) is ENGLISH
 
 
 @pytest.mark.parametrize(
     ("state", "engine", "line"),
     [
-        (LibraryStatus(0, 0), EngineState(), "There are no documents yet: ask your administrator to run"),
-        (LibraryStatus(4, 9, building=True), EngineState(), "The documents are being read right now (4 so far)."),
+        (library_status(0, 0), READY_ENGINE, "There are no documents yet: ask your administrator to run"),
+        (library_status(4, 9, building=True), READY_ENGINE, "The documents are being read right now (4 so far)."),
         (
-            LibraryStatus(4, 9, building=True, work=Work("docent ingest", 7, "", 40, 9_000, 7_500.0)), EngineState(),
+            library_status(4, 9, building=True, work=Work("docent ingest", 7, "", 40, 9_000, 7_500.0)), READY_ENGINE,
             "Answers may still miss some. 40 of 9000 files are done, about 2 h 5 min left.",
         ),
-        (LibraryStatus(problem="Run `docent check`."), EngineState(), "administrator: Run <code>docent check</code>."),
-        (LibraryStatus(), EngineState(loaded=False), "The language model is still loading: you can ask in a moment."),
-        (LibraryStatus(), EngineState(note="Cannot load it: run X.", loaded=False), "Cannot load it: run X."),
-        (LibraryStatus(), EngineState("extractive", "", "Quoting only."), "Quoting only."),
+        (library_status(problem="Run `docent check`."), READY_ENGINE, "administrator: Run <code>docent check</code>."),
+        (READY_LIBRARY, engine_state(loaded=False), "The language model is still loading: you can ask in a moment."),
+        (READY_LIBRARY, engine_state(note="Cannot load it: run X.", loaded=False), "Cannot load it: run X."),
+        (READY_LIBRARY, EngineState("extractive", "", "Quoting only.", loaded=True), "Quoting only."),
     ],
 )  # fmt: skip
 def test_states_are_said_plainly(
@@ -223,7 +239,7 @@ def test_states_are_said_plainly(
 
 def test_a_rebuild_is_nobodys_business(assistant: ScriptedAssistant) -> None:
     """While an administrator rebuilds the library, answers are what they were and the page says nothing."""
-    assistant.library.state = LibraryStatus(4, 9, building=True, work=Work("docent rebuild", 7, "", 1, 9))
+    assistant.library.state = library_status(4, 9, building=True, work=Work("docent rebuild", 7, "", 1, 9))
     assert "being read right now" not in shown(visit())
 
 
@@ -238,7 +254,7 @@ def test_a_rebuild_is_nobodys_business(assistant: ScriptedAssistant) -> None:
 )
 def test_progress_in_chinese(done: int, left: float | None, said: str) -> None:
     """How far an ingest is and how long it still takes, in the reader's language."""
-    library = LibraryStatus(4, 9, building=True, work=Work("docent ingest", 7, "", done, 9, left))
+    library = library_status(4, 9, building=True, work=Work("docent ingest", 7, "", done, 9, left))
     assert f"回答可能还不完整。{said}<" in building_html(library, CHINESE)
 
 
@@ -246,7 +262,7 @@ def test_a_hostile_document_stays_text(assistant: ScriptedAssistant) -> None:
     """Titles, headings, passages, answers and questions can put no tag, link or image of their own into the page."""
     source = Source(1, 1, 1, "/docs/<b>.pdf", '<img src=x>"', "<i>heading</i>", "<p>3", HOSTILE, 0.5)
     assistant.sources = (source,)
-    assistant.retrieve.evidence = (EvidenceSentence(1, HOSTILE, 0, len(HOSTILE), 0.9, HOSTILE),)
+    assistant.sentences = (EvidenceSentence(1, HOSTILE, 0, len(HOSTILE), 0.9, HOSTILE),)
     assistant.citations = (Citation(1, source.path, source.title, source.heading, source.page, 1, 1, HOSTILE),)
     assistant.answer, assistant.unsupported = HOSTILE, (HOSTILE,)
     html = shown(ask(visit(), HOSTILE))
@@ -303,16 +319,15 @@ def test_a_heading_does_not_repeat_the_title() -> None:
     """A document whose first heading is its title is named once."""
     source = Source(1, 1, 1, "/a.md", "Leave policy", "Leave policy › 2. Annual leave", "p. 1", "text", 0.5)
     assert 'Leave policy <span class="docent-place">— p. 1 · 2. Annual leave</span>' in sources_html(
-        Shown("", [source]), ENGLISH
+        evidence_of(source), (), ENGLISH
     )
 
 
 def test_before_the_answer_sources_with_evidence_come_first() -> None:
     """While the model is still at work, the passages that hold evidence are already in view."""
     sources = [Source(n, n, n, "/a.md", f"Title {n}", "", "", "text", 0.5) for n in (1, 2)]
-    html = sources_html(
-        Shown("", sources, (), [EvidenceSentence(2, "text", 0, 4, 0.5, "text")]), ENGLISH, ENGLISH.found
-    )
+    sentences = (EvidenceSentence(2, "text", 0, 4, 0.5, "text"),)
+    html = sources_html(evidence_of(*sources, sentences=sentences), (), ENGLISH, ENGLISH.found)
     assert html.startswith('<div class="docent-label">Found in</div>')
     assert html.index("Title 2") < html.index("docent-others") < html.index("Title 1")
 
@@ -328,9 +343,8 @@ def test_before_the_answer_sources_with_evidence_come_first() -> None:
 )
 def test_an_unfinished_answer_is_marked(answer: str, reason: str, line: str) -> None:
     """Nobody takes half an answer for a whole one."""
-    assert page_parts.cautions_html(Shown(answer, finish_reason=reason), ENGLISH) == (
-        f'<div class="docent-caution">{line}</div>'
-    )
+    done = Done(evidence_of(), answer, (), "qwen", reason)
+    assert cautions_html(done, ENGLISH) == f'<div class="docent-caution">{line}</div>'
 
 
 def test_what_was_searched_for_is_said_when_it_is_not_the_question(assistant: ScriptedAssistant) -> None:
@@ -348,9 +362,9 @@ def test_a_card_names_the_cited_page_and_the_versions() -> None:
     """Of a source that runs over pages the page of the quote; which versions it replaces, or that there is a newer."""
     source = Source(1, 1, 1, "/a-2026.pdf", "T", "", "p. 1", "One. Two.", 0.5, replaces=("a-2024.pdf", "a-2025.pdf"))
     cited = Citation(1, source.path, "T", "", "p. 2", 2, 1, "Two.")
-    card = sources_html(Shown("Two. [1]", [source], [cited]), ENGLISH)
+    card = sources_html(evidence_of(source), [cited], ENGLISH)
     assert "— p. 2<" in card
     assert 'href="/documents/1#page=2"' in card
     assert '<div class="docent-quiet">Replaces a-2024.pdf, a-2025.pdf</div>' in card
     older = Source(1, 1, 1, "/a-2024.pdf", "T", "", "p. 1", "One.", 0.5, newer="a-2026.pdf")
-    assert "已有新版本：a-2026.pdf" in sources_html(Shown("One.", [older]), CHINESE)
+    assert "已有新版本：a-2026.pdf" in sources_html(evidence_of(older), (), CHINESE)
