@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from ingest import library as library_module
 from ingest import sync
@@ -56,12 +58,28 @@ def clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
             handler.close()
 
 
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """The folder `name` of this test run, filled by `make` in the first process that asks for it.
+
+    Under pytest-xdist every worker process has a base folder of its own, all in one parent folder: what takes long to
+    make is made there once and shared.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    with FileLock(root / f"{name}.lock"):
+        if not (root / name).is_dir():
+            unfinished = root / f"{name}.unfinished"
+            unfinished.mkdir()
+            make(unfinished)
+            unfinished.rename(root / name)
+    return root / name
+
+
 @pytest.fixture(scope="session")
 def embedders_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the compiled embedders of this session are; only to be added to."""
-    folder = tmp_path_factory.mktemp("embedders")
-    prepare_embedder(Settings(), folder)
-    return folder
+    """The compiled embedders of this test run; tests may add to it, never change it."""
+    return made_once(tmp_path_factory, "embedders", lambda folder: prepare_embedder(Settings(), folder))
 
 
 @pytest.fixture(scope="session")
@@ -101,17 +119,51 @@ def settings(home: Path) -> Settings:
 @pytest.fixture
 def office(tmp_path: Path) -> Path:
     """A folder of four small documents: two versions of a policy, a plain text with a code, one in Chinese."""
-    folder = tmp_path / "office"
+    return write_office(tmp_path / "office")
+
+
+def write_office(folder: Path) -> Path:
+    """Write the documents of `OFFICE` below the folder."""
     for name, text in OFFICE.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
     return folder
 
 
+@pytest.fixture(scope="session")
+def office_library(tmp_path_factory: pytest.TempPathFactory, embedders_folder: Path) -> Path:
+    """A folder with the small office in `office` and its library in `library`, ingested once in this test run."""
+
+    def ingest_office(folder: Path) -> None:
+        library = folder / "library"
+        library.mkdir()
+        (library / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
+        sync.ingest([write_office(folder / "office")], load_settings(home=library, engine="extractive"))
+        (library / EMBEDDERS_FOLDER).unlink()
+
+    return made_once(tmp_path_factory, "office-library", ingest_office)
+
+
 @pytest.fixture
-def library(office: Path, settings: Settings) -> Iterator[Library]:
-    """The office, taken in and open for searching, as a server has it."""
-    sync.ingest([office], settings)
+def ingested_office(office: Path, home: Path, office_library: Path) -> Path:
+    """The small office, which the library in `home` already holds as if `ingest` had just run: a copy, not a run."""
+    copy_library(office_library, office, home)
+    return office
+
+
+def copy_library(source: Path, office: Path, home: Path) -> None:
+    """Copy `source/office` to `office` and `source/library` into `home`, with the paths that the catalog names."""
+    shutil.copytree(source / "office", office, dirs_exist_ok=True)  # keeps the times of the files
+    shutil.copytree(source / "library", home, dirs_exist_ok=True)
+    with contextlib.closing(sqlite3.connect(home / CATALOG_FILE)) as connection, connection:
+        before = connection.execute("SELECT root FROM paths").fetchone()[0]
+        for column in ("path", "root"):
+            connection.execute(f"UPDATE paths SET {column} = replace({column}, ?, ?)", (before, str(office)))
+
+
+@pytest.fixture
+def library(ingested_office: Path, settings: Settings) -> Iterator[Library]:  # noqa: ARG001 - it fills the library
+    """The small office, ingested and open for searching, as a server has it."""
     library = Library(settings.home)
     yield library
     library.close()
