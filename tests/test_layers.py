@@ -21,6 +21,8 @@ LEAVES = {
     "ingest/base/settings.py": {"ingest.base.errors"},
     "ingest/base/language.py": set(),
     "ingest/base/cpu.py": set(),
+    "ingest/base/files.py": set(),
+    "ingest/base/memory.py": {"ingest.base.logs"},
     "assistant/events.py": set(),
 }
 # The folders of `ingest`, each standing on those before it.

@@ -13,6 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.base.files import write_whole
+from ingest.base.logs import get_logger
+
 if TYPE_CHECKING:
     from llama_index.core.llms import LLM
 
@@ -23,6 +26,7 @@ _MEASURED_TOKENS = 512
 _OTHER_SECONDS = 0.15
 # Instruction, question and one short passage: below this there is nothing to answer from.
 LEAST_TOKENS = 400
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,28 @@ def tokens_in_time(tokens_per_second: float, first_word_seconds: float, most: in
 
 
 def keep_rate(home: Path, rate: ReadingRate) -> None:
-    """For `docent doctor`, which does not load the model."""
-    home.mkdir(parents=True, exist_ok=True)
-    (home / RATE_FILE).write_text(json.dumps(asdict(rate)), "utf-8")
+    """Keep the rate for `docent doctor`, which does not load the model.
+
+    A disk that refuses it is only logged: the engine needs no file.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        write_whole(home / RATE_FILE, json.dumps(asdict(rate)))
+    except OSError as error:
+        log.warning("reading_rate.not_kept", path=str(home / RATE_FILE), reason=str(error))
 
 
 def kept_rate(home: Path) -> ReadingRate | None:
-    """What the last engine here measured; None before the first."""
+    """The rate that the last engine measured here; None before the first, and for a file that cannot be read."""
     path = home / RATE_FILE
-    if not path.is_file():
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        return ReadingRate(
+            str(values["engine"]), str(values["model"]), float(values["tokens_per_second"]),
+            int(values["prompt_tokens"]), float(values["first_word_seconds"]),
+        )  # fmt: skip
+    except FileNotFoundError:
         return None
-    return ReadingRate(**json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        log.warning("reading_rate.unreadable", path=str(path), reason=str(error))
+        return None

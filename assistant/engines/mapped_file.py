@@ -9,25 +9,39 @@ from __future__ import annotations
 import ctypes
 import sys
 from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ingest.base.logs import get_logger
 
 # MADV_DONTNEED of Linux: pages of a file are dropped, and read again from it should anybody want them.
 _DONT_NEED = 4
-# address, permissions, offset, device, inode, path: the columns of /proc/PID/maps for what has a file.
-_COLUMNS = 6
+log = get_logger(__name__)
 
 
-def release_mapped(path: Path, maps: Path = Path("/proc/self/maps")) -> int:
-    """Drop this process's pages of a mapped file; returns the bytes mapped, 0 when none are or nobody can say."""
-    if not sys.platform.startswith("linux") or not maps.is_file():
+def release_mapped(path: Path) -> int:
+    """Drop this process's pages of a mapped file; returns the bytes mapped, 0 when none are or the system is not Linux.
+
+    Raises nothing for a system that hides what is mapped: the memory then stays in use.
+    """
+    if not sys.platform.startswith("linux"):
         return 0
     library = ctypes.CDLL(None)
     wanted, released = str(path.resolve()), 0
-    for line in maps.read_text(errors="surrogateescape").splitlines():
-        columns = line.split(maxsplit=_COLUMNS - 1)
+    for mapping in _mappings():
         # Private pages that were written to would be lost; those of a read-only mapping cannot have been.
-        if len(columns) < _COLUMNS or columns[-1] != wanted or "w" in columns[1]:
+        if mapping.path != wanted or "w" in mapping.perms:
             continue
-        start, end = (int(part, 16) for part in columns[0].split("-"))
+        start, end = (int(part, 16) for part in mapping.addr.split("-"))
         if library.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _DONT_NEED) == 0:
             released += end - start
     return released
+
+
+def _mappings() -> list[Any]:
+    try:
+        return list(psutil.Process().memory_maps(grouped=False))
+    except (OSError, psutil.Error):
+        log.warning("mapped_file.not_released", exc_info=True)
+        return []

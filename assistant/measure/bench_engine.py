@@ -10,15 +10,14 @@ import statistics
 import string
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from llama_index.core.llms import ChatMessage, MessageRole
 
 from assistant.engines.choose import Engine, choose_engine
 from ingest.base.errors import SettingsError
+from ingest.base.memory import resident_memory
 from ingest.base.settings import Settings
 
 # What a follow-up adds to its conversation: two or three new passages.
@@ -74,7 +73,7 @@ def bench_engine(
     }
     if users > 1:
         figures |= _together(engine, prompt_tokens, new_tokens, users)
-    figures["rss_gb"] = round(resident_bytes(engine.processes) / 1e9, 3)
+    figures["rss_gb"] = round(resident_memory(engine.processes) / 1e9, 3)
     engine.close()
     return figures
 
@@ -145,14 +144,3 @@ def _user(engine: Engine, tokens: int, seed: int) -> ChatMessage:
 
 def _median(values: Any) -> float:
     return round(float(statistics.median(values)), 4)
-
-
-def resident_bytes(processes: Sequence[str]) -> int:
-    """Memory that processes hold now, by number or 'self'; 0 on systems that do not say."""
-    total = 0
-    for process in processes:
-        path = Path("/proc") / process / "status"
-        if path.is_file():
-            line = next(line for line in path.read_text().splitlines() if line.startswith("VmRSS"))
-            total += int(line.split()[1]) * 1024
-    return total

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from assistant.measure.bench_engine import FOLLOW_UP_TOKENS, resident_bytes
+from assistant.measure.bench_engine import FOLLOW_UP_TOKENS
 from assistant.models.gguf_export import write_gguf
 from ingest.base.cpu import usable_cores
+from ingest.base.files import whole_file
+from ingest.base.memory import resident_memory
 
 # Prompt tokens a step: llama.cpp's own default.
 _BATCH = 512
@@ -31,9 +33,8 @@ def bench_llama_cpp(
     path = folder / f"{checkpoint.name}-{quantization}.gguf"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        making = path.with_suffix(".making")
-        write_gguf(checkpoint, making, quantization=quantization)
-        making.rename(path)
+        with whole_file(path) as unfinished:
+            write_gguf(checkpoint, unfinished, quantization=quantization)
     cores = usable_cores()
     started = time.perf_counter()
     model = Llama(
@@ -56,7 +57,7 @@ def bench_llama_cpp(
     medians = {name: round(statistics.median(values), 4) for name, values in figures.items()}
     return {
         "engine": f"llama.cpp {quantization}", "prompt_tokens": prompt_tokens, "new_tokens": new_tokens, **medians,
-        "rss_gb": round(resident_bytes(["self"]) / 1e9, 3), "load_s": round(load_seconds, 3),
+        "rss_gb": round(resident_memory(["self"]) / 1e9, 3), "load_s": round(load_seconds, 3),
     }  # fmt: skip
 
 

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from ingest.base.language import sentence_spans, terms
+from ingest.base.memory import peak_memory
 from ingest.base.settings import Settings
 from ingest.base.types import Page, Passage, ReadDocument, Vectors
 from ingest.library import Library
@@ -182,16 +184,12 @@ def _timed(step: Callable[[Any], object], inputs: Sequence[Any]) -> dict[str, fl
 
 
 def _memory() -> dict[str, float]:
-    """Megabytes this process has in memory: in all, and without what is only the cache of a file; {} if unknown."""
-    path = Path("/proc/self/status")
-    if not path.is_file():
-        return {}
-    lines = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
-    return {
-        name: round(int(lines[line].split()[0]) / 1024, 1)
-        for name, line in (("memory_mb", "VmRSS"), ("memory_peak_mb", "VmHWM"), ("memory_own_mb", "RssAnon"))
-        if line in lines
-    }
+    """Megabytes this process has in memory: now, at most so far, and now without pages of mapped files."""
+    used = psutil.Process().memory_info()
+    amounts = {"memory_mb": used.rss, "memory_peak_mb": peak_memory()}
+    if sys.platform == "linux":
+        amounts["memory_own_mb"] = used.rss - used.shared
+    return {name: round(size / 2**20, 1) for name, size in amounts.items()}
 
 
 def _recall(home: Path, nearest: list[list[int]]) -> float:

@@ -24,9 +24,9 @@ from assistant.models.gguf_export import write_gguf
 from assistant.models.int8_weights import round_model
 from assistant.models.machine import require_disk, require_memory
 from assistant.models.parity import Parity, compare
-from assistant.models.whole_folder import alone_in, whole_folder
 from ingest.base.cpu import cpu_features
 from ingest.base.errors import DocentError
+from ingest.base.files import alone_in, whole_folder
 from ingest.base.logs import get_logger
 
 FOLDER = "openvino"

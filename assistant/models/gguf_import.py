@@ -16,8 +16,8 @@ from typing import Any
 from assistant.models.checkpoint import MODEL_TYPES, check_checkpoint
 from assistant.models.gguf_export import CONTROL, UNUSED, USER_DEFINED, checkpoint_name
 from assistant.models.machine import require_disk
-from assistant.models.whole_folder import alone_in, whole_folder
 from ingest.base.errors import DocentError
+from ingest.base.files import alone_in, whole_folder
 from ingest.base.logs import get_logger
 
 FOLDER = "unpacked"

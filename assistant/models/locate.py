@@ -11,8 +11,8 @@ from pathlib import Path
 
 from assistant.models.checkpoint import check_checkpoint, is_checkpoint, writes_text
 from assistant.models.gguf_import import SUFFIX, find_unpacked, unpack
-from assistant.models.whole_folder import alone_in
 from ingest.base.errors import DocentError, SettingsError
+from ingest.base.files import alone_in
 from ingest.base.settings import Settings
 from ingest.hub.download import (
     DownloadProgress,

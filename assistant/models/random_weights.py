@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from assistant.models.whole_folder import alone_in, whole_folder
 from ingest.base.errors import SettingsError
+from ingest.base.files import alone_in, whole_folder
 
 # From the models' own config.json on ModelScope.
 ARCHITECTURES: dict[str, dict[str, Any]] = {

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from assistant.refuse.answerability import CAUTION, REFUSE, VERSION, Thresholds,
 from assistant.refuse.auroc import area_under_roc
 from assistant.refuse.synthetic_questions import SyntheticQuestion, synthetic_questions
 from assistant.retrieve.find import retrieve_from
+from ingest.base.files import write_whole
 from ingest.base.language import terms
 from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
@@ -174,10 +173,7 @@ def _squeezed(text: str) -> str:
 
 
 def _keep(home: Path, made: FittedThresholds) -> None:
-    """Whole or not at all: a server may read it at this moment."""
-    draft = home / f".{THRESHOLDS_FILE}.{os.getpid()}.{threading.get_ident()}"
-    draft.write_text(json.dumps(asdict(made)), "utf-8")
-    draft.replace(home / THRESHOLDS_FILE)
+    write_whole(home / THRESHOLDS_FILE, json.dumps(asdict(made)))  # a server may be reading it
 
 
 def read_fitted_thresholds(home: Path) -> FittedThresholds | None:

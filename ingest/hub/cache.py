@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ingest.base.files import write_whole
 from ingest.base.logs import get_logger
 
 log = get_logger(__name__)
@@ -90,9 +90,7 @@ def write_manifest(name: str, folder: Path, files: Sequence[HubFile], endpoint: 
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "files": [asdict(file) for file in files],
     }
-    temporary = folder / f"{MANIFEST}.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    temporary.replace(folder / MANIFEST)
+    write_whole(folder / MANIFEST, json.dumps(content, indent=1))
 
 
 def file_problem(path: Path, file: HubFile) -> str:

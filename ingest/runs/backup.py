@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -24,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ingest.base.errors import DocentError
+from ingest.base.files import whole_file
 from ingest.base.logs import get_logger
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.search.indexes.publisher import Publisher
@@ -78,16 +78,12 @@ def backup(home: Path, target: Path) -> BackupReport:
                     name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for name, path in members.items()
                 },
             }  # fmt: skip
-            whole = making / "whole.zip"
             # Vectors do not get smaller by compressing, and a backup should not take the processor from answers.
-            with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
+            with whole_file(target) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
                 archive.writestr(_MANIFEST, json.dumps(manifest, indent=1))
                 for name, path in members.items():
                     archive.write(path, name)
-            with whole.open("rb") as file:
-                os.fsync(file.fileno())
-            size = whole.stat().st_size
-            whole.replace(target)
+            size = target.stat().st_size
     except (OSError, sqlite3.Error) as error:
         log.error("backup.failed", exc_info=True)
         raise DocentError(

@@ -30,8 +30,6 @@ _RECORD = f"""documents.id, {_SHOWN_PATH}, title, documents.format, sha256, size
     (SELECT count(*) FROM passages WHERE document_id = documents.id AND generation = :generation) AS passages"""
 _LISTED = f"""{_RECORD}, member, language, score, state, reason, (SELECT json_group_array(path) FROM
     (SELECT path FROM paths AS other WHERE other.file_id = documents.file_id ORDER BY id)) AS paths"""
-# SQLite allows 32,766 variables in a statement; rows are asked for in chunks well below it.
-_CHUNK = 10_000
 
 
 class Catalog(Database):
@@ -258,17 +256,13 @@ class Catalog(Database):
 
         One of the generation before is still found, so that whoever searches with that goes on until it has changed.
         """
-        found: dict[int, sqlite3.Row] = {}
-        for start in range(0, len(ids), _CHUNK):
-            chunk = [int(i) for i in ids[start : start + _CHUNK]]
-            rows = self.rows(
-                "SELECT passages.id, document_id, ordinal, passages.text, heading, page, start_offset, end_offset,"
-                f" {_SHOWN_PATH}, title, vector {_FROM_DOCUMENTS} JOIN passages ON document_id = documents.id"
-                f" WHERE passages.id IN ({','.join('?' * len(chunk))}) ORDER BY passages.id",
-                chunk,
-            )
-            found.update((int(row["id"]), row) for row in rows)
-        return found
+        chunks = self.rows_by_id(
+            "SELECT passages.id, document_id, ordinal, passages.text, heading, page, start_offset, end_offset,"
+            f" {_SHOWN_PATH}, title, vector {_FROM_DOCUMENTS} JOIN passages ON document_id = documents.id"
+            " WHERE passages.id IN ({ids}) ORDER BY passages.id",
+            ids,
+        )
+        return {int(row["id"]): row for rows in chunks for row in rows}
 
     def headings(self) -> list[tuple[str, str]]:
         """(title, heading path) of every section, in the order of documents and reading."""

@@ -12,6 +12,9 @@ from typing import Any
 from ingest.base.errors import DocentError
 from ingest.store.schema import SCHEMA_VERSION, set_up
 
+# SQLite allows 32,766 variables in a statement.
+_IDS_AT_ONCE = 10_000
+
 Values = Sequence[Any] | Mapping[str, Any]
 
 
@@ -86,6 +89,17 @@ class Database:
                 f"The catalog {self.path} cannot be read ({error}): run `docent check`; if it is damaged, set it "
                 "aside and run `docent ingest` again."
             ) from error
+
+    def rows_by_id(self, query: str, ids: Sequence[int]) -> Iterator[list[sqlite3.Row]]:
+        """Rows for many ids, `_IDS_AT_ONCE` of them at a time; `query` has `{ids}` where their list goes.
+
+        Yields no empty list. Raises DocentError as `rows` does.
+        """
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            chunk = [int(number) for number in ids[start : start + _IDS_AT_ONCE]]
+            rows = self.rows(query.format(ids=",".join("?" * len(chunk))), chunk)
+            if rows:
+                yield rows
 
     def state(self, key: str) -> str | None:
         rows = self.rows("SELECT value FROM state WHERE key = ?", (key,))

@@ -15,9 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ingest.base.errors import DocentError
+from ingest.base.files import try_lock, write_whole
 from ingest.base.logs import get_logger
 from ingest.runs.report import Progress
 
@@ -60,16 +59,13 @@ def write_lock(home: Path, doing: str) -> Iterator[Callable[[Progress], None]]:
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(home / _LOCK)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise AnotherWriter(
-            f"The library in {home} is being changed by {_holder(home)}: wait for it, then try again."
-        ) from error
+        lock = try_lock(home / _LOCK)
     except OSError as error:
         raise DocentError(
             f"The folder {home} cannot be written ({error.strerror}): set DOCENT_HOME to one that can."
         ) from error
+    if lock is None:
+        raise AnotherWriter(f"The library in {home} is being changed by {_holder(home)}: wait for it, then try again.")
     try:
         work = Work(doing, os.getpid(), datetime.now().isoformat(timespec="seconds"))
         _write(home, work)
@@ -107,10 +103,8 @@ def _teller(home: Path, work: Work) -> Callable[[Progress], None]:
 
 
 def _write(home: Path, work: Work) -> None:
-    """Whole or not at all, for those who read it meanwhile."""
-    fresh = home / f"{_NOTE}.new"
-    fresh.write_text(json.dumps(asdict(work)), "utf-8")
-    fresh.replace(home / _NOTE)
+    # Not flushed: after a power cut the note means nothing, as nobody holds the lock.
+    write_whole(home / _NOTE, json.dumps(asdict(work)), flush=False)
 
 
 def current_work(home: Path) -> Work | None:
@@ -122,13 +116,12 @@ def is_locked(home: Path) -> bool:
     """True while some process holds the right to change the library."""
     if not (home / _NOTE).is_file():
         return False
-    lock = FileLock(home / _LOCK)
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
+        lock = try_lock(home / _LOCK)
     except OSError:  # who may not write here cannot ask
         return False
+    if lock is None:
+        return True
     # Its writer died. Without the note nobody need try the lock again, which could refuse a real writer.
     (home / _NOTE).unlink(missing_ok=True)
     lock.release()

@@ -35,6 +35,7 @@ from typing import Any
 import structlog
 
 from ingest.base.errors import ReadError
+from ingest.base.memory import peak_memory
 from ingest.base.types import ReadFile
 
 LENGTH = struct.Struct(">I")
@@ -91,7 +92,7 @@ class _Worker:
             _limit_computing(self._limits.computing_seconds)
             self._last_sign = time.monotonic()
             answer, spent = self._answer(Path(request["path"]), request["known"])
-            last = spent or _peak_bytes() > _SPENT_SHARE * self._limits.memory_bytes
+            last = spent or peak_memory() > _SPENT_SHARE * self._limits.memory_bytes
             log, self._log = self._log, []
             self.send({**answer, "log": log, "last": last})
             if last:
@@ -186,21 +187,6 @@ def _lacks_memory(error: BaseException) -> bool:
         if seen is not None and len(waiting) < 100:
             waiting += [seen.__cause__, seen.__context__]
     return False
-
-
-def _peak_bytes() -> int:
-    """The most memory this process has had in use."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # Not `ru_maxrss`: on Linux a new process begins with its parent's, and the parent may hold a model.
-        line = next(line for line in status.read_text("ascii", "replace").splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    if sys.platform == "win32":
-        return 0
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _limit_computing(seconds: int) -> None:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +23,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from tokenizers import Tokenizer
 
 from ingest.base.errors import DocentError, SettingsError
+from ingest.base.files import alone_in, whole_folder
 from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
 from ingest.base.types import Vectors
@@ -155,15 +154,11 @@ def prepare_embedder(settings: Settings, embedders: Path) -> Path:
     if (target / CARD_FILE).is_file():
         return target
     log.info("embedder.preparing", name=settings.embedder, fingerprint=fingerprint)
-    embedders.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=".making-", dir=embedders))
-    try:
-        card = _compile(settings.embedder, source, making, fingerprint, query_prefix, passage_prefix)
-        (making / CARD_FILE).write_text(json.dumps(asdict(card), ensure_ascii=False, indent=1), "utf-8")
-        shutil.rmtree(target, ignore_errors=True)  # what is there without its card is not whole
-        making.rename(target)
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
+    with alone_in(embedders):
+        if not (target / CARD_FILE).is_file():  # or another process has prepared it meanwhile
+            with whole_folder(target) as unfinished:
+                card = _compile(settings.embedder, source, unfinished, fingerprint, query_prefix, passage_prefix)
+                (unfinished / CARD_FILE).write_text(json.dumps(asdict(card), ensure_ascii=False, indent=1), "utf-8")
     return target
 
 

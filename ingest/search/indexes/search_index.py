@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ingest.base.files import flush_to_disk
 from ingest.base.language import terms
 from ingest.base.logs import get_logger
 from ingest.base.types import Vectors
@@ -31,7 +32,6 @@ from ingest.search.indexes.snapshot_files import (
     published_name,
     revision_of,
     sums,
-    to_disk,
 )
 from ingest.search.indexes.vector_index import PROPOSED, Ids, VectorIndex
 from ingest.store.catalog import Catalog
@@ -238,7 +238,7 @@ class SearchIndex:
         }  # fmt: skip
         (self._work / MANIFEST).write_text(json.dumps(manifest), "utf-8")
         for file in (self._work / _VECTORS, self._work / MANIFEST):
-            to_disk(file)
+            flush_to_disk(file)
         name = f"{self.revision}-{os.urandom(4).hex()}"
         self._work.rename(self.folder / name)
         self._work = None

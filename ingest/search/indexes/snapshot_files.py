@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import zlib
 from pathlib import Path
+
+import psutil
+
+from ingest.base.files import write_whole
 
 CURRENT = "CURRENT"
 MANIFEST = "manifest.json"
@@ -25,10 +28,7 @@ def published_name(folder: Path) -> str:
 
 def point_to(folder: Path, name: str) -> None:
     """Let everyone open this snapshot from now on. Raises OSError when the disk does not take it."""
-    pointer = folder / f".{CURRENT}.{os.getpid()}"
-    pointer.write_text(name, "utf-8")
-    to_disk(pointer)
-    pointer.replace(folder / CURRENT)
+    write_whole(folder / CURRENT, name)
 
 
 def revision_of(name: str) -> int:
@@ -50,27 +50,11 @@ def sums(snapshot: Path) -> dict[str, list[int]]:
     return found
 
 
-def to_disk(path: Path) -> None:
-    """A file that a rename is about to make official must be whole also after a power cut."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
 def clean(folder: Path, keep: set[str]) -> None:
     """Remove older snapshots, and working copies of processes that are gone."""
     for entry in folder.iterdir():
         if entry.name.startswith(WORK_PREFIX):
-            if not _is_running(int(entry.name.split("-")[1])):
+            if not psutil.pid_exists(int(entry.name.split("-")[1])):
                 shutil.rmtree(entry, ignore_errors=True)
         elif entry.is_dir() and entry.name not in keep:
             shutil.rmtree(entry, ignore_errors=True)
-
-
-def _is_running(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it runs, as somebody else
-        return True
-    return True

@@ -37,6 +37,16 @@ def test_transformers_by_name_is_what_one_gets(tiny_checkpoint: Path, tmp_path: 
     assert (engine.name, engine.note, engine.at_once) == ("transformers", "", 1)
 
 
+def test_an_engine_needs_no_disk_to_be_loaded(tiny_checkpoint: Path, tmp_path: Path) -> None:  # noqa: F811
+    """Where its reading rate cannot be kept, the engine answers all the same."""
+    (tmp_path / "file").touch()
+    engine = choose_engine(
+        settings(tmp_path, model=str(tiny_checkpoint), engine="transformers", home=tmp_path / "file" / "home")
+    )
+    assert (engine.name, engine.note) == ("transformers", "")
+    assert engine.fresh_tokens > 0
+
+
 @pytest.mark.parametrize("fault", ["parity", "conversion"])
 def test_auto_passes_over_an_engine_that_fails_and_says_why(
     tiny_checkpoint: Path,  # noqa: F811

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from assistant.engines.latency import (
     LEAST_TOKENS,
+    RATE_FILE,
     ReadingRate,
     keep_rate,
     kept_rate,
@@ -15,7 +17,9 @@ from assistant.engines.latency import (
     tokens_in_time,
 )
 from assistant.engines.transformers_engine import TransformersLLM
+from ingest.base.logs import configure_logs
 from ingest.base.settings import Settings
+from tests.conftest import fill
 from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
 
 
@@ -46,3 +50,29 @@ def test_the_rate_is_kept_for_the_doctor(tmp_path: Path) -> None:
     rate = ReadingRate("openvino", "qwen/Qwen1.5-0.5B-Chat", 1100.5, 1485, 1.5)
     keep_rate(tmp_path / "home", rate)
     assert kept_rate(tmp_path / "home") == rate
+
+
+def test_a_rate_that_cannot_be_kept_is_only_logged(small_disk: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """On a full disk the engine works all the same; the file of before stays whole, and the log says why."""
+    rate = ReadingRate("openvino", "qwen/Qwen1.5-0.5B-Chat", 1100.5, 1485, 1.5)
+    keep_rate(small_disk, rate)
+    fill(small_disk / "filler", free=0)
+    configure_logs("warning")
+    keep_rate(small_disk, replace(rate, model="m" * 100_000))
+    keep_rate(small_disk / "filler" / "home", rate)
+    assert capfd.readouterr().err.count("reading_rate.not_kept") == 2
+    assert kept_rate(small_disk) == rate
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", '{"engine": "openvino", "model": "qwen', "[]", '{"engine": "openvino"}', "\x00" * 80,
+     '{"engine": "a", "model": "b", "tokens_per_second": "fast", "prompt_tokens": 1, "first_word_seconds": 1}'],
+)  # fmt: skip
+def test_a_damaged_rate_counts_as_not_measured(content: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whatever a crash or a hand left in the file, nothing fails, and the log names the file."""
+    (tmp_path / RATE_FILE).write_text(content)
+    configure_logs("warning")
+    assert kept_rate(tmp_path) is None
+    shown = capfd.readouterr().err
+    assert "reading_rate.unreadable" in shown and RATE_FILE in shown

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.measure.bench_engine import bench_engine, resident_bytes
+from assistant.measure.bench_engine import bench_engine
 from ingest.base.errors import SettingsError
 from ingest.base.settings import Settings
 from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
@@ -48,10 +48,3 @@ def test_without_a_model_there_is_nothing_to_measure(tmp_path: Path) -> None:
     """The line says how to get one."""
     with pytest.raises(SettingsError, match=r"no model to measure: No model weights .* Run `docent models pull`"):
         bench_engine(settings(Path("qwen/Qwen1.5-0.5B-Chat"), tmp_path), 60, 4)
-
-
-def test_memory_is_of_the_processes_named() -> None:
-    """Two processes hold what each holds; this one holds more than ten megabytes."""
-    one = resident_bytes(["self"])
-    assert one > 10_000_000
-    assert resident_bytes(["self", "self"]) == pytest.approx(2 * one, rel=0.1)

@@ -14,8 +14,8 @@ import pytest
 from assistant.models import convert as conversion
 from assistant.models import machine
 from assistant.models.convert import FOLDER, MANIFEST, MODEL_FILE, convert, convert_apart, find_converted, read_manifest
-from assistant.models.whole_folder import alone_in
 from ingest.base.errors import DocentError
+from ingest.base.files import alone_in
 from tests.fakes.model_fixtures import tiny_checkpoint, tiny_openvino  # noqa: F401
 from tests.project import PROJECT
 

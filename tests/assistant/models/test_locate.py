@@ -8,8 +8,8 @@ import pytest
 
 from assistant.models.gguf_export import write_gguf
 from assistant.models.locate import list_models, locate, pull
-from assistant.models.whole_folder import alone_in
 from ingest.base.errors import DocentError, SettingsError
+from ingest.base.files import alone_in
 from ingest.base.settings import Settings
 from ingest.hub.download import DownloadProgress
 from tests.fakes.loopback_hub import LoopbackHub

@@ -1,3 +1,5 @@
+"""What is said when memory or disk do not suffice to make a model."""
+
 from __future__ import annotations
 
 import shutil
@@ -6,39 +8,8 @@ from pathlib import Path
 import pytest
 
 from assistant.models import machine
-from assistant.models.machine import available_memory, require_disk, require_memory
+from assistant.models.machine import require_disk, require_memory
 from ingest.base.errors import DocentError
-
-MEMINFO = "MemTotal:       24000000 kB\nMemFree:         1000000 kB\nMemAvailable:    8000000 kB\n"
-
-
-@pytest.fixture
-def container(tmp_path: Path) -> Path:
-    """A control group that may use 6 GB, uses 5 and could give back 2 of them."""
-    for name, content in {
-        "max": "6000000000\n",
-        "current": "5000000000\n",
-        "stat": "anon 3000000000\nfile 2000000000\ninactive_file 1500000000\n",
-    }.items():
-        (tmp_path / f"memory.{name}").write_text(content)
-    return tmp_path
-
-
-@pytest.fixture
-def meminfo(tmp_path: Path) -> Path:
-    (tmp_path / "meminfo").write_text(MEMINFO)
-    return tmp_path / "meminfo"
-
-
-def test_memory_is_what_kernel_and_container_both_allow(meminfo: Path, container: Path, tmp_path: Path) -> None:
-    """The smaller of the two; a limit of `max` is none, and a system that says nothing is not guessed at."""
-    nothing = tmp_path / "nothing"
-    assert available_memory(meminfo, nothing) == 8_192_000_000
-    assert available_memory(meminfo, container) == 3_000_000_000
-    assert available_memory(nothing, container) == 3_000_000_000
-    (container / "memory.max").write_text("max\n")
-    assert available_memory(meminfo, container) == 8_192_000_000
-    assert available_memory(nothing, nothing) is None
 
 
 def test_too_little_memory_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

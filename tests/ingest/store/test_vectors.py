@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ingest.base.types import Page, Passage, ReadDocument
-from ingest.store import vectors
+from ingest.store import database
 from ingest.store.catalog import Catalog
 from ingest.store.records import NewDocument, NewFile
 from ingest.store.vectors import exact_cosines, packed_multi_vectors, vector_of
@@ -20,7 +20,7 @@ TEXTS = ["annual leave", "sick leave", "the vpn client", "travel expenses", "ann
 @pytest.mark.parametrize("chunk", [1, 2, 10_000])
 def test_each_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     """Whatever is asked for at a time, in any order; an id that is gone is left out."""
-    monkeypatch.setattr(vectors, "_CHUNK", chunk)
+    monkeypatch.setattr(database, "_IDS_AT_ONCE", chunk)
     catalog = Catalog(tmp_path / "catalog.db", create=True)
     passages = [Passage(number, text, "", "", 0, len(text)) for number, text in enumerate(TEXTS)]
     own = toy_vectors(TEXTS)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.engines.latency import ReadingRate, keep_rate
+from assistant.engines.latency import RATE_FILE, ReadingRate, keep_rate
 from assistant.models.convert import Manifest
 from assistant.models.parity import Parity
 from assistant.refuse.thresholds import THRESHOLDS_FILE, fit_thresholds_when_due
@@ -187,3 +187,11 @@ def test_what_was_measured_is_told(site: Settings) -> None:
         "openvino read 1100 prompt tokens a second here, so a question takes along at most 1485 for a first word "
         "within 1.5 s"
     )
+
+
+def test_a_damaged_reading_rate_does_not_stop_the_doctor(site: Settings) -> None:
+    """It counts as not measured; everything else is examined."""
+    (site.home / RATE_FILE).write_text('{"engine": "openvino", "mod')
+    findings = found(site)
+    assert "reading" not in findings
+    assert findings["hub"].ok

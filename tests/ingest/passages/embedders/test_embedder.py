@@ -14,6 +14,7 @@ import openvino
 import pytest
 
 from ingest.base.errors import DocentError, SettingsError
+from ingest.base.files import LOCK
 from ingest.base.settings import Settings, load_settings
 from ingest.passages.embedders import embedder as embed
 from ingest.passages.embedders.embedder import (
@@ -230,7 +231,7 @@ def test_folder_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "papers" / "config.json").write_text("{}")
     with pytest.raises(DocentError, match=r"papers cannot be loaded .*: check its folder or set another"):
         prepare_embedder(load_settings(embedder=str(tmp_path / "papers")), tmp_path / "embedders")
-    assert list((tmp_path / "embedders").iterdir()) == []
+    assert [path.name for path in (tmp_path / "embedders").iterdir()] == [LOCK]
 
 
 def test_model_that_openvino_cannot_compile(

@@ -1,3 +1,5 @@
+"""What another process can see of files and folders that are being written, and who may write."""
+
 from __future__ import annotations
 
 import subprocess
@@ -6,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from assistant.models.whole_folder import LOCK, alone_in, whole_folder
+from ingest.base import files
+from ingest.base.files import LOCK, alone_in, try_lock, whole_file, whole_folder, write_whole
+from tests.conftest import fill
 from tests.project import PROJECT
 
 # Begins a folder, says so, and ends it well when it is told to.
 BUSY = """
 import sys
 from pathlib import Path
-from assistant.models.whole_folder import alone_in, whole_folder
+from ingest.base import files
+from ingest.base.files import alone_in, whole_folder
 target = Path(sys.argv[1])
 with alone_in(target.parent), whole_folder(target) as making:
     (making / "half").write_text("x")
@@ -45,6 +50,70 @@ def root(tmp_path: Path) -> Path:
 
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} - {LOCK}
+
+
+def test_a_file_is_replaced_only_when_the_new_one_is_complete(root: Path) -> None:
+    """Until the block ends readers see the old content, then the new, and nothing else is left in the folder."""
+    target = root / "note.json"
+    write_whole(target, "erste Fassung 第一版")
+    assert target.read_text("utf-8") == "erste Fassung 第一版"
+    with whole_file(target) as unfinished:
+        unfinished.write_bytes(b"half")
+        assert target.read_text("utf-8") == "erste Fassung 第一版"
+    assert target.read_bytes() == b"half"
+    assert names(root) == {"note.json"}
+
+
+def test_a_file_that_could_not_be_written_leaves_the_old_one(root: Path) -> None:
+    """An error inside the block, and a block that wrote nothing, change nothing and leave nothing behind."""
+    target = root / "note.json"
+    write_whole(target, "old")
+    with pytest.raises(ValueError, match="no"), whole_file(target) as unfinished:
+        unfinished.write_text("half")
+        raise ValueError("no")
+    with pytest.raises(FileNotFoundError), whole_file(target):
+        pass
+    assert target.read_text() == "old"
+    assert names(root) == {"note.json"}
+
+
+def test_a_full_disk_leaves_the_old_file(small_disk: Path) -> None:
+    """Where the new content does not fit the old one stays, whole."""
+    target = small_disk / "note.json"
+    write_whole(target, "old")
+    fill(small_disk / "filler", free=0)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(target, "new" * 100_000)
+    assert target.read_text() == "old"
+    assert names(small_disk) == {"note.json", "filler"}
+
+
+def test_a_file_name_may_be_as_long_as_the_file_system_allows(root: Path) -> None:
+    """The unfinished file's name does not grow with the target's."""
+    write_whole(root / ("n" * 255), "x")
+    assert names(root) == {"n" * 255}
+
+
+def test_the_content_is_on_the_disk_before_the_rename(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut must not leave the new name with no content; who does without says so."""
+    flushed: list[bool] = []
+    monkeypatch.setattr(files, "flush_to_disk", lambda path: flushed.append(path.is_file() and not target.exists()))
+    target = root / "note.json"
+    write_whole(target, "x")
+    assert flushed == [True]
+    write_whole(target, "x", flush=False)
+    assert flushed == [True]
+
+
+def test_a_lock_is_held_by_one_process_at_a_time(root: Path) -> None:
+    """Others get None at once; the holder's death frees it."""
+    running = busy(root / "models")
+    assert try_lock(root / LOCK) is None
+    running.kill()
+    running.wait()
+    lock = try_lock(root / LOCK)
+    assert lock is not None
+    lock.release()
 
 
 def test_a_folder_has_its_name_only_when_it_is_whole(root: Path) -> None:
