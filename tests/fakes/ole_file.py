@@ -23,6 +23,8 @@ def ole_file(streams: Mapping[str, bytes]) -> bytes:
             tree.setdefault("/".join(names[:depth]), {})[names[depth]] = None
             if depth < len(names) - 1:
                 tree.setdefault("/".join(names[: depth + 1]), {})
+    for path, names in tree.items():
+        tree[path] = dict.fromkeys(sorted(names, key=lambda name: (len(name), name.upper())))  # 2.6.4
     paths = [""]
     for path in paths:
         paths += [f"{path}/{name}".lstrip("/") for name in tree.get(path, {})]

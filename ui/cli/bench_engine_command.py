@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from ingest.base.errors import SettingsError
+from ingest.documents.structure.markdown import markdown_table
 from ui.cli.terminal import print_json, settings_from, settings_options
 
 # What is compared: the engine and the environment it runs in.
@@ -177,14 +178,14 @@ def _medians(figures: Sequence[dict[str, Any]]) -> dict[str, float]:
     return {name: round(statistics.median(turn[name] for turn in figures), 4) for name in _TABLE if name != "engine"}
 
 
-def _show(table: Sequence[dict[str, Any]]) -> None:
-    """Each figure, and in brackets its ratio to the first row's."""
-    names = [name for name in _TABLE if name in table[0]]
-    click.echo("| " + " | ".join(names) + " |")
-    click.echo("|" + "---|" * len(names))
-    for row in table:
-        cells = [
-            str(row[name]) if isinstance(row[name], str) else f"{row[name]} ({row[name] / table[0][name]:.2f} ×)"
+def _show(results: Sequence[dict[str, Any]]) -> None:
+    """Print each figure as a Markdown table, and in brackets its ratio to the first row's."""
+    names = [name for name in _TABLE if name in results[0]]
+    rows = [
+        [
+            str(row[name]) if isinstance(row[name], str) else f"{row[name]} ({row[name] / results[0][name]:.2f} ×)"
             for name in names
         ]
-        click.echo("| " + " | ".join(cells) + " |")
+        for row in results
+    ]
+    click.echo(markdown_table([names, *rows]))

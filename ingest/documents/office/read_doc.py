@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from ingest.base.errors import ReadError
 from ingest.base.types import Page
+from ingest.documents.office.cell_edges import Cell, TableRow, grid
 from ingest.documents.office.doc_fields import Fields, Notes
 from ingest.documents.office.doc_styles import (
     BODY_LEVEL,
@@ -27,7 +28,6 @@ from ingest.documents.office.doc_styles import (
     modifiers,
     styles,
 )  # fmt: skip
-from ingest.documents.structure.cell_edges import Cell, TableRow, grid
 from ingest.documents.structure.markdown import flat, heading, join, paragraph
 from ingest.documents.structure.tables import to_markdown
 

@@ -16,7 +16,7 @@ from ingest.base.types import Page
 from ingest.documents.office.odf_lists import Lists
 from ingest.documents.office.package import attribute, local, open_package, parse_xml, part
 from ingest.documents.sheets.sheet_notes import Note, told
-from ingest.documents.structure.markdown import flat, heading, join, paragraph, table
+from ingest.documents.structure.markdown import flat, heading, join, markdown_table, paragraph
 from ingest.documents.structure.numbering import Counter
 from ingest.documents.structure.tables import Grid, Span, to_markdown
 
@@ -136,7 +136,9 @@ class _Document:
                     rows = self.grid(element).without_blank_rows().rows
                     width = max((max(cells) for cells in rows.values() if cells), default=-1) + 1
                     if len(rows) > 1:
-                        yield table([[cells.get(column, "") for column in range(width)] for cells in rows.values()])
+                        yield markdown_table(
+                            [[cells.get(column, "") for column in range(width)] for cells in rows.values()]
+                        )
 
     def _paragraph(self, element: Any, place: _Place) -> Iterator[str]:
         boxes: list[Any] = []

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from ingest.base.errors import ReadError
 from ingest.base.types import Page
 from ingest.documents.office import rtf_words as rtf
-from ingest.documents.structure.cell_edges import TableRow, grid
+from ingest.documents.office.cell_edges import TableRow, grid
 from ingest.documents.structure.markdown import flat, heading, join, paragraph
 from ingest.documents.structure.tables import to_markdown
 

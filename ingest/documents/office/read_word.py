@@ -17,8 +17,9 @@ from typing import Any
 from ingest.base.types import Page
 from ingest.documents.office.equations import equation
 from ingest.documents.office.package import attribute, local, open_package, parse_xml, part
+from ingest.documents.office.word_lists import list_counters
 from ingest.documents.structure.markdown import flat, heading, join, paragraph
-from ingest.documents.structure.numbering import Level, counters
+from ingest.documents.structure.numbering import Level
 from ingest.documents.structure.tables import Grid, Span, to_markdown
 
 _STRICT = (b"http://purl.oclc.org/ooxml/", b"http://schemas.openxmlformats.org/")
@@ -76,7 +77,7 @@ class _Document:
         self._targets = {attribute(relation, "Id"): attribute(relation, "Target") for relation in relations}
         by_kind = {attribute(r, "Type").rpartition("/")[2]: attribute(r, "Target") for r in relations}
         self._styles = dict(_styles(self._sibling(by_kind.get("styles", ""))))
-        self._counters = dict(counters(self._sibling(by_kind.get("numbering", ""))))
+        self._counters = dict(list_counters(self._sibling(by_kind.get("numbering", ""))))
         self._notes: dict[tuple[str, str], Any] = {
             (kind, attribute(note, "id")): note
             for kind in ("footnote", "endnote")

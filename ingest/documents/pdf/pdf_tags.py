@@ -14,7 +14,7 @@ from typing import Any
 
 from ingest.documents.pdf.layout.boxes import Box, put_together, stands_in
 from ingest.documents.pdf.pdf_headings import Bookmark
-from ingest.documents.structure.markdown import table as markdown_table
+from ingest.documents.structure.markdown import markdown_table
 
 _HEADING = re.compile(r"H([1-6])?")
 # A page has hundreds of elements; one with more is damaged, or made to hold readers up.

@@ -22,7 +22,7 @@ from ingest.documents.pdf.pdf_rules import page_rules
 from ingest.documents.pdf.pdf_tags import tags_of, with_tagged_tables
 from ingest.documents.pdf.pdf_text import form_boxes, page_boxes
 from ingest.documents.pdf.read_image import NEEDS_OCR, RECOGNISED_PIXELS, can_recognise, recognise
-from ingest.documents.structure.running_lines import without_running_lines
+from ingest.documents.pdf.running_lines import without_running_lines
 
 log = get_logger(__name__)
 

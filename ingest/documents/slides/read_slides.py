@@ -10,7 +10,7 @@ from typing import Any
 from ingest.base.types import Page
 from ingest.documents.office.package import local, open_package, parse_xml, refuse_declarations
 from ingest.documents.sheets.number_format import shown
-from ingest.documents.structure.markdown import flat, heading, join, paragraph, table
+from ingest.documents.structure.markdown import flat, heading, join, markdown_table, paragraph
 from ingest.documents.structure.numbering import written
 from ingest.documents.structure.tables import Grid, Span, to_markdown
 
@@ -163,7 +163,7 @@ def _chart(chart: Any) -> Iterator[str]:
         height = max(map(len, columns))
         rows = [[column[row] if row < len(column) else "" for column in columns] for row in range(height)]
         if height > 1:
-            yield table(rows)
+            yield markdown_table(rows)
 
 
 def _is_code(element: Any) -> bool:

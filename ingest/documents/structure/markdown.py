@@ -25,7 +25,7 @@ def paragraph(text: str) -> str:
     return re.sub(r"^(\s*)(#{1,6}\s)", r"\1\\\2", text.strip(), flags=re.MULTILINE)
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table whose first row is its header. Short rows are filled up; `|` in a cell is escaped."""
     width = max(map(len, rows))
     lines = ["| " + " | ".join(_escaped([*row, *[""] * (width - len(row))])) + " |" for row in rows]

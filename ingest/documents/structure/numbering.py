@@ -1,17 +1,14 @@
-"""The numbers Word gives to headings and list items ('1.2', '(a)', '第三章'). Knows nothing of files.
+"""The numbers of headings and list items ('1.2', '(a)', '第三章'), counted as Word and LibreOffice count them.
 
-A document holds only that a paragraph is numbered; people cite the number. Levels and formats are those of
+A document stores only that a paragraph is numbered; people cite the number. Levels and number formats are those of
 ECMA-376 part 1, 17.9.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-from ingest.documents.office.package import attribute, local, whole_number
 
 _CHINESE_DIGITS = "〇一二三四五六七八九"
 _FORMAL = str.maketrans("一二三四五六七八九十百千", "壹贰叁肆伍陆柒捌玖拾佰仟")
@@ -121,36 +118,3 @@ class Counter:
         level = self.levels.get(depth, Level())
         number = self.numbers.get(depth, level.start)
         return str(number) if legal else written(number, level.format)
-
-
-def counters(root: Any) -> Iterator[tuple[str, Counter]]:
-    """(list, its counter) of each list in the numbering part, given its root element, or nothing where there is none.
-
-    Lists of the same definition go on counting together; one that starts anew does so where it is first used.
-    """
-    levels = {
-        attribute(e, "abstractNumId"): {whole_number(lvl, "ilvl", 0): _level(lvl) for lvl in e if local(lvl) == "lvl"}
-        for e in root
-        if local(e) == "abstractNum"
-    }
-    shared: dict[str, dict[int, int]] = {}
-    for element in root:
-        if local(element) != "num":
-            continue
-        abstract = next((attribute(child, "val") for child in element if local(child) == "abstractNumId"), "")
-        own, starts = dict(levels.get(abstract, {})), {}
-        for override in (child for child in element if local(child) == "lvlOverride"):
-            depth = whole_number(override, "ilvl", 0)
-            for child in override:
-                if local(child) == "lvl":
-                    own[depth] = _level(child)
-                elif local(child) == "startOverride":
-                    starts[depth] = whole_number(child, "val", 1)
-        yield attribute(element, "numId"), Counter(own, shared.setdefault(abstract, {}), starts)
-
-
-def _level(element: Any) -> Level:
-    values = {local(child): attribute(child, "val") for child in element}
-    return Level(
-        values.get("numFmt", "decimal"), values.get("lvlText", ""), int(values.get("start", "1")), "isLgl" in values
-    )

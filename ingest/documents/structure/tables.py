@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ingest.documents.structure.markdown import flat, paragraph, table
+from ingest.documents.structure.markdown import flat, markdown_table, paragraph
 
 # A number, amount, share or date as people write them: a row with one of these is data, not a header.
 _NUMBER = re.compile(r"[^\w\s]{0,3}\d[\d.,:/\s-]*[^\w\s]{0,2}|\d{1,4}[年/.-]\d{1,2}[月/.-]?.*")
@@ -149,7 +149,7 @@ def _rendered(block: list[_Row]) -> list[str]:
         return parts
     columns = sorted({column for row in rest for column in row.cells})
     header, body = _header(rest, columns)
-    return [*parts, table([header, *[[row.cells.get(column, "") for column in columns] for row in body]])]
+    return [*parts, markdown_table([header, *[[row.cells.get(column, "") for column in columns] for row in body]])]
 
 
 def _header(rows: list[_Row], columns: list[int]) -> tuple[list[str], list[_Row]]:

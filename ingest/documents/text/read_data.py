@@ -9,7 +9,7 @@ from typing import Any
 
 from ingest.base.errors import ReadError
 from ingest.base.types import Page
-from ingest.documents.structure.markdown import heading, join, paragraph, table
+from ingest.documents.structure.markdown import heading, join, markdown_table, paragraph
 from ingest.documents.text.read_text import decode
 
 # A list of objects with more keys in all than this is told object by object; so is one with longer values.
@@ -84,7 +84,7 @@ def _told(value: Any, level: int) -> Iterator[str]:
                 yield from _told(inner, level + 1)
     elif value and all(isinstance(item, dict) for item in value) and _fits_table(value):
         keys = list(dict.fromkeys(key for item in value for key in item))
-        yield table([keys, *[[_plain(item.get(key)) for key in keys] for item in value]])
+        yield markdown_table([keys, *[[_plain(item.get(key)) for key in keys] for item in value]])
     else:
         for number, item in enumerate(value, start=1):
             if isinstance(item, dict):

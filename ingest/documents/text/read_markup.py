@@ -10,7 +10,7 @@ import csv
 import re
 from collections.abc import Iterator
 
-from ingest.documents.structure.markdown import flat, heading, table
+from ingest.documents.structure.markdown import flat, heading, markdown_table
 
 _IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -129,7 +129,7 @@ def _directive(lines: list[str], position: int, match: re.Match[str]) -> tuple[l
     body = lines[position + 1 : end]
     if name in {"list-table", "csv-table"}:
         rows = _list_rows(body) if name == "list-table" else _csv_rows(body)
-        return ["", _rst_inline(argument), "", table(rows) if rows else "", ""], end
+        return ["", _rst_inline(argument), "", markdown_table(rows) if rows else "", ""], end
     while body and (re.match(r"\s+:[\w-]+:", body[0]) or not body[0].strip()):
         body.pop(0)
     if name in _NO_TEXT:
@@ -201,7 +201,7 @@ def _grid_table(lines: list[str], position: int) -> tuple[str, int]:
             parts = re.split(r"(?<!\\)\|", line.removeprefix("|").removesuffix("|"))
             cells = [f"{a} {b}" for a, b in zip(cells or [""] * len(parts), parts, strict=False)]
         position += 1
-    return (table(rows) if rows else ""), position
+    return (markdown_table(rows) if rows else ""), position
 
 
 def _simple_table(lines: list[str], position: int) -> tuple[str, int]:
@@ -223,7 +223,7 @@ def _simple_table(lines: list[str], position: int) -> tuple[str, int]:
                 rows[-1] = [flat(f"{above} {cell}") for above, cell in zip(rows[-1], cells, strict=True)]
             else:
                 rows.append(cells)
-    return (table(rows) if rows else ""), position
+    return (markdown_table(rows) if rows else ""), position
 
 
 def from_org(text: str) -> tuple[str, str]:
@@ -239,7 +239,7 @@ def _org_lines(text: str) -> Iterator[str]:
         mark = _ORG_BLOCK.fullmatch(line)
         row = re.fullmatch(r"\s*\|(.*?)\|?\s*", line) if not block else None
         if rows and not row:
-            yield table(rows)
+            yield markdown_table(rows)
             rows = []
         if mark:
             block = mark[2].lower() if mark[1].lower() == "begin" else ""

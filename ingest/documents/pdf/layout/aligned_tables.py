@@ -14,6 +14,7 @@ from itertools import pairwise
 from statistics import median
 
 from ingest.documents.pdf.layout.boxes import Box, joined
+from ingest.documents.structure.markdown import markdown_table
 
 # The least white space between two columns, in heights of a line.
 _COLUMN_GAP = 0.25
@@ -62,8 +63,7 @@ def table(rows: Rows, *, spaced: bool = False) -> str:
     if width == 2 and not header:
         return ""
     body = cells[1:] if header else cells
-    shown = [header or [""] * width, ["---"] * width, *body]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in shown)
+    return markdown_table([header or [""] * width, *body])
 
 
 def _split(rows: Rows) -> Rows:

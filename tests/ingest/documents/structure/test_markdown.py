@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest.documents.structure.markdown import flat, heading, join, paragraph, table
+from ingest.documents.structure.markdown import flat, heading, join, markdown_table, paragraph
 
 
 def test_pieces() -> None:
@@ -15,7 +15,7 @@ def test_pieces() -> None:
 
 def test_table() -> None:
     """Each row has as many cells as the longest."""
-    assert table([["a"], ["b", "c|d"]]) == "| a |  |\n| --- | --- |\n| b | c\\|d |"
+    assert markdown_table([["a"], ["b", "c|d"]]) == "| a |  |\n| --- | --- |\n| b | c\\|d |"
 
 
 def test_join() -> None:

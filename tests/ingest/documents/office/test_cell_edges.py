@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest.documents.structure.cell_edges import Cell, TableRow, grid
+from ingest.documents.office.cell_edges import Cell, TableRow, grid
 from ingest.documents.structure.tables import to_markdown
 
 
