@@ -1,4 +1,8 @@
-"""Keeps the thresholds fitted while a server runs: `python -m ingest` does not fit by itself. Knows no questions."""
+"""Keeps the confidence thresholds fitted to the library while a server runs.
+
+`docent ingest` and `docent rebuild` fit them when they end. This thread does it after every other change, such as
+`docent remove` or documents added through LlamaIndex.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ log = get_logger(__name__)
 
 
 class BackgroundFitting:
-    """A thread of low priority that fits when the last fit has not held for two looks. Close it when done."""
+    """A thread of low priority that fits when the last fit no longer holds. Close it when done."""
 
     def __init__(self, home: Path, passages: int) -> None:
         """`passages` is how many an answer draws on."""
@@ -42,14 +46,12 @@ class BackgroundFitting:
     def _run(self) -> None:
         if sys.platform == "linux":  # where a thread has a priority of its own
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
-        was_due = False
         while not self._stop.wait(LOOK_SECONDS):
             try:
-                due = self._is_due()
-                # Who ingests with `docent` fits right after: only what is still due at the second look is done here.
-                if due and was_due:
+                # A `docent ingest` may fit at this moment too. That costs time but no harm is done: both write the
+                # same values, each as a whole file.
+                if self._is_due():
                     self._fit()
-                was_due = due
             except _Stopped:
                 return
             except Exception:

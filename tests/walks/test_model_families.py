@@ -21,7 +21,7 @@ from ingest.base.settings import Settings
 from tests.fakes.loopback_hub import LoopbackHub
 from tests.fakes.model_fixtures import hub, tiny_family  # noqa: F401
 from ui.cli.main import docent
-from ui.cli.terminal import run
+from ui.cli.terminal.run import run
 
 NAMES = {
     "qwen/Qwen1.5-0.5B-Chat": "qwen1.5",

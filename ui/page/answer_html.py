@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 
 from assistant.events import Citation, Done, Evidence, Source
 from ingest.store.write_lock import INGESTING
-from ui.cli.terminal import duration
+from ui.duration import duration
 from ui.page.strings import Strings
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background_fitting, "LOOK_SECONDS", 0.01)
 
 
-def test_a_server_fits_what_nobody_else_did(office: Path, settings: Settings) -> None:
-    """After two looks at a library without a fit there is one that holds."""
+def test_a_server_fits_a_library_that_has_no_fit(office: Path, settings: Settings) -> None:
+    """A library that changed without a fit has one soon, and it holds."""
     ingest([office], settings)
     keeper = BackgroundFitting(settings.home, settings.passages)
     keeper.start()

@@ -30,7 +30,7 @@ from tests.conftest import OFFICE
 from tests.fakes.loopback_hub import LoopbackHub, closed_port
 from tests.fakes.model_fixtures import hub, tiny_checkpoint  # noqa: F401
 from tests.fakes.tiny_encoders import build_cross_encoder
-from ui.cli.doctor import examine
+from ui.doctor import examine
 
 NAME = "someone/tiny-reranker"
 QUESTION = "How many days of annual leave do full-time staff get?"

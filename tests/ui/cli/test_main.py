@@ -25,7 +25,7 @@ from tests.fakes.loopback_hub import LoopbackHub, closed_port
 from tests.fakes.model_fixtures import hub, tiny_checkpoint  # noqa: F401
 from tests.project import PROJECT
 from ui.cli.main import docent
-from ui.cli.terminal import run
+from ui.cli.terminal.run import run
 
 COMMAND = str(Path(sys.executable).with_name("docent"))
 PROMISED = (
@@ -102,7 +102,7 @@ def test_search_prints_hits(say: Say) -> None:
 def test_search_says_when_nothing_is_found(say: Say) -> None:
     """No hit is a result, not a failure: an empty list, or a line."""
     assert say("search", "饕餮", "--json").json == []
-    assert "Nothing" in say("search", "饕餮").out
+    assert say("search", "饕餮").out.startswith("No passage found: ")
 
 
 @pytest.mark.usefixtures("filled")
@@ -203,7 +203,7 @@ def test_ingest_says_what_it_did(say: Say, office: Path) -> None:
     assert failure["path"] == str(office / "broken.docx")
     told = say("ingest", str(office))
     assert told.code == 1
-    assert told.err.startswith(f"Not taken in: {office / 'broken.docx'}: ")
+    assert told.err.startswith(f"Failed: {office / 'broken.docx'}: ")
     assert told.out.startswith("0 added, 0 updated, 3 unchanged, 0 removed, 1 failed; the library has 3 passages.")
 
 
@@ -225,7 +225,7 @@ def test_documents_are_listed_removed_and_rebuilt(say: Say, filled: Settings, of
     again = say("remove", "it/vpn.txt")
     assert again.code == 1
     assert again.err.startswith("Not removed: it/vpn.txt: ")
-    assert say("remove", str(office / "hr" / "leave-policy-2024.md")).out == "Removed hr/leave-policy-2024.md.\n"
+    assert say("remove", str(office / "hr" / "leave-policy-2024.md")).out == "Removed: hr/leave-policy-2024.md.\n"
     assert (office / "it" / "vpn.txt").is_file()
     assert [document["name"] for document in say("list", "--json").json] == [
         "finance/差旅.md", "hr/leave-policy-2026.md",
@@ -253,12 +253,12 @@ def test_status_and_check_say_how_the_library_is(say: Say, filled: Settings, mon
     with write_lock(filled.home, "docent rebuild") as tell:
         tell(Progress(40, 90, 700, "", pages=60, seconds=20.0, left=130.0))
         _, line = say("status").out.splitlines()
-        assert line.startswith("Right now: docent rebuild (process ")
+        assert line.startswith("In progress: docent rebuild (process ")
         assert line.endswith("), 40 of 90 files, 60 pages, 35 passages/s, about 2 min left.")
         work = say("status", "--json").json["work"]
         assert (work["doing"], work["done"], work["total"], work["left"]) == ("docent rebuild", 40, 90, 130)
         assert (work["pages"], work["passages_per_second"]) == (60, 35.0)
-    assert (say("check").out, say("check", "--json").json) == ("The library is whole.\n", {"problems": []})
+    assert (say("check").out, say("check", "--json").json) == ("No problems found.\n", {"problems": []})
 
     catalog = Catalog(filled.home / CATALOG_FILE)
     catalog.set_embedder({**(catalog.embedder() or {}), "fingerprint": "0" * 16})
@@ -272,7 +272,7 @@ def test_status_and_check_say_how_the_library_is(say: Say, filled: Settings, mon
     assert any(problem.startswith("embedder: ") for problem in checked.json["problems"])
     told = say("check")
     assert told.err.splitlines() == checked.json["problems"]
-    assert told.out == f"{len(checked.json['problems'])} problems.\n"
+    assert told.out == f"Problems found: {len(checked.json['problems'])}.\n"
 
 
 @pytest.mark.usefixtures("filled")
@@ -429,7 +429,7 @@ def test_help_is_quick_everywhere() -> None:
     commands = ["", *every_command(docent)]
     assert set(PROMISED) <= set(commands)
     script = (
-        "import sys\nfrom ui.cli.terminal import run\nfrom ui.cli.main import docent\n"
+        "import sys\nfrom ui.cli.terminal.run import run\nfrom ui.cli.main import docent\n"
         "for words in sys.argv[1:]:\n    print('##', words, run(docent, [*words.split(), '--help'], name='docent'))\n"
         "print([name for name in ('torch', 'transformers', 'streamlit', 'sentence_transformers', 'modelscope')"
         " if name in sys.modules])"
@@ -454,7 +454,7 @@ def every_command(group: click.Group, before: str = "") -> Iterator[str]:
 def test_searching_does_not_load_torch(filled: Settings) -> None:
     """A search in a process of its own finds the passage without torch or transformers."""
     script = (
-        "import sys\nfrom ui.cli.terminal import run\nfrom ui.cli.main import docent\n"
+        "import sys\nfrom ui.cli.terminal.run import run\nfrom ui.cli.main import docent\n"
         "code = run(docent, sys.argv[1:])\n"
         "print([code, *(name for name in ('torch', 'transformers', 'sentence_transformers') if name in sys.modules)])"
     )

@@ -11,7 +11,7 @@ import pytest
 from assistant.measure import bench_ingest, bench_search
 from ingest.base.settings import Settings
 from ui.cli.main import docent
-from ui.cli.terminal import run
+from ui.cli.terminal.run import run
 
 
 def test_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

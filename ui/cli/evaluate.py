@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,8 @@ import click
 
 from ingest.base.errors import SettingsError
 from ingest.base.logs import configure_logs
-from ui.cli.terminal import print_json, settings_from, settings_options
+from ui.cli.terminal.options import json_option, settings_from, settings_options
+from ui.cli.terminal.output import json_text, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,7 +35,7 @@ _CELL, _DIFFERENCE_CELL, _NAMES = 21, 27, 31
     "--save", type=click.Path(path_type=Path, dir_okay=False), help="write all of it to FILE, question by question"
 )
 @click.option("--per-question", is_flag=True, help="let --json have what each question scored, for --compare")
-@click.option("--json", "as_json", is_flag=True, help="print the outcome as JSON")
+@json_option
 @settings_options("embedder", "reranker")
 def eval_command(
     folders: tuple[Path, ...], limit: int | None, compare: Path | None, save: Path | None, per_question: bool,
@@ -69,7 +69,7 @@ def eval_command(
             reports.append(evaluate_report.report(evaluation, earlier))
     if save is not None:
         saved = evaluate_report.as_json(reports, per_question=True)
-        save.write_text(json.dumps(saved, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        save.write_text(json_text(saved, indent=1) + "\n", "utf-8")
     if as_json:
         print_json(evaluate_report.as_json(reports, per_question))
     else:

@@ -1,22 +1,23 @@
-"""`docent search`: hits, and with `--explain` why they were found, told in a terminal. Knows nothing of how."""
+"""`docent search --explain`: how each passage was scored, and whether the passages answer the question."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from ui.cli.terminal import print_json, say, settings_from, settings_options
+from ui.cli.terminal.output import print_json, print_line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from assistant.refuse.explain_answerability import AnswerabilityExplanation
-    from ingest.base.settings import Settings
+    from ingest.library import Library
     from ingest.search.explain import ExplainedHit, SearchExplanation
 
+NOTHING_FOUND = "No passage found: none shares a word with the question or is close to it in meaning."
 # More of the question's words than these would bury the ones that count.
 _WORDS = 8
 _QUOTED = 160
@@ -38,63 +39,18 @@ _PARTS = {
 }
 
 
-def question_from(text: str) -> str:
-    """The question, trimmed. Raises UsageError when there is none."""
-    if not text.strip():
-        raise click.UsageError("TEXT is empty: say what to look for.")
-    return text.strip()
+def explain_search(library: Library, question: str, count: int, passages: int, as_json: bool) -> None:
+    """Search for the question and print how the `count` best passages were scored.
 
-
-@click.command("search")
-@click.argument("text")
-@click.option("-k", "count", type=click.IntRange(1, 100), default=5, show_default=True, help="how many passages")
-@click.option("--explain", "explained", is_flag=True, help="say why each was found, and whether they answer TEXT")
-@click.option("--json", "as_json", is_flag=True, help="print the outcome as JSON")
-@settings_options("home", "reranker")
-def search_command(text: str, count: int, explained: bool, as_json: bool, **flags: Any) -> int:
-    """Find the passages nearest to TEXT, best first, without asking a model."""
-    question = question_from(text)
-    settings = settings_from(flags)
-    if explained:
-        return _explain(question, count, as_json, settings)
-    from ingest.library import Library
-    from ingest.search.rerank import reranker_of
-
-    reranker = reranker_of(settings)
-    if reranker is not None:
-        reranker.open()  # who asks in a terminal wants to know that it cannot be used; a server goes on without
-    library = Library(settings.home, reranker)
-    try:
-        hits = library.search(question, count)
-    finally:
-        library.close()
-    if as_json:
-        print_json([asdict(hit) for hit in hits])
-        return 0
-    for hit in hits:
-        place = " · ".join(part for part in (hit.path, hit.page, hit.heading) if part)
-        older = f" (older than {hit.newer})" if hit.newer else ""
-        say(f"{hit.rank}. {place}  [{hit.score:.3f}]{older}")
-        say(f"   {' '.join(hit.text.split())[:300]}")
-    if not hits:
-        click.echo("Nothing in the library shares a word or a meaning with that.")
-    return 0
-
-
-def _explain(question: str, count: int, as_json: bool, settings: Settings) -> int:
+    `passages` is the number of passages that an answer draws on; the confidence depends on it.
+    """
     from assistant.refuse.explain_answerability import explain_answerability
-    from ingest.library import Library
-    from ingest.search.rerank import reranker_of
 
-    library = Library(settings.home, reranker_of(settings))
-    try:
-        explanation = library.explain(question, count)
-        verdict = explain_answerability(library, question, settings.passages)
-    finally:
-        library.close()
+    explanation = library.explain(question, count)
+    verdict = explain_answerability(library, question, passages)
     if as_json:
         print_json({**asdict(explanation), "verdict": verdict.to_json()})
-        return 0
+        return
     from rich.console import Console
 
     console = Console()
@@ -102,7 +58,6 @@ def _explain(question: str, count: int, as_json: bool, settings: Settings) -> in
     for hit in explanation.hits:
         _show_hit(console, explanation, hit)
     _show_verdict(console, explanation, verdict)
-    return 0
 
 
 def _row(console: Console, name: str, text: str, indent: int = 0, column: int = _COLUMN) -> None:
@@ -111,7 +66,7 @@ def _row(console: Console, name: str, text: str, indent: int = 0, column: int = 
 
     lines = Text(text).wrap(console, max(20, console.width - indent - column))
     for line in lines:
-        say(f"{' ' * indent}{name:<{column}}{line.plain.rstrip()}")
+        print_line(f"{' ' * indent}{name:<{column}}{line.plain.rstrip()}")
         name = ""
 
 
@@ -186,7 +141,7 @@ def _show_verdict(console: Console, told: SearchExplanation, verdict: Answerabil
 
     click.echo()
     if not told.hits:
-        _row(console, "", "Nothing in the library shares a word or a meaning with that.", column=0)
+        _row(console, "", NOTHING_FOUND, column=0)
     certain = f"{verdict.confidence:.3f} that the documents answer this"
     limits = f"the assistant answers from {verdict.threshold:.3f} on, with a caution below {verdict.caution:.3f}"
     _row(console, "confidence", f"{certain}; {limits}")

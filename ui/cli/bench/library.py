@@ -12,23 +12,20 @@ import click
 
 from ingest.base.errors import SettingsError
 from ingest.base.settings import Settings
-from ui.cli.bench_engine_command import bench
-from ui.cli.terminal import print_json, progress_shown, settings_from
-
-__all__ = ["bench"]
-
-as_json_option = click.option("--json", "as_json", is_flag=True, help="print the outcome as JSON")
+from ui.cli.terminal.options import json_option, settings_from
+from ui.cli.terminal.output import print_json
+from ui.cli.terminal.progress import progress_shown
 
 
-@bench.command("search")
+@click.command("search")
 @click.option(
     "--passages", type=click.IntRange(1_000, 10_000_000), default=100_000, show_default=True, help="size of the library"
 )
 @click.option(
     "--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="make it there, once, and keep it"
 )
-@as_json_option
-def search_command(passages: int, keep: Path | None, as_json: bool) -> int:
+@json_option
+def bench_search_command(passages: int, keep: Path | None, as_json: bool) -> int:
     """Measure searching a library of so many made-up passages: time by step, recall, memory, start, one document less.
 
     The library is made first (about a minute for 100,000 passages) and thrown away afterwards unless it is kept.
@@ -42,10 +39,10 @@ def search_command(passages: int, keep: Path | None, as_json: bool) -> int:
     return 0
 
 
-@bench.command("ingest")
+@click.command("ingest")
 @click.argument("folder", type=click.Path(path_type=Path))
-@as_json_option
-def ingest_command(folder: Path, as_json: bool) -> int:
+@json_option
+def bench_ingest_command(folder: Path, as_json: bool) -> int:
     """Measure taking FOLDER in: passages a second, their ratio to SentenceTransformer.encode, and where the time goes.
 
     Into a library of its own, which is thrown away.

@@ -11,7 +11,7 @@ from ingest.base.settings import Settings
 from ingest.library import Library
 from ingest.sync import ingest
 from ui.cli.main import docent
-from ui.cli.terminal import run
+from ui.cli.terminal.run import run
 
 
 def test_there_and_back(office: Path, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from assistant.measure import evaluate as module
 from assistant.measure.evaluate import Evaluation
 from tests.assistant.measure.test_evaluate import folder, prepared  # noqa: F401
 from ui.cli.main import docent
-from ui.cli.terminal import run
+from ui.cli.terminal.run import run
 
 
 def scored(hits: Sequence[int]) -> list[dict[str, Any]]:

@@ -18,8 +18,8 @@ from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.sync import ingest
 from tests.fakes.loopback_hub import LoopbackHub, closed_port
 from tests.fakes.model_fixtures import hub, tiny_checkpoint  # noqa: F401
-from ui.cli import doctor
-from ui.cli.doctor import Finding, examine
+from ui import doctor
+from ui.doctor import Finding, examine
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from ingest.hub.download import DownloadProgress
-from ui.cli import download_progress as downloads
-from ui.cli.download_progress import download_shown, stages_shown
+from ui.cli.terminal import downloads
+from ui.cli.terminal.downloads import download_shown, stages_shown
 
 
 def progress(done: int, total: int = 1_240_000_000, name: str = "owner/model") -> DownloadProgress:

@@ -16,7 +16,8 @@ import click
 
 from ingest.base.errors import SettingsError
 from ingest.documents.structure.markdown import markdown_table
-from ui.cli.terminal import print_json, settings_from, settings_options
+from ui.cli.terminal.options import json_option, settings_from, settings_options
+from ui.cli.terminal.output import print_json
 
 # What is compared: the engine and the environment it runs in.
 CONTENDERS: dict[str, tuple[str, dict[str, str]]] = {
@@ -29,16 +30,11 @@ LLAMA_CPP = ("Q8_0", "Q4_0")
 _TABLE = ("engine", "ttft_s", "followup_ttft_s", "same_again_ttft_s", "decode_tok_s", "rss_gb", "load_s")
 
 
-@click.group()
-def bench() -> None:
-    """Measure engines on this machine. Compare only figures of one run: machines differ from minute to minute."""
-
-
 def _measured(command: Any) -> Any:
     """The options both commands share."""
     for option in (
         settings_options("model", "models_cache", "answers_at_once"),
-        click.option("--json", "as_json", is_flag=True, help="print the outcome as JSON"),
+        json_option,
         click.option(
             "--repeats", type=click.IntRange(1, 100), default=3, help="runs to take medians of", show_default=True
         ),
@@ -58,7 +54,7 @@ def _measured(command: Any) -> Any:
     return command
 
 
-@bench.command("engine")
+@click.command("engine")
 @_measured
 @click.option("--users", type=click.IntRange(1, 64), default=1, show_default=True, help="people asking at once")
 @settings_options("engine")
@@ -84,7 +80,7 @@ def bench_engine_command(
     return 0
 
 
-@bench.command("compare")
+@click.command("compare")
 @_measured
 @click.option("--rounds", type=click.IntRange(1, 20), default=3, show_default=True, help="turns each engine gets")
 def compare_command(

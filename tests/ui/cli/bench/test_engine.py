@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
-from ui.cli import bench_engine_command as bench
+from ui.cli.bench import engine as bench
 from ui.cli.main import docent
-from ui.cli.terminal import run
+from ui.cli.terminal.run import run
 
 
 def test_one_engine_as_json(

@@ -13,7 +13,7 @@ from ingest.base.settings import Settings
 from ingest.search.rerank import Reranker
 from ingest.sync import ingest
 from ui.cli.main import docent
-from ui.cli.terminal import run
+from ui.cli.terminal.run import run
 
 QUESTION = "How many days of annual leave do full-time staff get?"
 
@@ -74,7 +74,7 @@ def test_a_refusal_says_why_and_what_is_nearest(capsys: pytest.CaptureFixture[st
 def test_nothing_found_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """No hit, no crash, and the verdict all the same."""
     told = " ".join(explained(capsys, "饕餮").split())
-    assert "Nothing in the library shares a word or a meaning with that." in told
+    assert "No passage found: none shares a word" in told
     assert "nearest documents: none." in told
 
 

@@ -1,7 +1,4 @@
-"""A download and what follows it, shown in the terminal. Knows nothing of hubs or models.
-
-Progress of nothing out of nothing is work of which only the name is known.
-"""
+"""The progress of a download and of the model conversion after it: bars on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,9 +11,17 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
-from ui.cli.terminal import PLAIN_LINE_SECONDS
+from ui.cli.terminal.progress import PLAIN_LINE_SECONDS
 
 if TYPE_CHECKING:
     from ingest.hub.download import DownloadProgress
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def download_shown(quiet: bool) -> Iterator[Callable[[DownloadProgress], None]]:
-    """A callback for `pull`; it may be called from several threads at once."""
+    """A callback for `pull`; several threads may call it at once. A total of 0 means that the size is not known."""
     if quiet:
         yield lambda _progress: None
     elif sys.stderr.isatty():
@@ -33,12 +38,12 @@ def download_shown(quiet: bool) -> Iterator[Callable[[DownloadProgress], None]]:
             TimeRemainingColumn(),
         )  # fmt: skip
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            tasks: dict[str, object] = {}
+            tasks: dict[str, TaskID] = {}
 
             def show(progress: DownloadProgress) -> None:
                 if progress.name not in tasks:
                     tasks[progress.name] = bar.add_task(progress.name, total=progress.total or None)
-                bar.update(tasks[progress.name], completed=progress.done)  # type: ignore[arg-type]
+                bar.update(tasks[progress.name], completed=progress.done)
 
             yield show
     else:
@@ -47,7 +52,7 @@ def download_shown(quiet: bool) -> Iterator[Callable[[DownloadProgress], None]]:
 
 @contextmanager
 def stages_shown(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A callback for `convert`: what is being done, as a bar on a terminal and a line a stage elsewhere."""
+    """A callback for `convert`, called with the stage's name, steps done and steps in all."""
     if quiet:
         yield lambda _name, _done, _total: None
     elif sys.stderr.isatty():
@@ -57,27 +62,27 @@ def stages_shown(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
                 task, description=name, completed=done, total=total if total > 1 else None
             )
     else:
-        said: set[str] = set()
+        shown: set[str] = set()
 
-        def say(name: str, _done: int, _total: int) -> None:
-            if name not in said:
-                said.add(name)
+        def show(name: str, _done: int, _total: int) -> None:
+            if name not in shown:
+                shown.add(name)
                 click.echo(f"{name} …", err=True)
 
-        yield say
+        yield show
 
 
 def _plain_lines() -> Callable[[DownloadProgress], None]:
     lock = threading.Lock()
-    said: dict[str, float] = {}
+    last_lines: dict[str, float] = {}
 
-    def say(progress: DownloadProgress) -> None:
+    def show(progress: DownloadProgress) -> None:
         with lock:
             now = time.monotonic()
-            if now - said.get(progress.name, 0.0) < PLAIN_LINE_SECONDS:
+            if now - last_lines.get(progress.name, 0.0) < PLAIN_LINE_SECONDS:
                 return
-            said[progress.name] = now
-        far = f": {progress.done / 1e6:.0f} of {progress.total / 1e6:.0f} MB" if progress.total else " …"
-        click.echo(f"{progress.name}{far}", err=True)
+            last_lines[progress.name] = now
+        amount = f": {progress.done / 1e6:.0f} of {progress.total / 1e6:.0f} MB" if progress.total else " …"
+        click.echo(f"{progress.name}{amount}", err=True)
 
-    return say
+    return show

@@ -1,0 +1,56 @@
+"""`docent search`: the passages nearest to a text, and with `--explain` why they were found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ui.cli.explain import NOTHING_FOUND, explain_search
+from ui.cli.terminal.options import json_option, question_from, settings_from, settings_options
+from ui.cli.terminal.output import print_json, print_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ingest.base.types import Hit
+
+_SHOWN_CHARACTERS = 300
+
+
+@click.command("search")
+@click.argument("text")
+@click.option("-k", "count", type=click.IntRange(1, 100), default=5, show_default=True, help="number of passages")
+@click.option("--explain", is_flag=True, help="show how each passage was scored, and whether they answer TEXT")
+@json_option
+@settings_options("home", "reranker")
+def search_command(text: str, count: int, explain: bool, as_json: bool, **flags: Any) -> int:
+    """Find the passages nearest to TEXT, best first, without asking a model."""
+    from ingest.library import Library
+    from ingest.search.rerank import reranker_of
+
+    question = question_from(text)
+    settings = settings_from(flags)
+    reranker = reranker_of(settings)
+    if reranker is not None and not explain:
+        reranker.open()  # raises when it cannot be used; a server would search without it, and so does --explain
+    library = Library(settings.home, reranker)
+    try:
+        if explain:
+            explain_search(library, question, count, settings.passages, as_json)
+            return 0
+        hits = library.search(question, count)
+    finally:
+        library.close()
+    print_json(hits) if as_json else _show(hits)
+    return 0
+
+
+def _show(hits: Sequence[Hit]) -> None:
+    for hit in hits:
+        location = " · ".join(part for part in (hit.path, hit.page, hit.heading) if part)
+        older = f" (older than {hit.newer})" if hit.newer else ""
+        print_line(f"{hit.rank}. {location}  [{hit.score:.3f}]{older}")
+        print_line(f"   {' '.join(hit.text.split())[:_SHOWN_CHARACTERS]}")
+    if not hits:
+        click.echo(NOTHING_FOUND)
