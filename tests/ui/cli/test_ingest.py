@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from assistant.refuse.thresholds import kept_calibration
+from assistant.refuse.thresholds import read_fitted_thresholds
 from ingest.library import Library
 from ingest.runs.dry_run import DryRunReport
 from ingest.runs.report import Failure, IngestReport
@@ -40,7 +40,7 @@ def test_as_a_module(office: Path, home: Path) -> None:
     assert list(report) == FIELDS
     assert [report[name] for name in FIELDS[:6]] == [4, 0, 0, 0, [], 4]
     assert finished.stderr == ""
-    fitted = kept_calibration(home)
+    fitted = read_fitted_thresholds(home)
     assert fitted is not None and fitted.passages == 4
     library = Library(home)
     assert library.search("What does E-07 mean?", 1)[0].path == "it/vpn.txt"
