@@ -95,7 +95,7 @@ def _opened_once(folder: Path) -> Embedder:
     """Opening takes a third of a second; what was opened in this session is taken again while it is there."""
     real = folder.resolve()
     if real not in _opened or not real.is_dir():
-        _opened[real] = load_embedder(folder)
+        _opened[real] = load_embedder(real)  # `folder` may be a link that a test removes
     return _opened[real]
 
 

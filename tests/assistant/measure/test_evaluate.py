@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from assistant.measure import evaluate as module
-from assistant.measure.evaluate import Asked, Evaluation, EvaluationQuery, evaluate, scores
+from assistant.measure.beir import EvaluationQuery
+from assistant.measure.evaluate import Evaluation, Outcome, evaluate, scores
 from assistant.measure.metrics import METRICS, measure
 from ingest.base.errors import SettingsError
 from ingest.base.settings import Settings
@@ -62,9 +63,9 @@ def prepared(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def asked(
     ranked: str = "", relevant: dict[str, int] | None = None, evidence: tuple[str, ...] = (),
     answers: tuple[str, ...] | None = None, answerable: bool | None = None,
-) -> Asked:  # fmt: skip
+) -> Outcome:  # fmt: skip
     query = EvaluationQuery("q", "?", relevant or {}, answers, answerable)
-    return Asked(query, tuple(ranked), evidence, confidence=0.4, abstained=True, search_seconds=0.0123)
+    return Outcome(query, tuple(ranked), evidence, confidence=0.4, abstained=True, search_seconds=0.0123)
 
 
 def evaluated(folder: Path, settings: Settings, limit: int | None = None) -> tuple[Evaluation, dict[str, float]]:
