@@ -20,6 +20,7 @@ from assistant.answer import chatml
 from assistant.engines.chat_model import ChatModel, response, room_for_answer
 from assistant.engines.sampling import Sampling
 from assistant.engines.tokens import CompleteCharacters, load_tokenizer, token_bytes_of
+from assistant.engines.worker import BLOCK_TOKENS, cache_blocks
 from assistant.engines.worker_client import WorkerClient
 from assistant.models.int8_weights import openvino_options
 from ingest.base.errors import DocentError
@@ -57,6 +58,7 @@ class OpenVINOLLM(ChatModel):
     _token_bytes: Any = PrivateAttr()
     _options: dict[str, Any] = PrivateAttr()
     _lookup_tokens: int = PrivateAttr(default=0)
+    _cache_tokens: int = PrivateAttr()
     _loop: WorkerClient = PrivateAttr()
     _restarting: Any = PrivateAttr()
     _restarts: int = PrivateAttr(default=0)
@@ -79,6 +81,7 @@ class OpenVINOLLM(ChatModel):
             "compute": openvino_options(settings.threads) | ({"prompt_lookup": True} if settings.lookup_tokens else {}),
         }
         llm._lookup_tokens = settings.lookup_tokens
+        llm._cache_tokens = cache_blocks(config, settings.cache_gigabytes) * BLOCK_TOKENS
         llm._restarting = threading.Lock()
         started = time.perf_counter()
         llm._loop = WorkerClient(folder, llm._options)
@@ -121,7 +124,13 @@ class OpenVINOLLM(ChatModel):
     def _responses(self, messages: Sequence[ChatMessage], **kwargs: Any) -> Generator[ChatResponse, None, None]:
         sampling = replace(self._sampling, **kwargs)
         prompt = chatml.encode(messages, self._tokenizer)
-        room = room_for_answer(len(prompt), self.context_window)
+        # OpenVINO GenAI gives up on a prompt that outgrows its cache, and the worker ends with all its answers.
+        if len(prompt) >= self._cache_tokens:
+            raise DocentError(
+                f"the prompt has {len(prompt)} tokens and the engine's cache holds {self._cache_tokens}: raise "
+                "`cache_gigabytes` or lower `prompt_tokens`."
+            )
+        room = room_for_answer(len(prompt), min(self.context_window, self._cache_tokens))
         stops = chatml.stop_ids(self._tokenizer)
         loop = self._living_loop()
         characters = CompleteCharacters(self._token_bytes)

@@ -1,7 +1,7 @@
-"""Every setting of Docent in one frozen object, read once at the edge.
+"""Every setting of Docent, in one frozen object that is read once, when a command starts.
 
-Precedence: flags over environment (`DOCENT_…`) over `docent.toml` over the defaults here.
-Knows nothing of what the settings do; a wrong value names the key, the value and what is allowed.
+An option of the command wins over the environment (`DOCENT_…`), the environment over `docent.toml`, and that over the
+defaults here. A wrong value is reported with the key, the value and what is allowed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,33 +24,33 @@ from ingest.base.errors import SettingsError
 
 SETTINGS_FILE = "docent.toml"
 PREFIX = "DOCENT_"
+# Marks a setting that hardly any site needs to change; the documentation lists these in a table of their own.
+_ADVANCED: dict[str, Any] = {"advanced": True}
 
 
 class Settings(BaseSettings):
-    """What a site may change. The description of each field is what README.md lists."""
+    """What a site may change. The documentation lists the description of each field."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, toml_file=SETTINGS_FILE, frozen=True, extra="forbid", populate_by_name=True
     )
 
-    home: Path = Field(Path("data/library"), description="state folder: catalog, index, conversations, logs")
+    # Files and models
+    home: Path = Field(
+        Path("data/library"),
+        description="state folder: the library with its catalog and indexes, the conversations and the logs",
+    )
     embedder: str = Field(
         "all-MiniLM-L6-v2",
         min_length=1,
-        description="embedding model: the bundled `all-MiniLM-L6-v2`, a ModelScope name (`owner/name`) or a folder; "
-        "where nobody sets it, a library goes on with its own",
-    )
-    embedder_query_prefix: str | None = Field(
-        None, description="text put before every question when it is embedded; unset: what the model itself names"
-    )
-    embedder_passage_prefix: str | None = Field(
-        None, description="text put before every passage when it is embedded; unset: what the model itself names"
+        description="embedding model: the bundled `all-MiniLM-L6-v2`, a ModelScope name (`owner/name`) or a folder. "
+        "If you do not set it, a library keeps the model that it was built with",
     )
     reranker: str | None = Field(
         None,
-        description="cross-encoder that reads the best 20 passages of a search with the question and orders them: a "
-        "ModelScope name (`BAAI/bge-reranker-v2-m3`) or a sentence-transformers folder; unset: none. Slow on a CPU: "
-        "every search takes seconds longer, and the first also loads torch and the model",
+        description="cross-encoder that reads the best 20 passages of a search together with the question and sorts "
+        "them again: a ModelScope name (`BAAI/bge-reranker-v2-m3`) or a sentence-transformers folder. Unset: none. "
+        "Slow on a CPU: every search takes seconds longer, and the first one also loads torch and the model",
     )
     model: str = Field(
         "qwen/Qwen1.5-0.5B-Chat",
@@ -59,51 +60,126 @@ class Settings(BaseSettings):
     models_cache: Path = Field(
         Path("data/models"),
         validation_alias=AliasChoices("DOCENT_MODELS_CACHE", "MODELSCOPE_CACHE"),
-        description="where downloads go (`MODELSCOPE_CACHE` is understood too)",
+        description="folder for downloaded models; the variable `MODELSCOPE_CACHE` sets it too",
     )
-    hub_connect_seconds: float = Field(5.0, gt=0, le=120, description="how long to wait for the model hub to answer")
+    # Answers
     engine: Literal["auto", "openvino", "transformers", "extractive"] = Field(
-        "auto", description="what writes answers; `auto` takes the model when its weights are here, else quotes"
+        "auto",
+        description="what writes the answers. `auto` uses the chat model if its weights are on this machine, and "
+        "otherwise quotes the documents",
     )
-    cache_gigabytes: float = Field(
-        0.4, ge=0.1, le=64, description="memory in which the model keeps what it computed of earlier prompts (openvino)"
+    passages: int = Field(5, ge=1, le=20, description="number of passages that an answer may use")
+    max_new_tokens: int = Field(
+        256,
+        ge=1,
+        le=4096,
+        description="longest answer, in tokens of the chat model. A prompt and its answer must fit into the context "
+        "window of the model together",
     )
+    temperature: float = Field(
+        0.7, ge=0, le=2, description="randomness of the model's answers; 0 always takes the most likely token"
+    )
+    first_word_seconds: float = Field(
+        1.5,
+        gt=0,
+        le=600,
+        description="how soon an answer should begin, in seconds. On a slow machine the model is given fewer passages",
+    )
+    answer_seconds: float = Field(120.0, gt=0, le=3600, description="longest time for one answer, in seconds")
     answers_at_once: int = Field(
-        4, ge=1, le=64, description="how many answers the model writes at the same time (openvino; others write one)"
+        4,
+        ge=1,
+        le=64,
+        description="number of answers that the openvino engine writes at the same time; other engines write one",
+    )
+    queue_size: int = Field(8, ge=0, le=1000, description="number of questions that may wait for the model")
+    requests_per_minute: int = Field(30, ge=1, le=100000, description="number of questions per minute from one caller")
+    # This machine
+    threads: int = Field(0, ge=0, le=512, description="CPU threads for the chat model; 0: all cores of this machine")
+    cache_gigabytes: float = Field(
+        0.4,
+        ge=0.1,
+        le=64,
+        description="memory in which the openvino engine keeps what it computed for earlier prompts, in gigabytes",
+    )
+    host: str = Field("127.0.0.1", min_length=1, description="address that the server listens on")
+    port: int = Field(8501, ge=1, le=65535, description="port that the server listens on")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe log entry that is written. Only `debug` writes questions to the log"
+    )
+
+    # Advanced
+    embedder_query_prefix: str | None = Field(
+        None,
+        json_schema_extra=_ADVANCED,
+        description="text put before every question when it is embedded. Unset: the prefix that the embedding model "
+        "itself names",
+    )
+    embedder_passage_prefix: str | None = Field(
+        None,
+        json_schema_extra=_ADVANCED,
+        description="text put before every passage when it is embedded. Unset: the prefix that the embedding model "
+        "itself names",
+    )
+    hub_connect_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=120,
+        json_schema_extra=_ADVANCED,
+        description="how long to wait for the model hub to answer, in seconds",
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        json_schema_extra=_ADVANCED,
+        description="number format of the transformers engine; `auto`: bfloat16 if the CPU supports it",
     )
     lookup_tokens: int = Field(
         0,
         ge=0,
         le=16,
-        description="tokens guessed ahead from what was read and checked in one step (openvino); 0: off. Up to three "
-        "times as fast where answers quote, slower elsewhere; words the model finds equally likely may change places",
+        json_schema_extra=_ADVANCED,
+        description="tokens that the openvino engine guesses from the prompt and checks in one step (prompt lookup); "
+        "0: off. Answers that quote are up to three times as fast, others slower; when two words are equally likely, "
+        "the answer may change",
     )
-    dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="number format of the transformers engine; `auto`: bfloat16 where the CPU has it"
-    )
-    threads: int = Field(0, ge=0, le=512, description="CPU threads for the model; 0: all cores of this machine")
-    max_new_tokens: int = Field(256, ge=1, le=256, description="longest answer, in model tokens")
-    temperature: float = Field(0.7, ge=0, le=2, description="sampling temperature; 0 is greedy")
-    top_p: float = Field(0.9, gt=0, le=1, description="nucleus sampling")
-    # Qwen's own generation settings have 20. Sorting the whole vocabulary for top_p alone cost 9 ms a token of 25.
-    top_k: int = Field(20, ge=0, le=1000, description="only so many of the likeliest tokens are sampled from; 0: all")
-    repetition_penalty: float = Field(1.1, ge=1, le=2, description="over generated tokens only; 1 is off")
     prompt_tokens: int = Field(
-        3000, ge=256, le=28672, description="longest prompt, in model tokens: instruction, history, passages, question"
+        3000,
+        ge=256,
+        le=28672,
+        json_schema_extra=_ADVANCED,
+        description="longest prompt, in tokens of the chat model: instructions, history, passages and question",
     )
-    first_word_seconds: float = Field(
-        1.5, gt=0, le=600, description="how soon an answer should begin: a slower machine gets fewer passages to read"
+    question_characters: int = Field(
+        1000, ge=10, le=20000, json_schema_extra=_ADVANCED, description="longest question, in characters"
     )
-    passages: int = Field(5, ge=1, le=20, description="how many passages an answer may draw on")
-    question_characters: int = Field(1000, ge=10, le=20000, description="longest question accepted")
-    queue_size: int = Field(8, ge=0, le=1000, description="how many questions may wait for the model")
-    queue_seconds: float = Field(60.0, gt=0, le=3600, description="how long a question may wait for the model")
-    answer_seconds: float = Field(120.0, gt=0, le=3600, description="how long one answer may take")
-    requests_per_minute: int = Field(30, ge=1, le=100000, description="questions a minute from one caller")
-    host: str = Field("127.0.0.1", min_length=1, description="address the server listens on")
-    port: int = Field(8501, ge=1, le=65535, description="port the server listens on")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="`debug` also logs questions; other levels never do"
+    queue_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        json_schema_extra=_ADVANCED,
+        description="longest time that a question waits for the model, in seconds",
+    )
+    repetition_penalty: float = Field(
+        1.1,
+        ge=1,
+        le=2,
+        json_schema_extra=_ADVANCED,
+        description="makes tokens that the answer already contains less likely; 1: off",
+    )
+    # Qwen's own generation settings have 20. To sort the whole vocabulary for top_p alone took 9 ms of 25 ms a token.
+    top_k: int = Field(
+        20,
+        ge=0,
+        le=1000,
+        json_schema_extra=_ADVANCED,
+        description="choose each token among this number of most likely tokens; 0: among all",
+    )
+    top_p: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        json_schema_extra=_ADVANCED,
+        description="choose each token among the most likely ones that together have this probability",
     )
 
     @classmethod
@@ -118,12 +194,17 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
-def load_settings(**flags: Any) -> Settings:
-    """Settings from flags, environment and `docent.toml`; flags that are None were not given.
+def is_advanced(field: FieldInfo) -> bool:
+    """Whether the field of `Settings` belongs to the table of advanced settings."""
+    return field.json_schema_extra == _ADVANCED
 
-    Raises SettingsError naming the key, the value and what is allowed.
+
+def load_settings(**flags: Any) -> Settings:
+    """Settings from flags, environment and `docent.toml`; a flag that is None was not given.
+
+    Raises SettingsError, which names the key, the value and what is allowed.
     """
-    _refuse_unknown_environment()
+    _reject_unknown_variables()
     try:
         return Settings(**{key: value for key, value in flags.items() if value is not None})
     except ValidationError as error:
@@ -132,8 +213,8 @@ def load_settings(**flags: Any) -> Settings:
         raise SettingsError(f"{SETTINGS_FILE} is not valid TOML ({error}): correct it or remove it.") from error
 
 
-def _refuse_unknown_environment() -> None:
-    """A misspelt variable would otherwise be silently ignored."""
+def _reject_unknown_variables() -> None:
+    """pydantic ignores variables that it does not know, and so would hide a misspelt one."""
     known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
     for variable in os.environ:
         if variable.startswith(PREFIX) and variable.upper() not in known:

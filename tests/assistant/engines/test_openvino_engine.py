@@ -112,6 +112,20 @@ def test_a_prompt_longer_than_the_model_reads_is_named(engine: OpenVINOLLM) -> N
         engine.chat(messages("days " * (engine.context_window + 10)))
 
 
+def test_prompt_and_answer_fit_into_the_cache(tiny_openvino: Path) -> None:  # noqa: F811
+    """An answer ends where the cache is full; a prompt that fills it is an error in words. The model stays alive."""
+    smallest = greedy(max_new_tokens=4096).model_copy(update={"cache_gigabytes": 0.0})
+    engine = OpenVINOLLM.load(tiny_openvino, smallest)
+    try:
+        last = engine.chat(messages("days " * 1900)).additional_kwargs
+        assert 1900 < last["prompt_tokens"] < last["prompt_tokens"] + last["new_tokens"] <= 2048
+        with pytest.raises(DocentError, match=r"the engine's cache holds 2048: raise `cache_gigabytes` or lower"):
+            engine.chat(messages("days " * 2100))
+        assert engine.alive
+    finally:
+        engine.close()
+
+
 def test_a_model_that_dies_comes_back_once(tiny_openvino: Path) -> None:  # noqa: F811
     """The answer under way fails in words, the next one works, and a second death is not hidden."""
     engine = OpenVINOLLM.load(tiny_openvino, greedy())

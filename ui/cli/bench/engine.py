@@ -39,7 +39,7 @@ def _measured(command: Any) -> Any:
             "--repeats", type=click.IntRange(1, 100), default=3, help="runs to take medians of", show_default=True
         ),
         click.option(
-            "--new-tokens", type=click.IntRange(2, 256), default=64, help="length of an answer", show_default=True
+            "--new-tokens", type=click.IntRange(2, 4096), default=64, help="length of an answer", show_default=True
         ),
         click.option(
             "--prompt-tokens", type=click.IntRange(16, 20000), default=1500, help="its prompt", show_default=True
