@@ -16,7 +16,7 @@ from typing import Any
 
 from ingest.base.errors import ReadError
 from ingest.base.types import Page
-from ingest.documents.mail.rtf_compressed import unpacked
+from ingest.documents.mail.rtf_compressed import decompress
 from ingest.documents.office.read_rtf import read_rtf
 from ingest.documents.structure.markdown import flat
 from ingest.documents.text.read_html import decode_html, to_text
@@ -102,7 +102,7 @@ class _Message:
 
     def _rich_text(self) -> str:
         packed = _Part(self._container, self._path).binary(_RICH_TEXT)
-        return "\n\n".join(page.text for page in read_rtf(unpacked(packed))) if packed else ""
+        return "\n\n".join(page.text for page in read_rtf(decompress(packed))) if packed else ""
 
     def _date(self) -> str:
         data = self._container.openstream("/".join([*self._path, _PROPERTIES])).read()

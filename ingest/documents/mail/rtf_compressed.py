@@ -20,7 +20,7 @@ _LONGEST = 50_000_000
 _HEADER = 16
 
 
-def unpacked(data: bytes) -> bytes:
+def decompress(data: bytes) -> bytes:
     """The RTF; what there is of it where the data ends too early. Raises ValueError when it is no compressed RTF."""
     if len(data) < _HEADER:
         raise ValueError("compressed RTF is longer")

@@ -1,27 +1,28 @@
-"""Equations of Office documents (ECMA-376 part 1, 22.1) as text on one line. Knows nothing of files."""
+"""Equations of Office documents (ECMA-376 part 1, 22.1) as text on one line."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ingest.documents.office.package import local
+from ingest.documents.office.package import children, local_name
 
 
 def equation(element: Any) -> str:
     """An equation on one line: fractions with '/', powers with '^', indices with '_'."""
-    name = local(element)
+    name = local_name(element)
     if name == "t":
         return element.text or ""
-    inner = {local(child): equation(child) for child in element if local(child) in {"num", "den", "sup", "sub", "e"}}
+    operands = {local_name(child): equation(child) for child in children(element, "num", "den", "sup", "sub", "e")}
     if name == "f":
-        return f"({inner.get('num', '')})/({inner.get('den', '')})"
-    if name in {"sSup", "sSub", "sSubSup", "nary"} and inner:
-        sub, sup = (
-            f"{mark}{_grouped(inner[part])}" if inner.get(part) else "" for mark, part in (("_", "sub"), ("^", "sup"))
+        return f"({operands.get('num', '')})/({operands.get('den', '')})"
+    if name in {"sSup", "sSub", "sSubSup", "nary"} and operands:
+        subscript, superscript = (
+            f"{mark}{_grouped(operands[script])}" if operands.get(script) else ""
+            for mark, script in (("_", "sub"), ("^", "sup"))
         )
-        return inner.get("e", "") + sub + sup
+        return operands.get("e", "") + subscript + superscript
     if name == "rad":
-        return f"√({inner.get('e', '')})"
+        return f"√({operands.get('e', '')})"
     return "".join(map(equation, element))
 
 

@@ -14,8 +14,14 @@ from typing import Any
 from ingest.base.errors import ReadError
 from ingest.base.types import Page
 from ingest.documents.office.odf_lists import Lists
-from ingest.documents.office.package import attribute, local, open_package, parse_xml, part
-from ingest.documents.sheets.sheet_notes import Note, told
+from ingest.documents.office.package import (
+    attribute,
+    local_name,
+    open_package,
+    parse_xml,
+    xml_part,
+)
+from ingest.documents.sheets.sheet_notes import Note, note_lines
 from ingest.documents.structure.markdown import flat, heading, join, markdown_table, paragraph
 from ingest.documents.structure.numbering import Counter
 from ingest.documents.structure.tables import Grid, Span, to_markdown
@@ -44,24 +50,26 @@ def read_odt(data: bytes) -> list[Page]:
 def read_odp(data: bytes) -> list[Page]:
     """One page a slide, labelled 'slide 1', …"""
     document = _Document(data)
-    slides = [element for element in document.body if local(element) == "page"]
+    slides = [element for element in document.body if local_name(element) == "page"]
     return [Page(f"slide {number}", join(document.slide(slide))) for number, slide in enumerate(slides, start=1)]
 
 
 def read_ods(data: bytes) -> list[Page]:
     """One page a sheet, labelled 'sheet NAME'."""
     document, pages = _Document(data), []
-    for sheet in (element for element in document.body if local(element) == "table"):
-        name, boxes = attribute(sheet, "name"), [element for element in sheet if local(element) == "shapes"]
+    for sheet in (element for element in document.body if local_name(element) == "table"):
+        name, boxes = attribute(sheet, "name"), [element for element in sheet if local_name(element) == "shapes"]
         # A chart stands in the cell below its corner, where its table has no room.
         charts = [
-            frame for frame in sheet.iter() if local(frame) == "frame" and any(local(e) == "object" for e in frame)
+            frame
+            for frame in sheet.iter()
+            if local_name(frame) == "frame" and any(local_name(e) == "object" for e in frame)
         ]
         for chart in charts:
             chart.getparent().remove(chart)
         notes: list[Note] = []
         table_text = to_markdown(document.grid(sheet, notes))
-        text = join([table_text, told(notes), *(text for box in boxes + charts for text in document.blocks(box))])
+        text = join([table_text, note_lines(notes), *(text for box in boxes + charts for text in document.blocks(box))])
         pages.append(Page(f"sheet {name}", f"{heading(2, name)}\n\n{text}" if text else ""))
     return pages
 
@@ -87,25 +95,25 @@ class _Document:
         if b"encryption-data" in self._archive.read("META-INF/manifest.xml"):
             raise ReadError("the file is protected by a password: save a copy without one")
         root = parse_xml(self._archive.read("content.xml"))
-        styles = part(self._archive, "styles.xml")
+        styles = xml_part(self._archive, "styles.xml")
         roots = [root] if styles is None else [styles, root]
         # A paragraph's own formatting makes a style without a name that only says which named one it comes from.
-        found = [element for each in roots for element in each.iter() if local(element) == "style"]
+        found = [element for each in roots for element in each.iter() if local_name(element) == "style"]
         titles = {attribute(e, "name") for e in found if attribute(e, "parent-style-name") in _TITLE_STYLES}
         self._titles = titles | _TITLE_STYLES
         self._hidden = {
             attribute(style, "name")
             for style in found
-            if any(local(e) == "text-properties" and attribute(e, "display") == "none" for e in style)
+            if any(local_name(e) == "text-properties" and attribute(e, "display") == "none" for e in style)
         }
         self._lists = Lists(roots)
         # The element below the body: text, presentation or spreadsheet.
-        self.body = next(iter(next(child for child in root if local(child) == "body")))
+        self.body = next(iter(next(child for child in root if local_name(child) == "body")))
 
     def blocks(self, parent: Any, place: _Place = _NOWHERE) -> Iterator[str]:
         """The Markdown of what is below an element, in order."""
         for element in parent:
-            name = local(element)
+            name = local_name(element)
             if name in {"h", "p"}:
                 yield from self._paragraph(element, place)
                 place = replace(place, begins=False)
@@ -127,12 +135,12 @@ class _Document:
 
     def _chart(self, target: str) -> Iterator[str]:
         """A chart as its title and the table it was drawn from, which the document keeps beside it."""
-        root = part(self._archive, f"{target.removeprefix('./').rstrip('/')}/content.xml")
-        for chart in (e for e in root.iter() if local(e) == "chart") if root is not None else ():
+        root = xml_part(self._archive, f"{target.removeprefix('./').rstrip('/')}/content.xml")
+        for chart in (e for e in root.iter() if local_name(e) == "chart") if root is not None else ():
             for element in chart:
-                if local(element) == "title":
+                if local_name(element) == "title":
                     yield from self.blocks(element)
-                elif local(element) == "table":
+                elif local_name(element) == "table":
                     rows = self.grid(element).without_blank_rows().rows
                     width = max((max(cells) for cells in rows.values() if cells), default=-1) + 1
                     if len(rows) > 1:
@@ -152,7 +160,7 @@ class _Document:
         yield from notes
 
     def _decorated(self, element: Any, text: str, place: _Place) -> str:
-        level = int(attribute(element, "outline-level", "1")) if local(element) == "h" else 0
+        level = int(attribute(element, "outline-level", "1")) if local_name(element) == "h" else 0
         if not level and attribute(element, "style-name") in self._titles:
             return heading(1, text)
         counter, depth = place.counter if place.begins else None, place.depth - 1
@@ -170,15 +178,15 @@ class _Document:
         """The text of a paragraph. Frames in it are put aside, to follow after it, and so are its notes."""
         parts = [parent.text or ""]
         for element in parent:
-            name = local(element)
+            name = local_name(element)
             if name in {"s", "tab"}:
                 parts.append(" ")
             elif name == "line-break":
                 parts.append("\n")
             elif name == "note":
-                citation = next((child for child in element if local(child) == "note-citation"), None)
+                citation = next((child for child in element if local_name(child) == "note-citation"), None)
                 mark = "" if citation is None else "".join(citation.itertext())
-                body = (block for child in element if local(child) == "note-body" for block in self.blocks(child))
+                body = (block for child in element if local_name(child) == "note-body" for block in self.blocks(child))
                 parts.append(f"[{mark}]")
                 notes.append(f"[{mark}] " + " ".join(map(flat, body)))
             elif name in {"frame", "custom-shape", "text-box"}:
@@ -196,7 +204,7 @@ class _Document:
         notes: list[str] = []
         for element in page:
             kind = attribute(element, "class")
-            if local(element) == "notes":
+            if local_name(element) == "notes":
                 for frame in element:
                     if attribute(frame, "class") == "notes":
                         notes += self.blocks(frame)
@@ -215,7 +223,7 @@ class _Document:
 
     def _beside(self, cell: Any, row: int, column: int) -> list[Note]:
         """What a cell holds beside its text, taken out of it."""
-        beside = [child for child in cell if local(child) in _BESIDE]
+        beside = [child for child in cell if local_name(child) in _BESIDE]
         for child in beside:
             cell.remove(child)
         return [Note(row, column, " ".join(map(flat, self.blocks(child, _IN_CELL)))) for child in beside]
@@ -228,12 +236,12 @@ class _Document:
             column = 0
             said = []
             for cell in element:
-                if local(cell) not in {"table-cell", "covered-table-cell"}:
+                if local_name(cell) not in {"table-cell", "covered-table-cell"}:
                     continue
                 if notes is not None:
                     notes += self._beside(cell, row, column)
                 repeats = _number(cell, "number-columns-repeated")
-                text = self._cell(cell) if local(cell) == "table-cell" else ""
+                text = self._cell(cell) if local_name(cell) == "table-cell" else ""
                 if text:
                     said += [(at, text) for at in range(column, column + min(repeats, _MOST_REPEATS))]
                 width, height = _number(cell, "number-columns-spanned"), _number(cell, "number-rows-spanned")
@@ -253,9 +261,9 @@ class _Document:
 
 def _rows(parent: Any) -> Iterator[Any]:
     for element in parent:
-        if local(element) == "table-row":
+        if local_name(element) == "table-row":
             yield element
-        elif local(element) in {"table-header-rows", "table-rows", "table-row-group"}:
+        elif local_name(element) in {"table-header-rows", "table-rows", "table-row-group"}:
             yield from _rows(element)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ingest.base.types import Page
 from ingest.documents.office.equations import equation
-from ingest.documents.office.package import attribute, local, open_package, parse_xml, part
+from ingest.documents.office.package import attribute, local_name, open_package, parse_xml, xml_part
 from ingest.documents.office.word_lists import list_counters
 from ingest.documents.structure.markdown import flat, heading, join, paragraph
 from ingest.documents.structure.numbering import Level
@@ -64,15 +64,15 @@ class _Document:
     """One docx with the parts that its text refers to."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
-        roots = part(archive, "_rels/.rels")
+        roots = xml_part(archive, "_rels/.rels")
         main = "word/document.xml"
         for relation in roots if roots is not None else ():
             if _OFFICE_DOCUMENT.search(attribute(relation, "Type")):
                 main = attribute(relation, "Target").lstrip("/")
         self._archive = archive
         self._folder, name = posixpath.split(main)
-        self.body = next(child for child in self._parsed(main) if local(child) == "body")
-        relations = part(archive, f"{self._folder}/_rels/{name}.rels")
+        self.body = next(child for child in self._parsed(main) if local_name(child) == "body")
+        relations = xml_part(archive, f"{self._folder}/_rels/{name}.rels")
         relations = [] if relations is None else list(relations)
         self._targets = {attribute(relation, "Id"): attribute(relation, "Target") for relation in relations}
         by_kind = {attribute(r, "Type").rpartition("/")[2]: attribute(r, "Target") for r in relations}
@@ -82,7 +82,7 @@ class _Document:
             (kind, attribute(note, "id")): note
             for kind in ("footnote", "endnote")
             for note in self._sibling(by_kind.get(f"{kind}s", ""))
-            if local(note) == kind and attribute(note, "type") in {"", "normal"}
+            if local_name(note) == kind and attribute(note, "type") in {"", "normal"}
         }
         self._note_numbers: dict[tuple[str, str], int] = {}
 
@@ -96,7 +96,7 @@ class _Document:
     def blocks(self, parent: Any) -> Iterator[str]:
         """The Markdown of each paragraph and table below an element, in order."""
         for element in parent:
-            name = local(element)
+            name = local_name(element)
             if name == "p":
                 yield from self._paragraph(element)
             elif name == "tbl":
@@ -107,14 +107,14 @@ class _Document:
     def _lines(self, cell: Any) -> Iterator[str]:
         """The paragraphs of a table cell, those of tables inside it as well."""
         for element in cell:
-            if local(element) == "p":
+            if local_name(element) == "p":
                 yield from self._paragraph(element)
-            elif local(element) not in _UNSEEN:
+            elif local_name(element) not in _UNSEEN:
                 yield from self._lines(element)
 
     def _paragraph(self, element: Any) -> Iterator[str]:
-        properties = next((child for child in element if local(child) == "pPr"), ())
-        values = {local(child): child for child in properties}
+        properties = next((child for child in element if local_name(child) == "pPr"), ())
+        values = {local_name(child): child for child in properties}
         style = attribute(values["pStyle"], "val") if "pStyle" in values else ""
         said = _Paragraph()
         self._collect(element, said)
@@ -152,7 +152,7 @@ class _Document:
 
     def _collect(self, parent: Any, said: _Paragraph) -> None:
         for element in parent:
-            name = local(element)
+            name = local_name(element)
             if name in _UNSEEN:
                 continue
             if name == "t":
@@ -200,7 +200,7 @@ class _Document:
         said.notes.append(f"[{shown}] " + " ".join(flat(block) for block in self.blocks(note)))
 
     def _table(self, element: Any) -> Iterator[str]:
-        rows = [row for row in _inside(element, "tr") if not any(local(e) == "del" for p in row for e in p)]
+        rows = [row for row in _inside(element, "tr") if not any(local_name(e) == "del" for p in row for e in p)]
         cells = [list(_inside(row, "tc")) for row in rows]
         if max(map(len, cells), default=0) <= 1:  # a frame around text
             for row in cells:
@@ -212,7 +212,7 @@ class _Document:
         for number, row in enumerate(cells):
             column = 0
             for cell in row:
-                values = {local(value): value for properties in _inside(cell, "tcPr") for value in properties}
+                values = {local_name(value): value for properties in _inside(cell, "tcPr") for value in properties}
                 width = max(1, min(int(attribute(values["gridSpan"], "val", "1")), 64)) if "gridSpan" in values else 1
                 merge = attribute(values["vMerge"], "val", "continue") if "vMerge" in values else ""
                 text = " ".join(flat(re.sub(r"^#+ ", "", block)) for block in self._lines(cell))
@@ -247,27 +247,27 @@ def _is_raised(run: Any) -> bool:
 def _inside(parent: Any, name: str) -> Iterator[Any]:
     """The children of that name, also those wrapped in content controls and tracked insertions."""
     for child in parent:
-        if local(child) == name:
+        if local_name(child) == name:
             yield child
-        elif local(child) in {"sdt", "sdtContent", "ins", "customXml", "moveTo"}:
+        elif local_name(child) in {"sdt", "sdtContent", "ins", "customXml", "moveTo"}:
             yield from _inside(child, name)
 
 
 def _styles(root: Any) -> Iterator[tuple[str, _Style]]:
     for element in root:
-        if local(element) != "style" or attribute(element, "type") != "paragraph":
+        if local_name(element) != "style" or attribute(element, "type") != "paragraph":
             continue
         style = _Style()
         for child in element:
-            if local(child) == "name":
+            if local_name(child) == "name":
                 style.name = attribute(child, "val").lower()
-            elif local(child) == "basedOn":
+            elif local_name(child) == "basedOn":
                 style.based_on = attribute(child, "val")
-            elif local(child) == "pPr":
+            elif local_name(child) == "pPr":
                 for value in child:
-                    if local(value) == "outlineLvl":
+                    if local_name(value) == "outlineLvl":
                         style.level = int(attribute(value, "val", "9"))
-                    elif local(value) == "numPr":
+                    elif local_name(value) == "numPr":
                         style.numbering = _numbering_of(value)
         if found := re.fullmatch(r"heading ([1-9])", style.name):
             style.level = int(found[1]) - 1
@@ -282,5 +282,5 @@ def _numbering_of(element: Any) -> tuple[str, int] | None:
     """(list, depth); the list '0' takes numbering away, which is a list that nobody defined."""
     if element is None:
         return None
-    values = {local(child): attribute(child, "val") for child in element}
+    values = {local_name(child): attribute(child, "val") for child in element}
     return values.get("numId", ""), min(8, int(values.get("ilvl", "0")))

@@ -36,7 +36,7 @@ _EPOCH_1904 = datetime(1904, 1, 1)
 _LAST_DAY = 2_958_466
 
 
-def shown(value: float, code: str = "", *, epoch_1904: bool = False) -> str:
+def format_cell(value: float, code: str = "", *, epoch_1904: bool = False) -> str:
     """The number as text. `code` is its format code, '' for none; dates count days from 1900 or 1904."""
     if is_date(code):
         return _date(value, code, epoch_1904)

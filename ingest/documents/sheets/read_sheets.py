@@ -18,9 +18,15 @@ from typing import Any
 
 from ingest.base.errors import ReadError
 from ingest.base.types import Page
-from ingest.documents.office.package import attribute, local, open_package, part, refuse_declarations
-from ingest.documents.sheets.number_format import BUILT_IN, shown
-from ingest.documents.sheets.sheet_notes import Note, told, xls_boxes, xlsx_notes
+from ingest.documents.office.package import (
+    attribute,
+    local_name,
+    open_package,
+    refuse_declarations,
+    xml_part,
+)
+from ingest.documents.sheets.number_format import BUILT_IN, format_cell
+from ingest.documents.sheets.sheet_notes import Note, note_lines, xls_boxes, xlsx_notes
 from ingest.documents.structure.markdown import heading, join
 from ingest.documents.structure.tables import Grid, Span, to_markdown
 from ingest.documents.text.read_text import decode
@@ -40,17 +46,17 @@ def read_xlsx(data: bytes) -> list[Page]:
     archive = open_package(data)
     refuse_declarations(archive)
     main = "xl/workbook.xml"
-    workbook, relations = part(archive, main), part(archive, "xl/_rels/workbook.xml.rels")
+    workbook, relations = xml_part(archive, main), xml_part(archive, "xl/_rels/workbook.xml.rels")
     if workbook is None or relations is None:
         raise zipfile.BadZipFile("no workbook")
     targets = {attribute(relation, "Id"): attribute(relation, "Target") for relation in relations}
     kinds = {attribute(relation, "Type").rpartition("/")[2]: attribute(relation, "Target") for relation in relations}
     names = {kind: posixpath.normpath(posixpath.join("/xl", target)).lstrip("/") for kind, target in kinds.items()}
     texts = _shared_texts(archive, names.get("sharedStrings", ""))
-    codes = _format_codes(part(archive, names.get("styles", "")))
-    epoch_1904 = any(attribute(e, "date1904") in {"1", "true"} for e in workbook if local(e) == "workbookPr")
+    codes = _format_codes(xml_part(archive, names.get("styles", "")))
+    epoch_1904 = any(attribute(e, "date1904") in {"1", "true"} for e in workbook if local_name(e) == "workbookPr")
     pages = []
-    for sheet in (sheet for sheets in workbook if local(sheets) == "sheets" for sheet in sheets):
+    for sheet in (sheet for sheets in workbook if local_name(sheets) == "sheets" for sheet in sheets):
         target = targets.get(sheet.get(_RELATION) or sheet.get(_STRICT_RELATION) or "", "")
         name = posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
         if name in archive.namelist() and "chartsheet" not in name:
@@ -62,18 +68,20 @@ def read_xlsx(data: bytes) -> list[Page]:
 
 def _page(name: str, grid: Grid, notes: Iterable[Note]) -> Page:
     # A sheet without text is none: its name alone would be a passage that says nothing.
-    body = join([to_markdown(grid), told(notes)])
+    body = join([to_markdown(grid), note_lines(notes)])
     return Page(f"sheet {name.strip()}", f"{heading(2, name)}\n\n{body}" if body else "")
 
 
 def _shared_texts(archive: zipfile.ZipFile, name: str) -> list[str]:
-    root = part(archive, name)
+    root = xml_part(archive, name)
     return [] if root is None else [_text(item) for item in root]
 
 
 def _text(item: Any) -> str:
     """The runs of a string, without the phonetic hints (rPh) that stand above Chinese and Japanese."""
-    texts = [e for e in item.iter() if local(e) == "t" and not any(local(a) == "rPh" for a in e.iterancestors())]
+    texts = [
+        e for e in item.iter() if local_name(e) == "t" and not any(local_name(a) == "rPh" for a in e.iterancestors())
+    ]
     return "".join(e.text or "" for e in texts)
 
 
@@ -81,8 +89,10 @@ def _format_codes(styles: Any) -> list[str]:
     """The format code of each cell style, in their order."""
     if styles is None:
         return []
-    own = {int(attribute(e, "numFmtId")): attribute(e, "formatCode") for e in styles.iter() if local(e) == "numFmt"}
-    cells = next((list(e) for e in styles if local(e) == "cellXfs"), [])
+    own = {
+        int(attribute(e, "numFmtId")): attribute(e, "formatCode") for e in styles.iter() if local_name(e) == "numFmt"
+    }
+    cells = next((list(e) for e in styles if local_name(e) == "cellXfs"), [])
     numbers = [int(attribute(cell, "numFmtId", "0")) for cell in cells]
     return [own.get(number) or BUILT_IN.get(number, "") for number in numbers]
 
@@ -94,7 +104,7 @@ def _sheet(stream: Any, texts: list[str], codes: list[str], epoch_1904: bool) ->
     for _, element in etree.iterparse(
         stream, tag=("{*}row", "{*}mergeCell"), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
     ):
-        if local(element) == "mergeCell":
+        if local_name(element) == "mergeCell":
             corners = _REFERENCE.findall(element.get("ref", ""))
             if len(corners) == 2:
                 (left, top), (right, bottom) = corners
@@ -144,7 +154,7 @@ def _value(cell: Any, texts: list[str], codes: list[str], epoch_1904: bool) -> s
         return value.removesuffix("T00:00:00").replace("T", " ")
     if kind == "n":
         style = int(cell.get("s", "0"))
-        return shown(float(value), codes[style] if style < len(codes) else "", epoch_1904=epoch_1904)
+        return format_cell(float(value), codes[style] if style < len(codes) else "", epoch_1904=epoch_1904)
     return value
 
 
@@ -178,7 +188,7 @@ def _old_value(book: Any, cell: Any) -> str:
 
     if cell.ctype in {xlrd.XL_CELL_NUMBER, xlrd.XL_CELL_DATE}:
         code = book.format_map[book.xf_list[cell.xf_index].format_key].format_str
-        return shown(cell.value, code or "", epoch_1904=bool(book.datemode))
+        return format_cell(cell.value, code or "", epoch_1904=bool(book.datemode))
     if cell.ctype == xlrd.XL_CELL_BOOLEAN:
         return "TRUE" if cell.value else "FALSE"
     if cell.ctype == xlrd.XL_CELL_ERROR:

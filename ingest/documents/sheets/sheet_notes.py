@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.documents.office.package import attribute, local, part
+from ingest.documents.office.package import attribute, local_name, xml_part
 from ingest.documents.structure.markdown import flat, paragraph
 
 # More notes than this on one sheet are made by a program for a program.
@@ -37,7 +37,7 @@ class Note:
     text: str
 
 
-def told(notes: Iterable[Note]) -> str:
+def note_lines(notes: Iterable[Note]) -> str:
     """Lines such as 'B4: ask HR', from the first row to the last, each once."""
     ordered = sorted(notes, key=lambda note: (note.row, note.column))
     said = {f"{cell_name(note.row, note.column)}: {flat(note.text)}": None for note in ordered if flat(note.text)}
@@ -57,7 +57,7 @@ def cell_name(row: int, column: int) -> str:
 def xlsx_notes(archive: zipfile.ZipFile, sheet: str, place: Any) -> Iterator[Note]:
     """The notes and text boxes of the sheet that is this part. `place` makes (row, column) of 'B4'."""
     folder, name = posixpath.split(sheet)
-    relations = part(archive, f"{folder}/_rels/{name}.rels")
+    relations = xml_part(archive, f"{folder}/_rels/{name}.rels")
     targets: dict[str, list[str]] = {}
     for relation in () if relations is None else relations:
         target = posixpath.normpath(posixpath.join("/" + folder, attribute(relation, "Target"))).lstrip("/")
@@ -69,26 +69,30 @@ def xlsx_notes(archive: zipfile.ZipFile, sheet: str, place: Any) -> Iterator[Not
     plain = _commented(archive, targets.get("comments", []), "comment", place)
     yield from (note for note in plain if (note.row, note.column) not in shown)
     for target in targets.get("drawing", []):
-        yield from _boxes(part(archive, target))
+        yield from _boxes(xml_part(archive, target))
 
 
 def _commented(archive: zipfile.ZipFile, names: list[str], tag: str, place: Any) -> Iterator[Note]:
-    for root in filter(lambda root: root is not None, (part(archive, name) for name in names)):
-        for element in (e for e in root.iter() if local(e) == tag):
+    for root in filter(lambda root: root is not None, (xml_part(archive, name) for name in names)):
+        for element in (e for e in root.iter() if local_name(e) == tag):
             at = place(attribute(element, "ref"))
-            texts = [t.text or "" for t in element.iter() if local(t) in {"t", "text"} and not len(t)]
+            texts = [t.text or "" for t in element.iter() if local_name(t) in {"t", "text"} and not len(t)]
             if at is not None:
                 yield Note(at[0], at[1], "".join(texts))
 
 
 def _boxes(drawing: Any) -> Iterator[Note]:
     for anchor in () if drawing is None else drawing:
-        corner = next((child for child in anchor if local(child) == "from"), None)
-        places = {} if corner is None else {local(e): (e.text or "").strip() for e in corner}
+        corner = next((child for child in anchor if local_name(child) == "from"), None)
+        places = {} if corner is None else {local_name(e): (e.text or "").strip() for e in corner}
         at = {name: int(text) for name, text in places.items() if text.isdecimal()}
-        for body in (e for e in anchor.iter() if local(e) == "txBody"):
-            if not any(local(above) == "Fallback" for above in body.iterancestors()):
-                lines = ("".join(t.text or "" for t in p.iter() if local(t) == "t") for p in body if local(p) == "p")
+        for body in (e for e in anchor.iter() if local_name(e) == "txBody"):
+            if not any(local_name(above) == "Fallback" for above in body.iterancestors()):
+                lines = (
+                    "".join(t.text or "" for t in p.iter() if local_name(t) == "t")
+                    for p in body
+                    if local_name(p) == "p"
+                )
                 yield Note(at.get("row", 0), at.get("col", 0), " ".join(lines))
 
 

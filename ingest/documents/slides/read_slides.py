@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ingest.base.types import Page
-from ingest.documents.office.package import local, open_package, parse_xml, refuse_declarations
-from ingest.documents.sheets.number_format import shown
+from ingest.documents.office.package import local_name, open_package, parse_xml, refuse_declarations
+from ingest.documents.sheets.number_format import format_cell
 from ingest.documents.structure.markdown import flat, heading, join, markdown_table, paragraph
-from ingest.documents.structure.numbering import written
+from ingest.documents.structure.numbering import format_number
 from ingest.documents.structure.tables import Grid, Span, to_markdown
 
 _LINE_BREAKS = str.maketrans({"\v": " ", "\n": " "})
@@ -83,7 +83,7 @@ def _shape(shape: Any) -> Iterator[str]:
         if not _is_furniture(shape):
             yield from _paragraphs(shape.text_frame, listed=shape.is_placeholder)
     else:
-        names = [child for child in shape.element.iter() if local(child) == "cNvPr"]
+        names = [child for child in shape.element.iter() if local_name(child) == "cNvPr"]
         described = flat(names[0].get("descr") or "") if names else ""
         if described and not _FILE_NAME.search(described):
             yield paragraph(described)
@@ -117,13 +117,13 @@ def _paragraphs(frame: Any, *, listed: bool) -> Iterator[str]:
 
 def _numbering(line: Any, frame: Any) -> _Numbering | None:
     """How a paragraph is numbered, by itself or by the style of its level in this text frame; None when it is not."""
-    styles = (e for style in frame._element if local(style) == "lstStyle" for e in style)
-    own = [e for e in line._element if local(e) == "pPr"]
-    for properties in own + [e for e in styles if local(e) == f"lvl{line.level + 1}pPr"]:
+    styles = (e for style in frame._element if local_name(style) == "lstStyle" for e in style)
+    own = [e for e in line._element if local_name(e) == "pPr"]
+    for properties in own + [e for e in styles if local_name(e) == f"lvl{line.level + 1}pPr"]:
         for mark in properties:
-            if local(mark) == "buAutoNum":
+            if local_name(mark) == "buAutoNum":
                 return mark.get("type", "arabicPeriod"), int(mark.get("startAt", "1"))
-            if local(mark) in {"buNone", "buChar", "buBlip"}:
+            if local_name(mark) in {"buNone", "buChar", "buBlip"}:
                 return None
     return None
 
@@ -131,7 +131,7 @@ def _numbering(line: Any, frame: Any) -> _Numbering | None:
 def _numbered(number: int, kind: str) -> str:
     """The number in one of the schemes of ECMA-376 part 1, 20.1.10.61: 'alphaLcParenR' is 'a)'."""
     format = next((name for start, name in _SCHEMES.items() if kind.startswith(start)), "decimal")
-    text = written(number, format)
+    text = format_number(number, format)
     around = next((around for end, around in _AROUND.items() if kind.endswith(end)), "{}")
     return around.format(text)
 
@@ -156,9 +156,9 @@ def _chart(chart: Any) -> Iterator[str]:
         columns = [["", *names]]
         for series in plot.series:
             code = next(
-                (e.text or "" for v in series._element if local(v) == "val" for e in v.iter() if _is_code(e)), ""
+                (e.text or "" for v in series._element if local_name(v) == "val" for e in v.iter() if _is_code(e)), ""
             )
-            values = ("" if value is None else shown(value, code) for value in series.values)
+            values = ("" if value is None else format_cell(value, code) for value in series.values)
             columns.append([series.name or "", *values])
         height = max(map(len, columns))
         rows = [[column[row] if row < len(column) else "" for column in columns] for row in range(height)]
@@ -167,13 +167,13 @@ def _chart(chart: Any) -> Iterator[str]:
 
 
 def _is_code(element: Any) -> bool:
-    return local(element) == "formatCode"
+    return local_name(element) == "formatCode"
 
 
 def _diagrams(slide: Any) -> Iterator[str]:
     """The text of SmartArt, which lies in a part of its own."""
     for relation in slide.part.rels.values():
         if relation.reltype.endswith(_DIAGRAM) and not relation.is_external:
-            points = (e for e in parse_xml(relation.target_part.blob).iter() if local(e) == "pt")
-            texts = (flat("".join(t.text or "" for t in point.iter() if local(t) == "t")) for point in points)
+            points = (e for e in parse_xml(relation.target_part.blob).iter() if local_name(e) == "pt")
+            texts = (flat("".join(t.text or "" for t in point.iter() if local_name(t) == "t")) for point in points)
             yield from (f"- {text}" for text in texts if text)

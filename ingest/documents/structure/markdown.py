@@ -1,4 +1,4 @@
-"""Pieces of Markdown: headings, paragraphs, tables. A leaf: it knows nothing of where their text comes from."""
+"""Markdown that every reader writes: headings, paragraphs, tables, blocks with blank lines between."""
 
 from __future__ import annotations
 
@@ -11,37 +11,41 @@ _LIST_ITEM = re.compile(
 
 
 def flat(text: str) -> str:
-    """The text on one line."""
+    """The text on one line: each run of white space becomes one space."""
     return " ".join(text.split())
 
 
 def heading(level: int, text: str) -> str:
-    """A Markdown heading of level 1 to 6."""
+    """A Markdown heading on one line; levels outside 1 to 6 become the nearest of these."""
     return f"{'#' * max(1, min(level, 6))} {flat(text)}"
 
 
 def paragraph(text: str) -> str:
-    """Text that must not turn into a heading because its lines begin with '#'."""
+    """The text stripped, with lines that would read as headings ('# ') escaped."""
     return re.sub(r"^(\s*)(#{1,6}\s)", r"\1\\\2", text.strip(), flags=re.MULTILINE)
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table whose first row is its header. Short rows are filled up; `|` in a cell is escaped."""
+    """A Markdown table whose first row is its header, the only writer of such tables.
+
+    Each cell becomes one line with `|` escaped; rows shorter than the longest get empty cells. Raises ValueError when
+    there are no rows.
+    """
     width = max(map(len, rows))
-    lines = ["| " + " | ".join(_escaped([*row, *[""] * (width - len(row))])) + " |" for row in rows]
+    lines = ["| " + " | ".join(_cells([*row, *[""] * (width - len(row))])) + " |" for row in rows]
     return "\n".join([lines[0], "| " + " | ".join(["---"] * width) + " |", *lines[1:]])
 
 
-def _escaped(row: Iterable[str]) -> list[str]:
+def _cells(row: Iterable[str]) -> list[str]:
     return [flat(text).replace("|", "\\|") for text in row]
 
 
 def join(blocks: Iterable[str]) -> str:
-    """Blocks with a blank line between, items of one list without; empty ones are left out."""
+    """The blocks with a blank line between them, list items without; blank blocks are left out."""
     text, previous = "", ""
     for block in blocks:
         if block.strip():
-            together = _LIST_ITEM.match(block) and _LIST_ITEM.match(previous)
-            text += ("\n" if together else "\n\n" if text else "") + block
+            in_one_list = _LIST_ITEM.match(block) and _LIST_ITEM.match(previous)
+            text += ("\n" if in_one_list else "\n\n" if text else "") + block
             previous = block
     return text

@@ -15,10 +15,11 @@ _FORMAL = str.maketrans("一二三四五六七八九十百千", "壹贰叁肆伍
 _STEMS = "甲乙丙丁戊己庚辛壬癸"
 _ROMAN = ((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"))
 _ROMAN_SMALL = ((50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
-_LARGEST = 9999  # larger ones come from damaged files; they are shown as digits
+_LARGEST = 9999  # larger numbers come from damaged files and are written in digits
 
 
 def roman(number: int) -> str:
+    """i … mmm in lower case."""
     text = ""
     for value, letters in _ROMAN + _ROMAN_SMALL:
         text += letters * (number // value)
@@ -45,7 +46,7 @@ def chinese(number: int) -> str:
 
 
 def formal(number: int) -> str:
-    """The characters of cheques and contracts, which nobody can alter: 壹, 贰, 叁, 壹拾."""
+    """The characters of cheques and contracts, hard to alter afterwards: 壹, 贰, 叁, 壹拾."""
     return ("一" if 10 <= number < 20 else "").translate(_FORMAL) + chinese(number).translate(_FORMAL)
 
 
@@ -68,19 +69,19 @@ _FORMATS: Mapping[str, Callable[[int], str]] = {
 }  # fmt: skip
 
 
-def written(number: int, format: str) -> str:
-    """The number in one of the formats of ECMA-376, in digits where it is an unknown one."""
+def format_number(number: int, format: str) -> str:
+    """The number in a format of ECMA-376 part 1, 17.18.59; in digits when the format is unknown or does not reach."""
     return _FORMATS.get(format, str)(number) if 0 < number <= _LARGEST else str(number)
 
 
 @dataclass(frozen=True)
 class Level:
-    """How one level of a list counts. `text` is its pattern: '%1.%2' stands for the numbers of levels 1 and 2."""
+    """How one level of a list counts. In its pattern `text`, '%1.%2' stands for the numbers of levels 1 and 2."""
 
     format: str = "decimal"
     text: str = "%1."
     start: int = 1
-    legal: bool = False  # show all levels as digits
+    legal: bool = False  # write the numbers of all levels in digits
 
     @property
     def is_bullet(self) -> bool:
@@ -88,23 +89,26 @@ class Level:
 
     @property
     def is_bare(self) -> bool:
-        """True when nothing is shown before the text: the level only sets it in."""
+        """True when nothing stands before the text: the level only indents it."""
         return not self.text.strip() and (self.format == "none" or (self.is_bullet and self.text != ""))
 
 
 @dataclass
 class Counter:
-    """The running numbers of one list. Lists of the same definition share `numbers`; one that starts anew says in
-    `starts` at which number each level does, once."""
+    """The running numbers of one list.
+
+    `numbers` holds the last number of each depth; lists of one definition share it. `starts` holds the numbers at
+    which this list restarts, each used once.
+    """
 
     levels: Mapping[int, Level]
     numbers: dict[int, int] = field(default_factory=dict)
     starts: dict[int, int] = field(default_factory=dict)
 
     def next(self, depth: int) -> str:
-        """The number of the next item at a depth counted from 0, '' for a bullet; deeper levels start again."""
+        """The number of the next item at this depth, counted from 0; '' for a bullet. Deeper levels restart."""
         level = self.levels.get(depth, Level())
-        for deeper in [at for at in self.numbers if at > depth]:
+        for deeper in [key for key in self.numbers if key > depth]:
             del self.numbers[deeper]
         if depth in self.starts:
             self.numbers[depth] = self.starts.pop(depth)
@@ -112,9 +116,9 @@ class Counter:
             self.numbers[depth] = self.numbers.get(depth, level.start - 1) + 1
         if level.is_bullet:
             return ""
-        return re.sub(r"%(\d)", lambda match: self._at(int(match[1]) - 1, level.legal), level.text).strip()
+        return re.sub(r"%(\d)", lambda match: self._number_at(int(match[1]) - 1, level.legal), level.text).strip()
 
-    def _at(self, depth: int, legal: bool) -> str:
+    def _number_at(self, depth: int, legal: bool) -> str:
         level = self.levels.get(depth, Level())
         number = self.numbers.get(depth, level.start)
-        return str(number) if legal else written(number, level.format)
+        return str(number) if legal else format_number(number, level.format)

@@ -1,8 +1,8 @@
-"""Rows of cells as Markdown tables. Knows nothing of which program wrote the rows.
+"""A grid of cells, some of them merged, as the Markdown tables that a person would see in it.
 
-A sheet is more than one table: titles stand above, blank rows part one table from the next, headers span columns
-and go over two rows. What comes out is what a person would say the tables are, each with one header row, because
-passages repeat that row. Cells are kept sparsely, so that a lone cell in the last corner of a sheet costs nothing.
+A sheet is more than one table: titles stand above, blank rows separate one table from the next, headers span columns
+and two or three rows. Every table written here has one header row, because passages repeat that row. Cells are kept
+sparsely, so that a single cell in the last corner of a sheet costs nothing.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from dataclasses import dataclass, field
 
 from ingest.documents.structure.markdown import flat, markdown_table, paragraph
 
-# A number, amount, share or date as people write them: a row with one of these is data, not a header.
+# A number, amount, percentage or date as people write them: a row with one of these is data, not a header.
 _NUMBER = re.compile(r"[^\w\s]{0,3}\d[\d.,:/\s-]*[^\w\s]{0,2}|\d{1,4}[年/.-]\d{1,2}[月/.-]?.*")
 _YEAR = re.compile(r"(?:19|20)\d\d(?:[/-]\d\d)?年?")
-# Header rows that belong together, at most; and filled-in cells of merged ranges, against ranges made to explode.
+# Rows of one header, at most.
 _MOST_HEADER_ROWS = 3
+# Cells filled in for merged ranges, at most: a small file can declare ranges of billions of cells.
 _MOST_FILLED = 500_000
 
 
 @dataclass(frozen=True)
 class Span:
-    """A merged range of cells: rows and columns from the first up to and including the last, counted from 0."""
+    """A merged range of cells: rows and columns from the first to the last, both included, counted from 0."""
 
     first_row: int
     first_column: int
@@ -33,13 +34,14 @@ class Span:
 
 @dataclass
 class Grid:
-    """The cells of a sheet or table that hold text: {row: {column: text}}, and which of them are merged."""
+    """The cells of a sheet or table that hold text, {row: {column: text}}, and its merged ranges."""
 
     rows: dict[int, dict[int, str]] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
 
     @classmethod
     def of(cls, rows: Iterable[Sequence[str]]) -> Grid:
+        """The grid of full rows, its first row and column at 0."""
         grid = cls()
         for number, row in enumerate(rows):
             for column, text in enumerate(row):
@@ -47,12 +49,12 @@ class Grid:
         return grid
 
     def put(self, row: int, column: int, text: str) -> None:
-        """Set a cell; white space alone is no text."""
+        """Set the text of a cell, on one line; a blank text leaves the cell empty."""
         if text := flat(text):
             self.rows.setdefault(row, {})[column] = text
 
     def without_blank_rows(self) -> Grid:
-        """The same cells, rows counted anew: where a blank row is only an empty line and parts nothing."""
+        """The same cells with the rows renumbered without gaps: in a text document a blank row separates nothing."""
         number = {row: position for position, row in enumerate(sorted(self.rows))}
         grid = Grid({number[row]: cells for row, cells in self.rows.items()})
         for span in self.spans:
@@ -63,18 +65,21 @@ class Grid:
 
 
 def to_markdown(grid: Grid) -> str:
-    """The grid's tables and the lines of text around them, in order, with blank lines between."""
-    return "\n\n".join(part for block in _blocks(grid) for part in _rendered(block))
+    """The tables of the grid and the lines of text around them, in order, with blank lines between."""
+    return "\n\n".join(part for block in _blocks(grid) for part in _rendered_block(block))
 
 
 @dataclass
 class _Row:
-    """One row: its cells, merged ones filled in, how many it has of its own, the columns of those merged across, and
-    the rows from which a merged cell reaches down into it."""
+    """One row of the grid.
+
+    `cells` has merged cells filled in, `own_cells` counts those before. `spanned` are the columns of cells merged
+    across; `hangs_from` the rows from which a cell merged downwards reaches into this row.
+    """
 
     number: int
     cells: dict[int, str]
-    own: int
+    own_cells: int
     spanned: set[int] = field(default_factory=set)
     hangs_from: set[int] = field(default_factory=set)
 
@@ -83,63 +88,68 @@ class _Row:
         return any(_NUMBER.fullmatch(text) for text in self.cells.values())
 
 
-def _filled(grid: Grid) -> list[_Row]:
-    """The rows that hold something. The text of a merged range stands in each of its rows and columns, except
-    where it is all its row has: then it is a title and stands once."""
+def _filled_rows(grid: Grid) -> list[_Row]:
+    """The rows with text. The text of a merged range is repeated in each of its rows and columns, unless it is the
+    only text of its row: then it is a title and stands once."""
     rows = {number: _Row(number, dict(cells), len(cells)) for number, cells in sorted(grid.rows.items())}
     columns = sorted({column for cells in grid.rows.values() for column in cells})
-    left = _MOST_FILLED
+    budget = _MOST_FILLED
     for span in grid.spans:
         text = grid.rows.get(span.first_row, {}).get(span.first_column)
         if text is None:
             continue
-        across = [column for column in columns if span.first_column <= column <= span.last_column]
-        top = rows[span.first_row]
-        if top.own > 1 and len(across) > 1:
-            top.spanned.update(across)
-        tall = span.last_row > span.first_row
-        below = [row for row in rows.values() if span.first_row <= row.number <= span.last_row] if tall else [top]
-        left -= len(across) * len(below)
-        if left < 0:
+        spanned_columns = [column for column in columns if span.first_column <= column <= span.last_column]
+        first_row = rows[span.first_row]
+        if first_row.own_cells > 1 and len(spanned_columns) > 1:
+            first_row.spanned.update(spanned_columns)
+        spans_rows = span.last_row > span.first_row
+        spanned_rows = (
+            [row for row in rows.values() if span.first_row <= row.number <= span.last_row]
+            if spans_rows
+            else [first_row]
+        )
+        budget -= len(spanned_columns) * len(spanned_rows)
+        if budget < 0:
             break
-        for row in below:
-            if row is not top:
-                row.hangs_from.add(top.number)
-            if row.own > 1 or row is not top:
-                for column in across:
+        for row in spanned_rows:
+            if row is not first_row:
+                row.hangs_from.add(first_row.number)
+            if row.own_cells > 1 or row is not first_row:
+                for column in spanned_columns:
                     row.cells.setdefault(column, text)
     return list(rows.values())
 
 
 def _blocks(grid: Grid) -> list[list[_Row]]:
-    """Rows that belong together: a blank row ends a table unless the same table plainly goes on below it."""
+    """The rows grouped into tables: a blank row ends a table unless the rows below plainly continue it."""
     blocks: list[list[_Row]] = []
-    for row in _filled(grid):
+    for row in _filled_rows(grid):
         if blocks and row.number == blocks[-1][-1].number + 1:
             blocks[-1].append(row)
         else:
             blocks.append([row])
     joined: list[list[_Row]] = []
     for block in blocks:
-        if joined and _goes_on(joined[-1], block):
+        if joined and _continues_table(joined[-1], block):
             joined[-1].extend(block)
         else:
             joined.append(block)
     return joined
 
 
-def _goes_on(above: list[_Row], block: list[_Row]) -> bool:
+def _continues_table(above: list[_Row], block: list[_Row]) -> bool:
     columns = {column for row in above for column in row.cells}
-    if len(columns) < 2 or block[0].own < 2 or not {column for row in block for column in row.cells} <= columns:
+    if len(columns) < 2 or block[0].own_cells < 2 or not {column for row in block for column in row.cells} <= columns:
         return False
     return block[0].is_data or not any(row.is_data for row in [*above, *block])
 
 
-def _rendered(block: list[_Row]) -> list[str]:
+def _rendered_block(block: list[_Row]) -> list[str]:
+    """The lines above the table, which have one cell each, and the table."""
     columns = sorted({column for row in block for column in row.cells})
     parts: list[str] = []
     first = 0
-    while first < len(block) and (len(columns) == 1 or block[first].own == 1):
+    while first < len(block) and (len(columns) == 1 or block[first].own_cells == 1):
         parts.append(paragraph(next(iter(block[first].cells.values()))))
         first += 1
     if len(columns) == 1:
@@ -153,7 +163,7 @@ def _rendered(block: list[_Row]) -> list[str]:
 
 
 def _header(rows: list[_Row], columns: list[int]) -> tuple[list[str], list[_Row]]:
-    """(the header, the rows below it). Headers of several rows become one: '2026 / Q1'."""
+    """(header, rows below it). A header of several rows becomes one row: '2026 / Q1'."""
     count = 1
     while count < min(_MOST_HEADER_ROWS, len(rows) - 1) and _continues_header(rows[count - 1 : count + 2], columns):
         count += 1
@@ -163,28 +173,31 @@ def _header(rows: list[_Row], columns: list[int]) -> tuple[list[str], list[_Row]
     for row in rows[:count]:
         last = ""
         for name, column in zip(names, columns, strict=True):
-            # Without knowing what was merged, an empty cell goes with its left neighbour; the first one names the rows.
-            is_known = row is rows[count - 1] or row.spanned or last == row.cells.get(columns[0])
-            last = row.cells.get(column, "" if is_known else last)
+            # Where merged ranges are unknown, an empty cell has its left neighbour's header, but not that of the first
+            # column, which names the rows.
+            is_certain = row is rows[count - 1] or row.spanned or last == row.cells.get(columns[0])
+            last = row.cells.get(column, "" if is_certain else last)
             if last and last not in name:
                 name.append(last)
     return [" / ".join(name) for name in names], rows[count:]
 
 
 def _continues_header(rows: list[_Row], columns: list[int]) -> bool:
-    """Of three rows: does the second hold headers, as the first does? That is merged across, or has gaps it fills."""
+    """True when the second of three rows continues the header of the first, which has merged cells or gaps above it."""
     upper, lower, below = rows
     if upper.spanned:
-        # Columns that are not parted below must go down through both rows.
-        through = [column for column in columns if column not in upper.spanned]
-        same = upper.number in lower.hangs_from or all(
+        # Columns that the second row does not divide must reach through both rows.
+        undivided = [column for column in columns if column not in upper.spanned]
+        reaches_through = upper.number in lower.hangs_from or all(
             lower.cells.get(column, "") in {"", upper.cells.get(column, "")} or column not in upper.cells
-            for column in through
+            for column in undivided
         )
-        return same and all(_YEAR.fullmatch(text) or not _NUMBER.fullmatch(text) for text in lower.cells.values())
+        return reaches_through and all(
+            _YEAR.fullmatch(text) or not _NUMBER.fullmatch(text) for text in lower.cells.values()
+        )
     if upper.is_data or lower.is_data or not below.is_data:
         return False
-    if upper.own < lower.own:
+    if upper.own_cells < lower.own_cells:
         return all(column in lower.cells or column in upper.cells for column in columns)
     first = columns[0]
     return first in upper.cells and first not in lower.cells and first in below.cells

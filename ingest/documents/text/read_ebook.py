@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from ingest.base.errors import ReadError
 from ingest.base.types import Page
-from ingest.documents.office.package import attribute, local, open_package, parse_xml, part
+from ingest.documents.office.package import attribute, local_name, open_package, parse_xml, xml_part
 from ingest.documents.structure.markdown import flat
 from ingest.documents.text.read_html import decode_html, to_text
 
@@ -27,10 +27,10 @@ def read_epub(data: bytes) -> tuple[str, list[Page]]:
     archive = open_package(data)
     _refuse_protected(archive)
     container = parse_xml(archive.read("META-INF/container.xml"))
-    package = next(attribute(element, "full-path") for element in container.iter() if local(element) == "rootfile")
+    package = next(attribute(element, "full-path") for element in container.iter() if local_name(element) == "rootfile")
     root = parse_xml(archive.read(package))
-    items = {attribute(e, "id"): e for e in root.iter() if local(e) == "item"}
-    order = [items.get(attribute(e, "idref")) for e in root.iter() if local(e) == "itemref"]
+    items = {attribute(e, "id"): e for e in root.iter() if local_name(e) == "item"}
+    order = [items.get(attribute(e, "idref")) for e in root.iter() if local_name(e) == "itemref"]
     title, about = _about(root)
     pages = [Page("", about)]
     for item in order:
@@ -44,15 +44,15 @@ def read_epub(data: bytes) -> tuple[str, list[Page]]:
 
 
 def _refuse_protected(archive: zipfile.ZipFile) -> None:
-    encryption = part(archive, "META-INF/encryption.xml")
+    encryption = xml_part(archive, "META-INF/encryption.xml")
     for element in encryption.iter() if encryption is not None else ():
-        target = attribute(element, "URI").lower() if local(element) == "CipherReference" else ""
+        target = attribute(element, "URI").lower() if local_name(element) == "CipherReference" else ""
         if target and not target.endswith(_FONTS):
             raise ReadError("the book is protected against copying: get a copy without protection")
 
 
 def _about(root: Any) -> tuple[str, str]:
-    metadata = [(local(e), flat(to_text(e.text or "")[1])) for e in root.iter() if e.text and e.text.strip()]
+    metadata = [(local_name(e), flat(to_text(e.text or "")[1])) for e in root.iter() if e.text and e.text.strip()]
     title = next((text for name, text in metadata if name == "title"), "")
     lines = [f"**Title:** {title}"] if title else []
     for name, shown in _DESCRIBED:

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.base.errors import ReadError
 from ingest.documents.mail.read_msg import msg_attachments, read_msg
-from ingest.documents.mail.rtf_compressed import unpacked
+from ingest.documents.mail.rtf_compressed import decompress
 from tests.fakes.ole_file import ole_file
 
 
@@ -80,7 +80,7 @@ def test_rich_text_only(compressed: bool) -> None:
 def test_references_into_the_window() -> None:
     """The example of [MS-OXRTFCP] 3.1, where a reference reaches into what it writes: 'WXYZWXYZWXYZWXYZWXYZ'."""
     data = bytes.fromhex("1a0000001c0000004c5a4675e2d44b51410004205758595a0d6e7d010eb0")
-    assert unpacked(data) == b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}"
+    assert decompress(data) == b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}"
 
 
 def test_attachments() -> None:

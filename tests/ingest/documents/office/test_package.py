@@ -8,7 +8,7 @@ import pytest
 
 from ingest.base.errors import ReadError
 from ingest.documents.office import package
-from ingest.documents.office.package import Budget, attribute, local, open_package, parse_xml, refuse_declarations
+from ingest.documents.office.package import Budget, attribute, local_name, open_package, parse_xml, refuse_declarations
 from tests.conftest import zipped
 
 BOMB = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;">]><a>&c;</a>'
@@ -58,10 +58,10 @@ def test_declaration_across_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_names() -> None:
     """Names are found without their namespaces; comments have none."""
     root = parse_xml(b'<w:p xmlns:w="urn:w" w:val="x" id="y"><!-- c --><w:r/></w:p>')
-    assert (local(root), attribute(root, "val"), attribute(root, "id"), attribute(root, "no", "-")) == (
+    assert (local_name(root), attribute(root, "val"), attribute(root, "id"), attribute(root, "no", "-")) == (
         "p",
         "x",
         "y",
         "-",
     )
-    assert [local(child) for child in root] == ["r"]
+    assert [local_name(child) for child in root] == ["r"]

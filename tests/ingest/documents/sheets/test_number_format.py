@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.documents.sheets.number_format import BUILT_IN, is_date, shown
+from ingest.documents.sheets.number_format import BUILT_IN, format_cell, is_date
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ from ingest.documents.sheets.number_format import BUILT_IN, is_date, shown
 )
 def test_numbers(value: float, code: str, text: str) -> None:
     """Decimals, thousands, shares, currencies, units and signs are those of the format code."""
-    assert shown(value, code) == text
+    assert format_cell(value, code) == text
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def test_numbers(value: float, code: str, text: str) -> None:
 )
 def test_dates(value: float, code: str, text: str) -> None:
     """Dates are written year first, with the parts the code asks for; what is no date stays a number."""
-    assert shown(value, code) == text
+    assert format_cell(value, code) == text
 
 
 def test_other_epoch() -> None:
     """Workbooks of old Macs count from 1904."""
-    assert shown(44681, "yyyy-mm-dd", epoch_1904=True) == "2026-05-01"
+    assert format_cell(44681, "yyyy-mm-dd", epoch_1904=True) == "2026-05-01"
 
 
 def test_is_date() -> None:
