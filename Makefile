@@ -1,10 +1,10 @@
-# The five commands of this project. Each may be run again at any time; what is up to date is not done twice.
+# The commands of this project. Each may be run again at any time; what is up to date is not done twice.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup run test test-slow lint
+.PHONY: setup run test test-slow lint pictures
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -32,3 +32,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Screenshots of the real page, for README.md; needs the system's Chromium.
+pictures: setup
+	$(BIN)/python docs/make_pictures.py
