@@ -26,12 +26,14 @@ from ingest import sync
 from ingest.base.logs import configure_logs
 from ingest.base.settings import Settings, load_settings
 from ingest.base.types import Page, Passage, ReadDocument, Vectors
+from ingest.documents.workers import pool
 from ingest.library import Library
 from ingest.passages.embedders.embedder import Embedder, load_embedder, prepare_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.runs import rebuild
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import NewDocument, NewFile
+from tests.fakes.in_process_reader import InProcessReader
 
 OFFICE = {
     "hr/leave-policy-2024.md": "# Leave policy 2024\n\nFull-time staff get 22 days of annual leave a year.\n",
@@ -114,6 +116,12 @@ def home(tmp_path: Path, embedders_folder: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def settings(home: Path) -> Settings:
     return load_settings(home=home, engine="extractive")
+
+
+@pytest.fixture
+def in_process_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read in this process: quicker, for tests that ingest but are not about reader processes."""
+    monkeypatch.setattr(pool, "ReaderProcess", InProcessReader)
 
 
 @pytest.fixture

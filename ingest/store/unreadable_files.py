@@ -14,7 +14,7 @@ from pathlib import Path
 
 import ingest.documents
 from ingest.documents.pdf.read_image import can_recognise
-from ingest.documents.workers.reader_main import Limits
+from ingest.documents.workers.sandbox import Limits
 from ingest.store.database import Database
 from ingest.store.records import SeenFile
 

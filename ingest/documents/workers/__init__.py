@@ -1,1 +1,1 @@
-"""Reader processes: files are read in processes of their own, with limits."""
+"""Reader processes: files are read in separate processes, within limits."""

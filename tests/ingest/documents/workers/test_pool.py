@@ -1,4 +1,4 @@
-"""Reading in other processes: what comes back, and what a file can do to the rest."""
+"""The pool of reader processes: what it returns, and that a bad file costs itself alone."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ import pytest
 
 from ingest.base.errors import DocentError, ReadError
 from ingest.base.types import Page, ReadDocument, ReadFile
-from ingest.documents.workers import pool as reading
+from ingest.documents.workers import pool
 from ingest.documents.workers.pool import Limits, Readers, ReadOutcome
 
-QUICK = Limits(seconds=3.0, memory_bytes=600_000_000, output_bytes=1_000_000)
+QUICK = Limits(seconds=2.0, memory_bytes=600_000_000, output_bytes=1_000_000)
 
 
 def obedient(path: Path) -> ReadFile:
-    """What the workers of these tests read with: a file's text says what happens to who reads it."""
+    """The function that the processes of these tests read with: it does what the file's text says."""
     text = path.read_text("utf-8")
-    doing, _, detail = text.partition(" ")
-    match doing:
+    action, _, detail = text.partition(" ")
+    match action:
         case "hang":
             time.sleep(600)
         case "crash":
@@ -55,7 +55,7 @@ def obedient(path: Path) -> ReadFile:
             path.write_text("settled", "utf-8")
         case "pages":
             for _ in range(8):
-                time.sleep(0.5)
+                time.sleep(0.25)
                 sys.audit("docent.read.page")
         case "compute":
             while True:
@@ -77,16 +77,23 @@ def write(folder: Path, texts: dict[str, str]) -> list[Path]:
     return [folder / name for name in texts]
 
 
-def read_all(paths: list[Path], limits: Limits = QUICK, workers: int = 2) -> list[ReadOutcome]:
-    with Readers(limits, workers, OBEDIENT) as readers:
-        return list(readers.read_all(paths))
+@pytest.fixture(scope="module")
+def readers() -> Iterator[Readers]:
+    """Two processes for every test that needs no limits of its own; those that a file ends are replaced."""
+    with Readers(QUICK, 2, OBEDIENT) as readers:
+        yield readers
 
 
-def test_outcomes_come_whole_and_in_the_order_asked_for(tmp_path: Path) -> None:
-    """Also when the first takes longest: each with its own text, hash, size and time."""
+def text_of(outcome: ReadOutcome) -> str:
+    assert outcome.file is not None, outcome.error
+    return outcome.file.documents[0].text
+
+
+def test_outcomes_come_whole_and_in_the_order_asked_for(readers: Readers, tmp_path: Path) -> None:
+    """Each has its own text, hash, size and time, also when the first file takes longest."""
     texts = {f"{number:02}.md": "wait 0.3" if number == 0 else f"text {number} 年假" for number in range(30)}
     paths = write(tmp_path, texts)
-    outcomes = read_all(paths)
+    outcomes = list(readers.read_all(paths))
     assert [outcome.path for outcome in outcomes] == paths
     for outcome, (name, text) in zip(outcomes, texts.items(), strict=True):
         data, status = outcome.path.read_bytes(), outcome.path.stat()
@@ -100,100 +107,99 @@ def test_outcomes_come_whole_and_in_the_order_asked_for(tmp_path: Path) -> None:
         )
 
 
-def test_a_bad_file_costs_that_file_only(tmp_path: Path) -> None:
-    """Whatever happens to the process that reads it; the reason is one line, and the next file is read."""
+def test_a_bad_file_costs_that_file_only(readers: Readers, tmp_path: Path) -> None:
+    """Whatever happens to the process that reads it: the reason is one line, and the next file is read."""
     bad = {
-        "hang": "it took longer than 3 s to read: split it, or save it in another format",
-        "crash": "it made its reader crash (SIGSEGV): open and save the file again",
-        "vanish": "the system ended its reader, most likely for lack of memory: free some and run again",
+        "hang": "it took longer than 2 s to read: split it, or save it in another format",
+        "crash": "it made its reader process crash (SIGSEGV): open and save the file again",
+        "vanish": "the system ended its reader process, most likely for lack of memory: free some and run again",
         "swallow": "it needs more than 0.6 GB of memory to read: split it",
         "babble": "it gives more than 1 MB of text: split it",
-        "raise": "its reader failed on it: open and save it again",
+        "raise": "reading it failed with an internal error: open and save it again",
         "refuse": "it says no: ask it nicely",
         "grow": "it changed while it was being read, twice: run again when nobody writes to it",
     }
     texts = {}
     for name in bad:
         texts |= {f"{name}.md": name, f"after {name}.md": f"fine after {name}"}
-    outcomes = read_all(write(tmp_path, texts))
-    assert {o.path.stem: o.error for o in outcomes if o.path.stem in bad} == bad
+    outcomes = list(readers.read_all(write(tmp_path, texts)))
+    assert {outcome.path.stem: outcome.error for outcome in outcomes if outcome.path.stem in bad} == bad
     good = [outcome for outcome in outcomes if outcome.path.stem not in bad]
-    assert [(o.file and o.file.documents[0].text, o.error) for o in good] == [
-        (f"fine after {name}", None) for name in bad
-    ]
+    assert [(text_of(outcome), outcome.error) for outcome in good] == [(f"fine after {name}", None) for name in bad]
 
 
-def test_a_file_that_ended_its_reader_is_known_by_its_hash(tmp_path: Path) -> None:
-    """So that who asks can leave it alone until it changes."""
+def test_a_file_that_ended_its_process_is_known_by_its_hash(readers: Readers, tmp_path: Path) -> None:
+    """The caller can leave the file out until it changes."""
     (path,) = write(tmp_path, {"a.md": "crash"})
-    (outcome,) = read_all([path])
+    (outcome,) = readers.read_all([path])
     assert (outcome.sha256, outcome.size) == (hashlib.sha256(b"crash").hexdigest(), 5)
     assert outcome.file is None
 
 
-def test_what_is_known_is_not_read_again(tmp_path: Path) -> None:
-    """The hash is compared first: a reader that would crash is not asked."""
+def test_known_content_is_not_read_again(readers: Readers, tmp_path: Path) -> None:
+    """The hash is compared first: a file that would crash its reader is not parsed."""
     same, other = write(tmp_path, {"same.md": "crash", "other.md": "changed"})
     known = {same: hashlib.sha256(b"crash").hexdigest(), other: hashlib.sha256(b"before").hexdigest()}
-    with Readers(QUICK, 1, OBEDIENT) as readers:
-        first, second = readers.read_all([same, other], skip=known)
+    first, second = readers.read_all([same, other], skip=known)
     assert (first.file, first.error, first.sha256) == (None, None, known[same])
-    assert second.file is not None and second.file.documents[0].text == "changed"
+    assert text_of(second) == "changed"
 
 
-def test_a_file_that_changes_once_is_read_again(tmp_path: Path) -> None:
-    """What comes back is the later content, with the later hash."""
+def test_a_file_that_changes_once_is_read_again(readers: Readers, tmp_path: Path) -> None:
+    """The outcome is the later content with the later hash."""
     (path,) = write(tmp_path, {"a.md": "settle"})
-    (outcome,) = read_all([path])
-    assert outcome.file is not None and outcome.file.documents[0].text == "settled"
+    (outcome,) = readers.read_all([path])
+    assert text_of(outcome) == "settled"
     assert outcome.sha256 == hashlib.sha256(b"settled").hexdigest()
 
 
-def test_what_is_no_readable_file_is_named(tmp_path: Path) -> None:
-    """A pipe would wait for ever, a folder is none, and a file may go at any moment."""
+def test_what_is_not_a_readable_file_is_named(readers: Readers, tmp_path: Path) -> None:
+    """Opening a pipe would wait for ever, a folder is no file, and a file may disappear at any moment."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
-    outcomes = read_all([tmp_path / "pipe", tmp_path / "folder", tmp_path / "gone.md"])
+    outcomes = readers.read_all([tmp_path / "pipe", tmp_path / "folder", tmp_path / "gone.md"])
     ordinary = "it is not an ordinary file: remove it from the folder"
     gone = "the file disappeared while it was being read: run again if it comes back"
     assert [outcome.error for outcome in outcomes] == [ordinary, ordinary, gone]
 
 
-def test_odd_names_travel_whole(tmp_path: Path) -> None:
-    """Line ends, bytes that are no UTF-8, and paths of a thousand characters."""
+def test_odd_names_arrive_unchanged(readers: Readers, tmp_path: Path) -> None:
+    """Line ends, bytes that are not UTF-8, and paths of a thousand characters."""
     deep = tmp_path.joinpath(*["a folder with quite a long name" * 5] * 7)
     deep.mkdir(parents=True)
     paths = [tmp_path / "two\nlines.md", Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.md")), deep / "年假.md"]
     for path in paths:
         path.write_text("found", "utf-8")
-    outcomes = read_all(paths)
-    assert [(o.path, o.error) for o in outcomes] == [(path, None) for path in paths]
-    assert [o.file.documents[0].title for o in outcomes if o.file] == [path.stem for path in paths]
+    outcomes = list(readers.read_all(paths))
+    assert [(outcome.path, outcome.error) for outcome in outcomes] == [(path, None) for path in paths]
+    titles = [outcome.file.documents[0].title for outcome in outcomes if outcome.file]
+    assert titles == [path.stem for path in paths]
 
 
-def test_what_a_parser_prints_disturbs_nobody(tmp_path: Path) -> None:
-    """Its standard output is not the way back."""
-    (outcome,) = read_all(write(tmp_path, {"a.md": "chat"}))
-    assert outcome.file is not None and outcome.file.documents[0].text == "chat"
+def test_what_a_parser_prints_is_no_message(readers: Readers, tmp_path: Path) -> None:
+    """Messages do not use the standard output that parsers print to."""
+    (outcome,) = readers.read_all(write(tmp_path, {"a.md": "chat"}))
+    assert text_of(outcome) == "chat"
 
 
-def test_a_page_read_starts_the_time_anew(tmp_path: Path) -> None:
-    """Eight pages of half a second are no hang where three seconds are allowed; computing for ever still ends."""
-    limits = Limits(seconds=3.0, computing_seconds=1)
-    pages, compute = read_all(write(tmp_path, {"a.md": "pages", "b.md": "compute"}), limits)
-    assert pages.file is not None
+def test_a_page_that_was_read_restarts_the_time(tmp_path: Path) -> None:
+    """Eight pages of 0.25 s do not exceed a limit of 1.5 s without progress; computing for ever still ends."""
+    limits = Limits(seconds=1.5, computing_seconds=1)
+    with Readers(limits, 2, OBEDIENT) as readers:
+        pages, compute = readers.read_all(write(tmp_path, {"a.md": "pages", "b.md": "compute"}))
+    assert text_of(pages) == "pages"
     assert compute.error == "it took more than 1 s of computing to read: split it"
 
 
 def test_a_share_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file whose status never comes is named; many in a row do not cost the full time each."""
+    """A file whose status never comes is named; of many such files in a row not each costs the full time."""
     share = tmp_path / "modules"
     share.mkdir()
     hanging = "import pathlib, time\ndef read(path): ...\npathlib.Path.stat = lambda self, **_: time.sleep(600)\n"
     (share / "silent_share.py").write_text(hanging, "utf-8")
     monkeypatch.syspath_prepend(share)
-    monkeypatch.setattr(reading, "_SILENCES", 1)
-    monkeypatch.setattr(reading, "_SHORT_SECONDS", 0.25)
+    monkeypatch.setattr(pool, "_SILENT_FILES", 1)
+    monkeypatch.setattr(pool, "_SHORT_SECONDS", 0.25)
     with Readers(Limits(silent_seconds=0.5), 1, "silent_share:read") as readers:
         errors = [outcome.error for outcome in readers.read_all([tmp_path / "a.md", tmp_path / "b.md"])]
     assert errors == [
@@ -201,34 +207,47 @@ def test_a_share_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: p
     ]
 
 
-def test_a_reader_that_cannot_start_is_said_once(tmp_path: Path) -> None:
-    """Then no file can be read, which is nobody's file's fault."""
+def test_a_process_that_cannot_start_is_one_error(tmp_path: Path) -> None:
+    """No file can be read then, and no file is to blame: one line names the reason."""
     with Readers(QUICK, 1, "tests.no_such_module:read") as readers, pytest.raises(DocentError) as raised:
         list(readers.read_all([tmp_path / "a.md"]))
     assert "No module named 'tests.no_such_module'" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
+def test_reading_in_this_process_gives_the_same_outcomes(
+    readers: Readers, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The stand-in that other tests use instead of processes differs in nothing they can see."""
+    paths = write(tmp_path, {"a.md": "text 年假", "b.md": "refuse", "known.md": "text", "d.md": "babble"})
+    skip = {paths[2]: hashlib.sha256(b"text").hexdigest()}
+    expected = list(readers.read_all(paths, skip))
+    request.getfixturevalue("in_process_readers")
+    with Readers(QUICK, 2, OBEDIENT) as here:
+        assert list(here.read_all(paths, skip)) == expected
+
+
 def _wait_until_gone(process: int) -> None:
-    for _ in range(600):
+    for _ in range(3000):
         try:
             state = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()[0]
         except FileNotFoundError:
             return
         if state == "Z":  # ended, and not yet collected by whoever inherits it
             return
-        time.sleep(0.1)
-    raise AssertionError(f"process {process} lives on")
+        time.sleep(0.02)
+    raise AssertionError(f"process {process} is still there after 60 s")
 
 
 def _identified(note: Path) -> int:
+    """The process id that a reader writes into this file, as soon as it is there."""
     while not (note.is_file() and note.read_text("ascii")):
-        time.sleep(0.05)
+        time.sleep(0.02)
     return int(note.read_text("ascii"))
 
 
-def test_leaving_ends_a_reader_at_work(tmp_path: Path) -> None:
-    """As Ctrl-C does: nobody waits for the file that was being read."""
+def test_leaving_the_block_ends_a_process_at_work(tmp_path: Path) -> None:
+    """After Ctrl-C nobody waits for the file that was being read."""
     paths = write(tmp_path, {"a.md": "fine", "b.md": f"identify {tmp_path / 'process'}"})
 
     def interrupted(outcomes: Iterator[ReadOutcome]) -> None:
@@ -244,8 +263,8 @@ def test_leaving_ends_a_reader_at_work(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit of computing ends it")
-def test_readers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
-    """Not even a reader that hangs outlives it."""
+def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    """Even a reader process that hangs does not outlive its parent."""
     write(tmp_path, {"a.md": f"identify {tmp_path / 'process'}"})
     program = (
         "import sys; from pathlib import Path; from ingest.documents.workers.pool import Readers\n"
@@ -253,10 +272,10 @@ def test_readers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     parent = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "a.md")], env=environment)
-    worker = _identified(tmp_path / "process")
+    reader = _identified(tmp_path / "process")
     parent.kill()
     parent.wait()
-    _wait_until_gone(worker)
+    _wait_until_gone(reader)
 
 
 LAUGHS = (
@@ -271,7 +290,7 @@ PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 
 
 def package(main: str, kind: str, parts: dict[str, str], padded: str = "", megabytes: int = 0) -> bytes:
-    """An Office file; the part `padded` is followed by so many megabytes of text that a few kilobytes hold."""
+    """An Office file; the part `padded` goes on for so many megabytes of text, compressed to a few kilobytes."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr(
@@ -319,7 +338,7 @@ def excel(sheet: str, strings: str) -> bytes:
 
 
 def pdf(pages: int) -> bytes:
-    """A PDF in which every page is there on its own."""
+    """A PDF with so many pages, each an object of its own."""
     kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(pages))
     objects = [
         "<</Type/Catalog/Pages 2 0 R>>",
@@ -333,22 +352,21 @@ def pdf(pages: int) -> bytes:
             f"<<{page}/Contents {5 + 2 * n} 0 R>>",
             f"<</Length {len(text)}>>stream\n{text}\nendstream",
         ]
-    data, places = "%PDF-1.4\n", []
-    pieces = [data]
-    size = len(data)
+    header = "%PDF-1.4\n"
+    pieces, offsets, size = [header], [], len(header)
     for number, body in enumerate(objects, 1):
-        places.append(size)
+        offsets.append(size)
         pieces.append(f"{number} 0 obj\n{body}\nendobj\n")
         size += len(pieces[-1])
-    entries = "".join(f"{place:010} 00000 n \n" for place in places)
+    entries = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
     pieces.append(f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{entries}")
     pieces.append(f"trailer<</Size {len(objects) + 1}/Root 1 0 R>>\nstartxref\n{size}\n%%EOF")
     return "".join(pieces).encode("ascii")
 
 
 def test_bombs_cost_themselves_only(tmp_path: Path) -> None:
-    """With the readers people get: entities that multiply, a gigabyte in a few kilobytes, a sheet of 17 billion cells
-    and ten thousand pages are read within the limits or named, and the file after each is read."""
+    """With the product's own readers: entities that multiply, a gigabyte in a few kilobytes, a sheet of 17 billion
+    cells and ten thousand pages are read within the limits or named, and the file after each is read."""
     cell = '<c r="{}"><v>{}</v></c>'
     corners = f'<row r="1">{cell.format("A1", 1)}</row><row r="1048576">{cell.format("XFD1048576", 2)}</row>'
     shared = '<row r="1"><c r="A1" t="s"><v>0</v></c></row>'

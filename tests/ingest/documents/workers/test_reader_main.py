@@ -1,4 +1,4 @@
-"""The process that reads: what it says, what it may not do, and how it ends."""
+"""The program of a reader process: its messages, its limits, what it may not do, and how it ends."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ import pytest
 
 from ingest.base.errors import ReadError
 from ingest.base.types import Page, ReadDocument, ReadFile
-from ingest.documents.workers.reader_main import LENGTH, Limits, _lacks_memory
+from ingest.documents.workers.reader_main import LENGTH
+from ingest.documents.workers.request_handler import is_out_of_memory
+from ingest.documents.workers.sandbox import Limits
 
 
 def forbidden(path: Path) -> ReadFile:
-    """Tries what the file says; its text is what came of it."""
-    tries: dict[str, Callable[[], object]] = {
+    """Tries the action that the file names; the text is what came of it."""
+    actions: dict[str, Callable[[], object]] = {
         "connect": lambda: socket.create_connection(("127.0.0.1", 9), 1),
         "look up": lambda: socket.getaddrinfo("docent.invalid", 80),
         "send": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", 9)),
@@ -33,22 +35,22 @@ def forbidden(path: Path) -> ReadFile:
         "fork": os.fork,
     }
     try:
-        tries[path.read_text("utf-8")]()
+        actions[path.read_text("utf-8")]()
     except PermissionError as error:
-        return _said(str(error.strerror))
-    return _said("it happened")
+        return document(str(error.strerror))
+    return document("it happened")
 
 
 def confined(_path: Path) -> ReadFile:
-    """The limits this process has."""
+    """The text is the limits of this process."""
     import resource
 
     kinds = resource.RLIMIT_CORE, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE
-    return _said(json.dumps([*(resource.getrlimit(kind)[0] for kind in kinds), os.nice(0)]))
+    return document(json.dumps([*(resource.getrlimit(kind)[0] for kind in kinds), os.nice(0)]))
 
 
 def grumbling(_path: Path) -> ReadFile:
-    """Leaves something in the log."""
+    """Logs a warning with a traceback, and an event that is only for information."""
     from ingest.base.logs import get_logger
 
     try:
@@ -60,17 +62,17 @@ def grumbling(_path: Path) -> ReadFile:
 
 
 def greedy(_path: Path) -> ReadFile:
-    """Reads well, but has had more than three quarters of the memory in use."""
-    held = b"x" * 600_000_000
-    return _said(f"{len(held)} bytes")
+    """Reads well, but uses more than three quarters of the memory."""
+    ballast = b"x" * 600_000_000
+    return document(f"{len(ballast)} bytes")
 
 
-def _said(text: str) -> ReadFile:
+def document(text: str) -> ReadFile:
     return ReadFile((ReadDocument("", (Page("", text),)),))
 
 
 def talk(reader: str, paths: list[Path], limits: Limits) -> tuple[list[dict[str, Any]], int]:
-    """(every message, exit code) of a worker that is asked for these paths and then told to end."""
+    """(every message, exit code) of a reader process that is asked for these paths, after which its input ends."""
     requests = "".join(json.dumps({"path": str(path), "known": None}) + "\n" for path in paths)
     arguments = [
         f"tests.ingest.documents.workers.test_reader_main:{reader}",
@@ -97,8 +99,8 @@ def text_of(message: dict[str, Any]) -> str:
 
 
 def test_nothing_is_fetched_or_executed(tmp_path: Path) -> None:
-    """Whatever way a parser is led to it: no connection, no name looked up, no program, no copy of itself."""
-    wanted = {
+    """No connection, no name looked up, no program started, no copy of the process, whichever way a parser tries."""
+    events = {
         "connect": "socket.getaddrinfo",
         "look up": "socket.getaddrinfo",
         "send": "socket.sendto",
@@ -109,17 +111,17 @@ def test_nothing_is_fetched_or_executed(tmp_path: Path) -> None:
         "fork": "os.fork",
     }
     paths = []
-    for name in wanted:
+    for name in events:
         paths.append(tmp_path / name)
         paths[-1].write_text(name, "utf-8")
     messages, _ = talk("forbidden", paths, Limits())
-    said = [text_of(message) for message in messages if "file" in message]
-    assert said == [f"reading a document must not cause {event}" for event in wanted.values()]
+    texts = [text_of(message) for message in messages if "file" in message]
+    assert texts == [f"reading a document must not cause {event}" for event in events.values()]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="not every limit is to be had elsewhere")
-def test_a_worker_is_confined(tmp_path: Path) -> None:
-    """Memory, size of files, no core dump, and it gives way to everybody else."""
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems lack some of the limits")
+def test_the_process_is_confined(tmp_path: Path) -> None:
+    """Memory and size of files are limited, there is no core dump, and its priority is low."""
     (tmp_path / "a").touch()
     messages, _ = talk("confined", [tmp_path / "a"], Limits(memory_bytes=700_000_000, output_bytes=3_000_000))
     core, data, files, niceness = json.loads(text_of(messages[-1]))
@@ -127,8 +129,8 @@ def test_a_worker_is_confined(tmp_path: Path) -> None:
     assert niceness >= min(19, os.nice(0) + 10)
 
 
-def test_the_conversation_is_as_described(tmp_path: Path) -> None:
-    """Ready once; the hash before the outcome; the log with it; the end of input is a good end."""
+def test_messages_are_as_described(tmp_path: Path) -> None:
+    """Ready once; the hash before the answer; the log with it; the end of input is a successful exit."""
     (tmp_path / "a").write_bytes(b"abc")
     messages, code = talk("grumbling", [tmp_path / "a"], Limits())
     status = (tmp_path / "a").stat()
@@ -140,8 +142,8 @@ def test_the_conversation_is_as_described(tmp_path: Path) -> None:
     assert entry["exception"].endswith("ValueError: no such font")
 
 
-def test_a_worker_that_has_grown_large_gives_its_memory_back(tmp_path: Path) -> None:
-    """It answers, says that this was its last, and ends; what is asked after that is not lost on it."""
+def test_a_process_that_has_used_much_memory_ends(tmp_path: Path) -> None:
+    """It answers, says that this was its last answer, and ends without taking another request."""
     for name in "ab":
         (tmp_path / name).write_bytes(b"abc")
     messages, code = talk("greedy", [tmp_path / "a", tmp_path / "b"], Limits(memory_bytes=750_000_000))
@@ -150,22 +152,22 @@ def test_a_worker_that_has_grown_large_gives_its_memory_back(tmp_path: Path) -> 
     assert code == 0
 
 
-def test_lack_of_memory_is_seen_through_other_errors() -> None:
-    """Readers and their libraries wrap it; a damaged file is not mistaken for it."""
+def test_lack_of_memory_is_recognised_inside_other_errors() -> None:
+    """Formats and their libraries wrap it; a damaged file is not mistaken for it."""
 
     def raised_from(cause: BaseException) -> ReadError:
         error = ReadError("the file is damaged")
         error.__cause__ = cause
         return error
 
-    assert _lacks_memory(MemoryError())
-    assert _lacks_memory(raised_from(raised_from(MemoryError())))
-    assert _lacks_memory(raised_from(OSError(errno.ENOMEM, "")))
-    assert not _lacks_memory(raised_from(ValueError("no table of contents")))
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(raised_from(raised_from(MemoryError())))
+    assert is_out_of_memory(raised_from(OSError(errno.ENOMEM, "")))
+    assert not is_out_of_memory(raised_from(ValueError("no table of contents")))
 
 
-def test_a_large_parent_does_not_use_up_its_readers(tmp_path: Path) -> None:
-    """What the process that starts a reader holds in memory is not counted against the reader."""
+def test_memory_of_the_parent_does_not_count(tmp_path: Path) -> None:
+    """What the parent process holds in memory is not counted against the reader process."""
     ballast = b"x" * 500_000_000
     (tmp_path / "a").write_bytes(b"abc")
     messages, _ = talk("grumbling", [tmp_path / "a"], Limits(memory_bytes=len(ballast)))
