@@ -20,7 +20,8 @@ from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.search.explain import SearchExplanation, explain
 from ingest.search.fuse import FUSION, FusionWeights
 from ingest.search.hybrid import ScoredHit, SearchResult, search
-from ingest.search.indexes.search_index import INDEX_FOLDER, LINEAGE, SearchIndex
+from ingest.search.indexes.search_index import INDEX_FOLDER, SearchIndex
+from ingest.search.indexes.snapshot import LINEAGE, IndexSnapshot
 from ingest.search.rerank import RERANKED, Reranker
 from ingest.search.versions import superseded
 from ingest.store.catalog import CATALOG_FILE, Catalog
@@ -85,9 +86,9 @@ class Library:
         return self._open()[0]
 
     @property
-    def index(self) -> SearchIndex:
-        """Both indexes, as of the last refresh. Raises DocentError as `embedder` does."""
-        return self._open()[1]
+    def index(self) -> IndexSnapshot:
+        """Vectors and BM25 as of the last refresh. Raises DocentError as `embedder` does."""
+        return self._open()[1].snapshot
 
     def _open(self) -> tuple[Embedder, SearchIndex]:
         opened = self._opened
@@ -183,10 +184,10 @@ class Library:
     def _searched(self, question: str, depth: int, among: Sequence[int] | None) -> SearchResult:
         embedder, index = self._open()
         # After a backup was restored, the same numbers mean other passages.
-        if (self.catalog.note(LINEAGE) or "") != index.version.lineage:
+        if (self.catalog.note(LINEAGE) or "") != index.snapshot.version.lineage:
             self.refresh()
             embedder, index = self._open()
-        return search(question, embedder, index, self.catalog, self._superseded(), depth, among, self.weights)
+        return search(question, embedder, index.snapshot, self.catalog, self._superseded(), depth, among, self.weights)
 
     @contextmanager
     def _consistent(self) -> Iterator[bool]:

@@ -26,7 +26,7 @@ from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
 from ingest.library import Library
 from ingest.search.hybrid import ScoredHit
-from ingest.search.indexes.search_index import LINEAGE
+from ingest.search.indexes.snapshot import LINEAGE
 from ingest.store.catalog import CATALOG_FILE, Catalog
 
 THRESHOLDS_FILE = "calibration.json"

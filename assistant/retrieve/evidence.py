@@ -17,7 +17,7 @@ from ingest.base.language import terms
 from ingest.passages.sentences import is_question, readable, sentences_and_rows
 from ingest.passages.split import context_line
 from ingest.search.answer_types import answer_types_asked, counts_what_is_asked, has_answer_type, new_numbers
-from ingest.search.indexes.search_index import SearchIndex
+from ingest.search.indexes.snapshot import IndexSnapshot
 
 SENTENCES = 3
 # A sentence with less than this share of the best one's worth is about something else.
@@ -70,7 +70,7 @@ class Candidate:
 
 
 def pick_evidence(
-    question: str, sources: Sequence[Source], index: SearchIndex, cosines: Mapping[int, Sequence[float]],
+    question: str, sources: Sequence[Source], index: IndexSnapshot, cosines: Mapping[int, Sequence[float]],
     passage_cosine: float, dense_weight: float,
 ) -> tuple[tuple[EvidenceSentence, ...], Coverage]:  # fmt: skip
     """The best sentences, best first, and how well the sources cover the question.

@@ -27,7 +27,8 @@ from ingest.base.files import whole_file
 from ingest.base.logs import get_logger
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.search.indexes.publisher import Publisher
-from ingest.search.indexes.search_index import INDEX_FOLDER, LINEAGE
+from ingest.search.indexes.search_index import INDEX_FOLDER
+from ingest.search.indexes.snapshot import LINEAGE
 from ingest.search.indexes.snapshot_files import point_to
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.schema import SCHEMA_VERSION

@@ -15,8 +15,9 @@ from ingest.base.errors import DocentError
 from ingest.passages.embedders.embedder import load_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.search.indexes.bm25_index import digest_of
-from ingest.search.indexes.search_index import INDEX_FOLDER, SearchIndex, indexed_terms
+from ingest.search.indexes.search_index import INDEX_FOLDER, SearchIndex
 from ingest.search.indexes.vector_index import Ids, VectorIndex
+from ingest.search.indexes.working_copy import indexed_terms
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import ANSWERING
 from ingest.store.vectors import vector_of
@@ -106,32 +107,33 @@ def _embedder_problems(home: Path, fingerprint: str) -> list[str]:
 
 
 def _index_problems(home: Path, catalog: Catalog, index: SearchIndex) -> list[str]:
-    wanted = catalog.passage_ids()
-    if index.revision < 0:
+    wanted, snapshot = catalog.passage_ids(), index.snapshot
+    if snapshot.revision < 0:
         if len(wanted) == 0:
             return []
         return [f"index: no usable snapshot in {home / INDEX_FOLDER}; it is remade at the next `docent ingest`."]
     problems = []
-    changed = index.changed_files()
+    changed = snapshot.changed_files()
     if changed:
         problems.append(f"index: files are not as they were written ({_some(changed)}): {_MEND}")
-    if index.revision != catalog.revision:
+    if snapshot.revision != catalog.revision:
         if is_locked(home):
             return problems  # a writer is at work and publishes when it is done
         # An interrupted run, or one of few changes, leaves the snapshot behind; every reader levels its own copy.
         index.refresh(catalog)
-    digests = index.bm25.digests()
+        snapshot = index.snapshot
+    digests = snapshot.bm25.digests()
     held_words = np.array(sorted(digests), np.int64)
-    for name, held in (("FAISS", index.ids), ("Tantivy", held_words)):
+    for name, held in (("FAISS", snapshot.ids), ("Tantivy", held_words)):
         for what, ids in (("lacks", np.setdiff1d(wanted, held)), ("still has", np.setdiff1d(held, wanted))):
             if len(ids):
                 problems.append(f"{name} {what} {len(ids)} passages ({_some(ids.tolist())}): {_MEND}")
-    if len(np.unique(index.ids)) != len(index.ids):
+    if len(np.unique(snapshot.ids)) != len(snapshot.ids):
         problems.append(f"FAISS holds a passage more than once: {_MEND}")
     twice = sorted(passage_id for passage_id, digest in digests.items() if digest < 0)
     if twice:
         problems.append(f"Tantivy holds passages more than once ({_some(twice)}): {_MEND}")
-    vectors, words = _different(catalog, index.vectors, digests, wanted)
+    vectors, words = _different(catalog, snapshot.vectors, digests, wanted)
     if vectors:
         problems.append(
             f"FAISS has other vectors than the catalog for {len(vectors)} passages ({_some(vectors)}): {_MEND}"

@@ -14,7 +14,7 @@ from ingest.base.types import Hit
 from ingest.passages.sentences import readable, sentences_and_rows
 from ingest.search.fuse import FUSION, NOT_NEAR, FusedScore, FusionWeights
 from ingest.search.hybrid import Candidates, ScoredHit, SearchResult
-from ingest.search.indexes.search_index import SearchIndex
+from ingest.search.indexes.snapshot import IndexSnapshot
 from ingest.search.rerank import RerankedHit, Reranker
 
 
@@ -153,7 +153,7 @@ def _nearest_sentence(scored: ScoredHit) -> str:
     return sentences[max(range(len(cosines)), key=lambda number: cosines[number])]
 
 
-def _question_words(question: str, index: SearchIndex) -> tuple[QuestionWord, ...]:
+def _question_words(question: str, index: IndexSnapshot) -> tuple[QuestionWord, ...]:
     """The question's terms, those first that weigh most."""
     weights = index.inverse_frequencies(terms(question))
     total = sum(weights.values())
@@ -173,7 +173,7 @@ def _as_asked(term: str, question: str) -> str:
 
 
 def _word_shares(
-    words: tuple[QuestionWord, ...], index: SearchIndex, passage_ids: list[int]
+    words: tuple[QuestionWord, ...], index: IndexSnapshot, passage_ids: list[int]
 ) -> dict[int, dict[str, float]]:
     """Passage id → term → its share of the best possible BM25, highest first; only terms that the passage has."""
     bound = index.lexical_bound([word.term for word in words])

@@ -20,7 +20,7 @@ from ingest.passages.multi_vector import unpack_multi_vectors
 from ingest.passages.sentences import is_question
 from ingest.search.answer_types import asks_yes_or_no, says_yes_or_no
 from ingest.search.fuse import FUSION, Cosines, FusedScore, FusionWeights, fuse, with_factors
-from ingest.search.indexes.search_index import SearchIndex
+from ingest.search.indexes.snapshot import IndexSnapshot
 from ingest.search.nearest import nearest
 from ingest.search.versions import names_version
 from ingest.store.catalog import Catalog
@@ -68,14 +68,14 @@ class SearchResult:
 
     hits: list[ScoredHit]
     candidates: Candidates
-    index: SearchIndex
+    index: IndexSnapshot
     complete: bool
 
 
 def search(
     question: str,
     embedder: Embedder,
-    index: SearchIndex,
+    index: IndexSnapshot,
     catalog: Catalog,
     older: Mapping[int, str],
     count: int,
@@ -102,7 +102,7 @@ def search(
 def propose(
     question: str,
     embedder: Embedder,
-    index: SearchIndex,
+    index: IndexSnapshot,
     catalog: Catalog,
     depth: int,
     among: Sequence[int] | None = None,

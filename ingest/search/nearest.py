@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ingest.base.types import Vectors
-from ingest.search.indexes.search_index import SearchIndex
+from ingest.search.indexes.snapshot import IndexSnapshot
 from ingest.store.catalog import Catalog
 
 
 def nearest(
-    index: SearchIndex, catalog: Catalog, vector: Vectors, count: int, among: Sequence[int] | None = None
+    index: IndexSnapshot, catalog: Catalog, vector: Vectors, count: int, among: Sequence[int] | None = None
 ) -> dict[int, float]:
     """Passage id → cosine of the `count` nearest, best first; with `among` of these passages only, exactly."""
     if among is None:

@@ -1,7 +1,7 @@
-"""Passages by their words: BM25 in a Tantivy folder. Knows neither documents nor what a word is.
+"""BM25 over passages in Tantivy: an index that is searched, and the writer that makes the next one.
 
-A folder is never changed where it was published: `changeable_copy` makes one of hard links, which costs nothing,
-because Tantivy writes every file of a segment once and replaces `meta.json` by renaming.
+A published folder is never changed: `BM25Writer.copy_of` makes a copy of hard links, which costs nothing, because
+Tantivy writes every file of a segment once and replaces `meta.json` by renaming.
 """
 
 from __future__ import annotations
@@ -26,44 +26,22 @@ _CHUNK = 2_000
 
 
 class BM25Index:
-    """Terms by passage id. Safe to search from many threads while one adds, removes and commits."""
+    """The terms of passages by passage id, as of one commit. Never changes; safe to share between threads."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """Empty; in memory without a folder: an empty library needs none."""
-        builder = tantivy.SchemaBuilder()
-        builder.add_unsigned_field("id", stored=False, indexed=True, fast=True)
-        # The same in every passage, so that its frequency is their number as Tantivy counts it.
-        builder.add_unsigned_field("any", stored=False, indexed=True)
-        # What the terms were, in short, so that `check` can tell whether they are still those of the passage.
-        builder.add_unsigned_field("digest", stored=False, indexed=False, fast=True)
-        builder.add_text_field("terms", stored=False, tokenizer_name="whitespace", index_option="freq")
-        if folder is not None:
-            folder.mkdir()
-        schema = builder.build()
-        self._take(tantivy.Index(schema, path=str(folder)) if folder is not None else tantivy.Index(schema))
+    def __init__(self, index: Any) -> None:
+        """Of the last commit of a `tantivy.Index`."""
+        self._schema = index.schema
+        self._searcher = index.searcher()
 
     @classmethod
     def open(cls, folder: Path) -> BM25Index:
         """Raises ValueError when Tantivy cannot open its folder."""
-        index = cls.__new__(cls)
-        index._take(tantivy.Index.open(str(folder)))
-        return index
+        return cls(tantivy.Index.open(str(folder)))
 
-    def changeable_copy(self, published: Path, folder: Path) -> BM25Index:
-        """This index, which is open from `published`, in a folder of its own."""
-        folder.mkdir()
-        for file in published.iterdir():
-            if not file.name.endswith(".lock"):
-                _link(file, folder / file.name)
-        return BM25Index.open(folder)
-
-    def _take(self, index: Any) -> None:
-        self._index = index
-        self._schema = index.schema
-        self._searcher = index.searcher()
-        self._writer: Any = None
-
-    # Searching
+    @classmethod
+    def empty(cls) -> BM25Index:
+        """Of no passage, in memory."""
+        return cls(tantivy.Index(_schema()))
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
@@ -84,43 +62,65 @@ class BM25Index:
             query = tantivy.Query.boolean_query(
                 [(tantivy.Occur.Must, tantivy.Query.const_score_query(only, 0.0)), (tantivy.Occur.Should, query)]
             )
-        searcher = self._searcher
-        hits = searcher.search(query, count, count=False).hits
-        ids = searcher.fast_field_values("id", [address for _, address in hits])
+        hits = self._searcher.search(query, count, count=False).hits
+        ids = self._searcher.fast_field_values("id", [address for _, address in hits])
         return {int(i): float(score) for i, (score, _) in zip(ids, hits, strict=True)}
 
     def inverse_frequencies(self, query_terms: Sequence[str]) -> dict[str, float]:
         """Term → its BM25 weight, ln(1 + (N - n + 0.5) / (n + 0.5)): rare terms tell passages apart."""
-        searcher = self._searcher
         # Tantivy counts passages that were dropped until their segment is merged, here as in its own scores.
-        total = searcher.doc_freq("any", 1)
-        found = {term: min(searcher.doc_freq("terms", term), total) for term in set(query_terms)}
-        return {term: math.log(1 + (total - n + 0.5) / (n + 0.5)) for term, n in found.items()}
+        total = self._searcher.doc_freq("any", 1)
+        counts = {term: min(self._searcher.doc_freq("terms", term), total) for term in set(query_terms)}
+        return {term: math.log(1 + (total - n + 0.5) / (n + 0.5)) for term, n in counts.items()}
 
     def bound(self, query_terms: Sequence[str]) -> float:
         """The BM25 score that no passage can exceed for these terms; 0 when there are none."""
         return (_K1 + 1) * sum(self.inverse_frequencies(query_terms).values())
 
     def digests(self) -> dict[int, int]:
-        """Passage id → `digest_of` the terms it was added with; -1 for a passage that is in it more than once."""
-        searcher = self._searcher
-        hits = searcher.search(tantivy.Query.all_query(), max(1, searcher.num_docs)).hits
+        """Passage id → `digest_of` the terms it was added with; -1 for a passage that is in the index twice or more."""
+        hits = self._searcher.search(tantivy.Query.all_query(), max(1, self._searcher.num_docs)).hits
         addresses = [address for _, address in hits]
-        found: dict[int, int] = {}
-        ids, digests = (searcher.fast_field_values(field, addresses) for field in ("id", "digest"))
+        by_id: dict[int, int] = {}
+        ids, digests = (self._searcher.fast_field_values(field, addresses) for field in ("id", "digest"))
         for passage_id, digest in zip(ids, digests, strict=True):
-            found[int(passage_id)] = -1 if int(passage_id) in found else int(digest or 0)
-        return found
+            by_id[int(passage_id)] = -1 if int(passage_id) in by_id else int(digest or 0)
+        return by_id
 
     @property
     def ids(self) -> Ids:
-        """Every passage id it holds, ascending."""
+        """Every passage id in the index, ascending."""
         return np.array(sorted(self.digests()), np.int64)
 
-    # Changing
+
+class BM25Writer:
+    """Changes a Tantivy folder, or an index in memory. For one thread; what it commits may be searched by many."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """A new index without passages; in memory without a folder."""
+        if folder is None:
+            self._index = tantivy.Index(_schema())
+        else:
+            folder.mkdir()
+            self._index = tantivy.Index(_schema(), path=str(folder))
+        self._writer: Any = None
+
+    @classmethod
+    def copy_of(cls, published: Path, folder: Path) -> BM25Writer:
+        """A copy of the index in `published`, in a folder of its own that is made here.
+
+        Raises OSError when the disk does not take it or `published` is gone, ValueError when it is damaged.
+        """
+        folder.mkdir()
+        for file in published.iterdir():
+            if not file.name.endswith(".lock"):
+                _link(file, folder / file.name)
+        writer = cls.__new__(cls)
+        writer._index, writer._writer = tantivy.Index.open(str(folder)), None
+        return writer
 
     def add(self, passage_id: int, passage_terms: Sequence[str]) -> None:
-        """Seen by searches after `commit`."""
+        """In the index from the next `commit` on."""
         entry = tantivy.Document()
         entry.add_unsigned("id", passage_id)
         entry.add_unsigned("any", 1)
@@ -129,17 +129,18 @@ class BM25Index:
         self._open_writer().add_document(entry)
 
     def remove(self, ids: Ids) -> None:
-        """Seen by searches after `commit`."""
+        """Out of the index from the next `commit` on."""
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK].tolist()
-            self._open_writer().delete_documents_by_query(tantivy.Query.term_set_query(self._schema, "id", chunk))
+            query = tantivy.Query.term_set_query(self._index.schema, "id", chunk)
+            self._open_writer().delete_documents_by_query(query)
 
-    def commit(self) -> None:
-        """Raises ValueError when the disk does not take it."""
+    def commit(self) -> BM25Index:
+        """The index with all changes so far. Raises ValueError when the disk does not take them."""
         if self._writer is not None:
             self._writer.commit()
             self._index.reload()
-            self._searcher = self._index.searcher()
+        return BM25Index(self._index)
 
     def finish(self) -> None:
         """Let running merges end; nothing is written afterwards until the next `add` or `remove`."""
@@ -158,8 +159,19 @@ def digest_of(passage_terms: Sequence[str]) -> int:
     return int.from_bytes(hashlib.blake2b(" ".join(passage_terms).encode(), digest_size=8).digest()) >> 1
 
 
+def _schema() -> Any:
+    builder = tantivy.SchemaBuilder()
+    builder.add_unsigned_field("id", stored=False, indexed=True, fast=True)
+    # The same in every passage, so that its frequency is their number as Tantivy counts it.
+    builder.add_unsigned_field("any", stored=False, indexed=True)
+    # A digest of the terms, so that `check` can compare them with those of the catalog's passage.
+    builder.add_unsigned_field("digest", stored=False, indexed=False, fast=True)
+    builder.add_text_field("terms", stored=False, tokenizer_name="whitespace", index_option="freq")
+    return builder.build()
+
+
 def _link(source: Path, target: Path) -> None:
-    # Tantivy renames a new meta.json over the old one, but its other small files are its own business.
+    # Tantivy renames a new meta.json over the old one; whether it changes its other small files in place is its affair.
     if source.suffix != ".json":
         try:
             os.link(source, target)

@@ -1,6 +1,6 @@
-"""The files of published index snapshots: which is current, whether they are whole, what may go. Knows no index.
+"""The folders of published index snapshots: which one is current, checksums of its files, deleting old ones.
 
-`CURRENT` is one line, the name of a snapshot folder `<revision>-<random>`; it is only ever exchanged by renaming.
+`CURRENT` is one line, the name of a snapshot folder `<revision>-<random>`; it is only ever replaced by a rename.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WORK_PREFIX = ".work-"
 
 
 def published_name(folder: Path) -> str:
-    """The current snapshot's; '' when nothing is published."""
+    """Name of the current snapshot's folder; '' when nothing is published."""
     try:
         return (folder / CURRENT).read_text("utf-8", errors="replace").strip("\0 \n")
     except FileNotFoundError:
@@ -27,31 +27,31 @@ def published_name(folder: Path) -> str:
 
 
 def point_to(folder: Path, name: str) -> None:
-    """Let everyone open this snapshot from now on. Raises OSError when the disk does not take it."""
+    """Make this snapshot the one that everyone opens. Raises OSError when the disk does not take it."""
     write_whole(folder / CURRENT, name)
 
 
 def revision_of(name: str) -> int:
-    """Of the catalog, when the snapshot of this name was published; -1 for no snapshot's name."""
+    """Revision of the catalog that a snapshot of this name agrees with; -1 when it is no snapshot's name."""
     prefix = name.partition("-")[0]
     return int(prefix) if prefix.isdigit() else -1
 
 
 def sums(snapshot: Path) -> dict[str, list[int]]:
-    """Size and CRC-32 of each file of a snapshot but its manifest."""
-    found = {}
+    """Relative path → [size in bytes, CRC-32] of each file of a snapshot but its manifest."""
+    by_file = {}
     for path in sorted(snapshot.rglob("*")):
         if path.is_file() and path.name != MANIFEST and path.suffix != ".lock":
             size = crc = 0
             with path.open("rb") as file:
                 while block := file.read(1 << 20):
                     size, crc = size + len(block), zlib.crc32(block, crc)
-            found[path.relative_to(snapshot).as_posix()] = [size, crc]
-    return found
+            by_file[path.relative_to(snapshot).as_posix()] = [size, crc]
+    return by_file
 
 
 def clean(folder: Path, keep: set[str]) -> None:
-    """Remove older snapshots, and working copies of processes that are gone."""
+    """Delete the snapshots that are not named in `keep`, and the working copies of processes that have ended."""
     for entry in folder.iterdir():
         if entry.name.startswith(WORK_PREFIX):
             if not psutil.pid_exists(int(entry.name.split("-")[1])):

@@ -1,12 +1,11 @@
-"""The nearest vectors by FAISS: exact while they are few, compressed and looked over again when they are many.
+"""The nearest vectors by FAISS: exact while they are few, compressed when they are many.
 
-Knows nothing of passages but their numbers. What it gives back of a large library is a proposal: the caller asks the
-catalog for the exact vectors of the proposed ones and puts them in order (`SearchIndex.dense`).
+In a large index the nearest are a proposal: the caller takes the exact vectors of those proposed from the catalog and
+orders them by these (`IndexSnapshot.dense`).
 """
 
 from __future__ import annotations
 
-import threading
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,33 +15,32 @@ import numpy as np
 
 from ingest.base.types import Vectors
 
-# Up to here every vector is compared as it is (77 MB and 3 ms at 384 dimensions); beyond, as product-quantised codes
+# Up to this number vectors are kept as they are (77 MB and 3 ms at 384 dimensions); beyond, as product-quantised codes
 # of 4 bits for every two dimensions, 16 times smaller and about 20 times faster (André, Kermarrec and Le Scouarnec,
 # "Cache locality is not enough", VLDB 2015; in FAISS `IndexPQFastScan`).
 EXACT_UNTIL = 50_000
-# How many compressed neighbours are looked over again with their exact vectors. Of the ten truly nearest of 500,000
-# mixed MiniLM vectors .9955 are among the first 100, all among 200; of 200,000 Gaussian ones .974 are among 200 and
-# .9975 among 400.
+# How many compressed neighbours are compared again by their exact vectors. Of the ten truly nearest of 500,000 mixed
+# MiniLM vectors .9955 are among the first 100, all among 200; of 200,000 Gaussian ones .974 are among 200 and .9975
+# among 400.
 PROPOSED = 400
-# A quantiser learns from so many vectors; more only take longer.
+# A quantiser learns from this many vectors; more only take longer.
 _TRAINED_ON = 20_000
-# So many removed ones are found and left out at every search before the codes are made anew.
-_GONE_KEPT = 1_000
+# This many removed vectors are left out at every search before the codes are written again without them.
+_MOST_REMOVED = 1_000
 _CHUNK = 10_000
 
 Ids = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class VectorIndex:
-    """Vectors of length 1 by id. Safe to search from many threads while one changes it."""
+    """Vectors of length 1 by id. Safe to search from many threads while nobody changes it: change a `copy`."""
 
-    def __init__(self, dimension: int, index: Any = None) -> None:
+    def __init__(self, dimension: int, index: Any = None, removed: frozenset[int] = frozenset()) -> None:
         # FAISS's type stubs leave out the NumPy wrappers.
         self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension)) if index is None else index
         self.dimension = dimension
-        # Removed from a compressed index, and left out of what it finds until it is made anew.
-        self._gone: frozenset[int] | set[int] = frozenset()
-        self._lock = threading.Lock()
+        # Removed from a compressed index: still in its codes, and left out of what is found.
+        self._removed = removed
 
     @classmethod
     def read(cls, path: Path, dimension: int) -> VectorIndex:
@@ -54,12 +52,14 @@ class VectorIndex:
 
     def write(self, path: Path) -> None:
         """Raises RuntimeError when the disk does not take it."""
-        self._drop_gone()
-        with self._lock:
-            faiss.write_index(self._index, str(path))
+        faiss.write_index(self._without_removed(), str(path))
+
+    def copy(self) -> VectorIndex:
+        """An index of the same vectors that can be changed by itself."""
+        return VectorIndex(self.dimension, faiss.clone_index(self._index), self._removed)
 
     def __len__(self) -> int:
-        return int(self._index.ntotal) - len(self._gone)
+        return int(self._index.ntotal) - len(self._removed)
 
     @property
     def exact(self) -> bool:
@@ -69,26 +69,26 @@ class VectorIndex:
     @property
     def ids(self) -> Ids:
         """Every id, ascending."""
-        with self._lock:
-            ids: Ids = np.sort(faiss.vector_to_array(self._index.id_map).astype(np.int64))
-            return ids[~np.isin(ids, list(self._gone))] if self._gone else ids
+        ids: Ids = np.sort(faiss.vector_to_array(self._index.id_map).astype(np.int64))
+        return ids[~np.isin(ids, list(self._removed))] if self._removed else ids
 
     def search(self, vector: Vectors, count: int) -> dict[int, float]:
         """Id → cosine of the `count` nearest, or about that when the index is not `exact`; best first."""
-        # One question is too little work to share: waiting for other threads costs more, much more on a busy machine.
+        # A single query is too little work to share: waiting for other threads costs more, most on a busy machine.
         faiss.omp_set_num_threads(1)
-        with self._lock:
-            gone = self._gone
-            scores, ids = self._index.search(vector.reshape(1, -1), count + len(gone))
-        found = {int(i): float(s) for i, s in zip(ids[0], scores[0], strict=True) if i >= 0 and i not in gone}
-        return dict(islice(found.items(), count))
+        scores, ids = self._index.search(vector.reshape(1, -1), count + len(self._removed))
+        nearest = {
+            int(i): float(score)
+            for i, score in zip(ids[0], scores[0], strict=True)
+            if i >= 0 and i not in self._removed
+        }
+        return dict(islice(nearest.items(), count))
 
     def vector(self, passage_id: int) -> Vectors:
-        """What is held for an id, shape (dimension,). Raises RuntimeError for one it does not hold."""
-        with self._lock:
-            if passage_id in self._gone:
-                raise RuntimeError(f"vector {passage_id} was removed")
-            vector: Vectors = self._index.reconstruct(int(passage_id))
+        """What is held for an id, shape (dimension,). Raises RuntimeError for an id that is not in the index."""
+        if passage_id in self._removed:
+            raise RuntimeError(f"vector {passage_id} was removed")
+        vector: Vectors = self._index.reconstruct(int(passage_id))
         return vector
 
     def as_held(self, vectors: Vectors) -> Vectors:
@@ -101,36 +101,38 @@ class VectorIndex:
         return held
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
-        if not self._gone.isdisjoint(ids.tolist()):
-            self._drop_gone()
-        with self._lock:
-            self._index.add_with_ids(vectors, ids)
+        """Add vectors, shape (len(ids), dimension), under ids that are not in the index."""
+        if not self._removed.isdisjoint(ids.tolist()):
+            self._drop_removed()
+        self._index.add_with_ids(vectors, ids)
         if self.exact and len(self) > EXACT_UNTIL:
             self._compress()
 
     def remove(self, ids: Ids) -> None:
-        with self._lock:
-            if self.exact:
-                self._index.remove_ids(ids)
-            else:
-                # FAISS 1.15 leaves their codes behind, and what is added next becomes a mixture of both.
-                self._gone = self._gone | set(ids.tolist())
-        if len(self._gone) > _GONE_KEPT:
-            self._drop_gone()
-
-    def _drop_gone(self) -> None:
-        """Make the codes anew without those that were removed: what a code stands for is encoded as that code again."""
-        if not self._gone:
+        """Remove the vectors with these ids."""
+        if self.exact:
+            self._index.remove_ids(ids)
             return
-        old, ids = self._index.index, faiss.vector_to_array(self._index.id_map).astype(np.int64)
+        # FAISS 1.15 leaves their codes behind, and what is added next becomes a mixture of both.
+        self._removed |= frozenset(ids.tolist())
+        if len(self._removed) > _MOST_REMOVED:
+            self._drop_removed()
+
+    def _drop_removed(self) -> None:
+        self._index, self._removed = self._without_removed(), frozenset()
+
+    def _without_removed(self) -> Any:
+        """A FAISS index without the removed codes; the others are decoded and encoded to the same codes again."""
+        if not self._removed:
+            return self._index
+        ids = faiss.vector_to_array(self._index.id_map).astype(np.int64)
         remaining = faiss.IndexIDMap2(self._no_codes())
-        kept = ~np.isin(ids, list(self._gone))
+        kept = ~np.isin(ids, list(self._removed))
         for start in range(0, len(ids), _CHUNK):
-            some = slice(start, start + _CHUNK)
-            held = old.reconstruct_n(start, len(ids[some]))
-            remaining.add_with_ids(held[kept[some]], ids[some][kept[some]])
-        with self._lock:
-            self._index, self._gone = remaining, frozenset()
+            chunk = slice(start, start + _CHUNK)
+            decoded = self._index.index.reconstruct_n(start, len(ids[chunk]))
+            remaining.add_with_ids(decoded[kept[chunk]], ids[chunk][kept[chunk]])
+        return remaining
 
     def _no_codes(self) -> Any:
         """An empty index with the same quantiser."""
@@ -141,12 +143,11 @@ class VectorIndex:
         return codes
 
     def _compress(self) -> None:
-        """Go over to codes. Searches go on with the exact index meanwhile; only the one who changes it comes here."""
-        held: Vectors = self._index.index.reconstruct_n(0, len(self))
+        """Replace the exact vectors by codes."""
+        vectors: Vectors = self._index.index.reconstruct_n(0, len(self))
         codes: Any = faiss.IndexPQFastScan(self.dimension, self.dimension // 2, 4, faiss.METRIC_INNER_PRODUCT)
         faiss.omp_set_num_threads(1)  # 192 small problems one after another
-        codes.train(held[:: max(1, len(held) // _TRAINED_ON)])
+        codes.train(vectors[:: max(1, len(vectors) // _TRAINED_ON)])
         compressed = faiss.IndexIDMap2(codes)
-        compressed.add_with_ids(held, faiss.vector_to_array(self._index.id_map).astype(np.int64))
-        with self._lock:
-            self._index = compressed
+        compressed.add_with_ids(vectors, faiss.vector_to_array(self._index.id_map).astype(np.int64))
+        self._index = compressed

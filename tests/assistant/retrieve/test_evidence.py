@@ -11,7 +11,7 @@ from assistant.events import EvidenceSentence, Source
 from assistant.retrieve.coverage import Coverage
 from assistant.retrieve.evidence import pick_evidence, worth_quoting
 from ingest.base.settings import Settings
-from ingest.search.indexes.search_index import SearchIndex
+from ingest.search.indexes.snapshot import IndexSnapshot
 from ingest.sync import ingest
 
 
@@ -33,7 +33,7 @@ def pick(
     question: str, *sources: Source, cosines: Mapping[int, Sequence[float]] | None = None, dense_weight: float = 0.0,
     index: object = None, cosine: float = 0.0,
 ) -> tuple[tuple[EvidenceSentence, ...], Coverage]:  # fmt: skip
-    index = cast(SearchIndex, index or EveryWord())
+    index = cast(IndexSnapshot, index or EveryWord())
     return pick_evidence(question, sources, index, cosines or {}, cosine, dense_weight)
 
 

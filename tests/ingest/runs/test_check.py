@@ -21,7 +21,8 @@ from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.runs.check import check
 from ingest.runs.rebuild import rebuild
 from ingest.search.indexes.search_index import INDEX_FOLDER, SearchIndex
-from ingest.search.indexes.snapshot_files import CURRENT
+from ingest.search.indexes.snapshot_files import CURRENT, point_to
+from ingest.search.indexes.working_copy import WorkingCopy
 from ingest.store.catalog import CATALOG_FILE
 from ingest.sync import ingest
 
@@ -108,12 +109,11 @@ def test_faiss_lacks_one_and_has_another_twice(whole: Path) -> None:
 def words_in_the_place_of(whole: Path, removed: int) -> None:
     """Publish an index in which passage 2 has other words, once more than before, and `removed` is not."""
     index = SearchIndex(whole / INDEX_FOLDER, 384, card_of(whole)["fingerprint"])
-    index._begin_changes()
-    index.bm25.remove(np.array([removed]))
-    index.bm25.add(2, ["something", "else"])
-    index.bm25.commit()
-    index.publish()
-    index.close()
+    copy = WorkingCopy(index.snapshot, index.folder)
+    copy._bm25.remove(np.array([removed]))
+    copy._bm25.add(2, ["something", "else"])
+    version = copy.commit(index.snapshot.version).version
+    point_to(index.folder, copy.save(version).name)
 
 
 def test_tantivy_has_anothers_words(whole: Path, settings: Settings) -> None:

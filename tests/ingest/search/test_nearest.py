@@ -19,8 +19,9 @@ def test_of_all_and_of_some(tmp_path: Path, put: PutDocument) -> None:
     """The cosines are those of the vectors, the order is theirs, and what is not among the ids does not count."""
     catalog = Catalog(tmp_path / "catalog.db", create=True)
     put(catalog, "a.md", TEXTS)
-    index = SearchIndex(tmp_path / "index", 16, "toy")
-    index.refresh(catalog)
+    follower = SearchIndex(tmp_path / "index", 16, "toy")
+    follower.refresh(catalog)
+    index = follower.snapshot
     ids = [int(i) for i in catalog.passage_ids()]
     vector = toy_vectors(["annual leave of staff"])[0]
     cosines = dict(zip(ids, (toy_vectors(TEXTS) @ vector).tolist(), strict=True))
@@ -34,5 +35,5 @@ def test_of_all_and_of_some(tmp_path: Path, put: PutDocument) -> None:
         assert list(values.values()) == pytest.approx([cosines[passage_id] for passage_id in values], abs=1e-6)
     assert nearest(index, catalog, vector, 2, []) == {}
     assert np.linalg.norm(vector) == pytest.approx(1.0)
-    index.close()
+    follower.close()
     catalog.close()

@@ -20,8 +20,9 @@ import pytest
 
 from ingest.search.indexes import search_index as index_module
 from ingest.search.indexes import vector_index
-from ingest.search.indexes.bm25_index import BM25Index
-from ingest.search.indexes.search_index import LINEAGE, SearchIndex
+from ingest.search.indexes.bm25_index import BM25Index, BM25Writer
+from ingest.search.indexes.search_index import SearchIndex
+from ingest.search.indexes.snapshot import LINEAGE
 from ingest.search.indexes.snapshot_files import CURRENT
 from ingest.store.catalog import Catalog
 from tests.conftest import PutDocument, toy_vectors
@@ -46,7 +47,7 @@ def opened(folder: Path, fingerprint: str = "toy") -> SearchIndex:
     return SearchIndex(folder, DIMENSION, fingerprint)
 
 
-def levelled(folder: Path, catalog: Catalog) -> SearchIndex:
+def refreshed(folder: Path, catalog: Catalog) -> SearchIndex:
     index = opened(folder)
     index.refresh(catalog)
     return index
@@ -88,34 +89,34 @@ def test_dense_against_brute_force(catalog: Catalog, folder: Path, put: PutDocum
     vectors = chosen.normal(size=(300, DIMENSION)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     put(catalog, "a.md", [f"t{number}" for number in range(300)], vectors)
-    index, ids = levelled(folder, catalog), catalog.passage_ids()
+    index, ids = refreshed(folder, catalog), catalog.passage_ids()
     for _ in range(20):
         query = chosen.normal(size=DIMENSION).astype(np.float32)
         query /= np.linalg.norm(query)
         cosines = vectors @ query
         best = np.argsort(-cosines)[:25]
-        found = index.dense(query, 25)
+        found = index.snapshot.dense(query, 25)
         assert list(found) == ids[best].tolist()
         assert list(found.values()) == pytest.approx(cosines[best].tolist(), abs=1e-6)
         some = ids[[5, 250, 7]].tolist()
-        assert index.cosines(query, [*some, 9_999]) == pytest.approx(
+        assert index.snapshot.cosines(query, [*some, 9_999]) == pytest.approx(
             dict(zip(some, cosines[[5, 250, 7]], strict=True)), abs=1e-6
         )
-    assert set(index.dense(query, 1000)) == set(ids.tolist())
+    assert set(index.snapshot.dense(query, 1000)) == set(ids.tolist())
 
 
 def test_lexical_against_bm25(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     """Same passages, same scores, same order as an independent BM25; texts this short are not rounded by Tantivy."""
     texts = random_texts(200, longest=40)
     put(catalog, "a.md", texts)
-    index, by_id = levelled(folder, catalog), numbered(catalog, texts)
+    index, by_id = refreshed(folder, catalog), numbered(catalog, texts)
     for query in (["101"], ["100", "120"], ["105", "105", "140", "155"], ["100", "101", "102", "999"]):
         expected = bm25(by_id, query)
-        found = index.lexical(query, 1000)
+        found = index.snapshot.lexical(query, 1000)
         assert found == pytest.approx(expected, rel=1e-5)
         assert list(found.values()) == sorted(found.values(), reverse=True)
         first = list(expected)[:10]
-        assert [key for key in index.lexical(query, 10) if expected[key] > expected[first[-1]] + 1e-4] == [
+        assert [key for key in index.snapshot.lexical(query, 10) if expected[key] > expected[first[-1]] + 1e-4] == [
             key for key in first if expected[key] > expected[first[-1]] + 1e-4
         ]
 
@@ -124,46 +125,46 @@ def test_lexical_with_long_texts(catalog: Catalog, folder: Path, put: PutDocumen
     """Tantivy keeps the length of a long text to about an eighth; scores are off by less than that."""
     texts = random_texts(100, longest=400, seed=4)
     put(catalog, "a.md", texts)
-    index = levelled(folder, catalog)
+    index = refreshed(folder, catalog)
     for query in (["130"], ["140", "150"]):
-        assert index.lexical(query, 1000) == pytest.approx(bm25(numbered(catalog, texts), query), rel=0.125)
+        assert index.snapshot.lexical(query, 1000) == pytest.approx(bm25(numbered(catalog, texts), query), rel=0.125)
 
 
 def test_lexical_among(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     """Asked about certain passages only, each has the score it has among all; those without a term have 0."""
     texts = random_texts(100, longest=40)
     put(catalog, "a.md", texts)
-    index = levelled(folder, catalog)
-    everywhere = index.lexical(["101", "120"], 1000)
+    index = refreshed(folder, catalog)
+    everywhere = index.snapshot.lexical(["101", "120"], 1000)
     some = [3, 50, 99, 12_345]
-    assert index.lexical(["101", "120"], 3, among=some) == pytest.approx(
+    assert index.snapshot.lexical(["101", "120"], 3, among=some) == pytest.approx(
         {key: everywhere.get(key, 0.0) for key in some[:3]}
     )
-    assert index.lexical(["101"], 10, among=[]) == {}
-    assert index.lexical([], 10) == {}
+    assert index.snapshot.lexical(["101"], 10, among=[]) == {}
+    assert index.snapshot.lexical([], 10) == {}
 
 
 def test_chinese_is_found_by_its_characters(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     """A word inside a Chinese sentence is found, and the sentence that has it as a pair is first."""
     put(catalog, "a.md", ["员工的年假为二十五天", "今年没有假期安排", "差旅费用报销"])
-    index = levelled(folder, catalog)
+    index = refreshed(folder, catalog)
     from ingest.base.language import terms
 
-    assert list(index.lexical(terms("年假"), 10)) == [1, 2]
+    assert list(index.snapshot.lexical(terms("年假"), 10)) == [1, 2]
 
 
 def test_bound_is_never_exceeded(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     """No score is above the bound, also after most passages were dropped, which Tantivy goes on counting."""
     documents = [put(catalog, f"{number}.md", random_texts(20, 40, seed=number)) for number in range(20)]
     put(catalog, "only.md", ["777 " * 30, "777 888"])
-    index = levelled(folder, catalog)
+    index = refreshed(folder, catalog)
     index.publish()
     queries = [["777"], ["777", "888"], ["100", "777"], ["130", "140"], ["100", "101", "102"]]
 
     def assert_bounded() -> None:
         for query in queries:
-            scores = index.lexical(query, 1000)
-            assert max(scores.values(), default=0.0) <= index.lexical_bound(query) * (1 + 1e-6)
+            scores = index.snapshot.lexical(query, 1000)
+            assert max(scores.values(), default=0.0) <= index.snapshot.lexical_bound(query) * (1 + 1e-6)
 
     assert_bounded()
     catalog.remove_documents(documents[:19])
@@ -174,13 +175,13 @@ def test_bound_is_never_exceeded(catalog: Catalog, folder: Path, put: PutDocumen
         put(catalog, f"{number}.md", random_texts(20, 40, seed=number))
         index.refresh(catalog)
         assert_bounded()
-    assert index.lexical_bound([]) == 0.0
+    assert index.snapshot.lexical_bound([]) == 0.0
 
 
 def test_rare_terms_weigh_more(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     """The weight of a term is ln(1 + (N - n + 0.5) / (n + 0.5)); of one that nobody uses, the highest."""
     put(catalog, "a.md", ["100 101", "100 102", "100 103"])
-    weights = levelled(folder, catalog).inverse_frequencies(["100", "101", "999"])
+    weights = refreshed(folder, catalog).snapshot.inverse_frequencies(["100", "101", "999"])
     by_hand = {"100": math.log(1 + 0.5 / 3.5), "101": math.log(1 + 2.5 / 1.5), "999": math.log(1 + 3.5 / 0.5)}
     assert weights == pytest.approx(by_hand)
 
@@ -188,7 +189,7 @@ def test_rare_terms_weigh_more(catalog: Catalog, folder: Path, put: PutDocument)
 def test_level_adds_and_drops(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     """After every change the index holds exactly the catalog's passages, in both halves, and finds the new text."""
     index = opened(folder)
-    assert index.ids.tolist() == []
+    assert index.snapshot.ids.tolist() == []
     first = put(catalog, "a.md", ["100 apples", "101 pears"])
     assert index.refresh(catalog) is True
     assert index.refresh(catalog) is False
@@ -196,28 +197,46 @@ def test_level_adds_and_drops(catalog: Catalog, folder: Path, put: PutDocument) 
     catalog.remove_documents([first])
     put(catalog, "c.md", ["103 figs"])
     assert index.refresh(catalog) is True
-    assert index.ids.tolist() == index.bm25.ids.tolist() == catalog.passage_ids().tolist() == [3, 4]
-    assert index.lexical(["100"], 10) == {}
-    assert list(index.lexical(["103"], 10)) == [4]
-    assert list(index.dense(toy_vectors(["102 plums"])[0], 1)) == [3]
+    assert index.snapshot.ids.tolist() == index.snapshot.bm25.ids.tolist() == catalog.passage_ids().tolist() == [3, 4]
+    assert index.snapshot.lexical(["100"], 10) == {}
+    assert list(index.snapshot.lexical(["103"], 10)) == [4]
+    assert list(index.snapshot.dense(toy_vectors(["102 plums"])[0], 1)) == [3]
     put(catalog, "b.md", ["104 grapes"])
     index.refresh(catalog)
-    assert index.ids.tolist() == index.bm25.ids.tolist() == [4, 5]
+    assert index.snapshot.ids.tolist() == index.snapshot.bm25.ids.tolist() == [4, 5]
     with pytest.raises(RuntimeError):
-        index.vectors.vector(3)
-    assert index.vectors.vector(5) == pytest.approx(toy_vectors(["104 grapes"])[0])
+        index.snapshot.vectors.vector(3)
+    assert index.snapshot.vectors.vector(5) == pytest.approx(toy_vectors(["104 grapes"])[0])
+
+
+def test_a_snapshot_never_changes(catalog: Catalog, folder: Path, put: PutDocument) -> None:
+    """Whoever searches a snapshot finds the same passages in both halves, whatever is refreshed and published."""
+    first = put(catalog, "a.md", ["100 apples", "101 pears"])
+    index = refreshed(folder, catalog)
+    earlier = index.snapshot
+    for publish in (False, True):
+        catalog.remove_documents([first])
+        first = put(catalog, "b.md", ["100 plums"])
+        index.refresh(catalog)
+        if publish:
+            index.publish()
+        assert index.snapshot.ids.tolist() == index.snapshot.bm25.ids.tolist() == catalog.passage_ids().tolist()
+        assert earlier.ids.tolist() == earlier.bm25.ids.tolist() == [1, 2]
+        assert list(earlier.lexical(["100"], 5)) == [1]
+        assert list(earlier.dense(toy_vectors(["101 pears"])[0], 1)) == [2]
+    index.close()
 
 
 def test_publish_and_open_again(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     """What was published is opened as it was, without the catalog, and the manifest says what it is."""
     put(catalog, "a.md", ["100 apples", "101 pears"])
-    index = levelled(folder, catalog)
+    index = refreshed(folder, catalog)
     index.publish()
     again = opened(folder)
-    assert again.revision == index.revision == catalog.revision
-    assert again.ids.tolist() == again.bm25.ids.tolist() == [1, 2]
-    assert again.lexical(["101"], 5) == index.lexical(["101"], 5)
-    assert again.vectors.vector(2).tobytes() == toy_vectors(["101 pears"])[0].tobytes()
+    assert again.snapshot.revision == index.snapshot.revision == catalog.revision
+    assert again.snapshot.ids.tolist() == again.snapshot.bm25.ids.tolist() == [1, 2]
+    assert again.snapshot.lexical(["101"], 5) == index.snapshot.lexical(["101"], 5)
+    assert again.snapshot.vectors.vector(2).tobytes() == toy_vectors(["101 pears"])[0].tobytes()
     snapshot = folder / (folder / CURRENT).read_text()
     manifest = json.loads((snapshot / "manifest.json").read_text())
     assert (manifest["fingerprint"], manifest["dimension"]) == ("toy", DIMENSION)
@@ -229,9 +248,9 @@ def test_publish_and_open_again(catalog: Catalog, folder: Path, put: PutDocument
 def test_snapshot_of_another_embedder(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     """Vectors of one embedder are never searched with another's."""
     put(catalog, "a.md", ["100"])
-    levelled(folder, catalog).publish()
+    refreshed(folder, catalog).publish()
     other = opened(folder, fingerprint="other")
-    assert (other.revision, other.ids.tolist()) == (-1, [])
+    assert (other.snapshot.revision, other.snapshot.ids.tolist()) == (-1, [])
 
 
 def spoil_vectors(snapshot: Path) -> None:
@@ -266,53 +285,53 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 def test_damaged_snapshot_is_remade(catalog: Catalog, folder: Path, put: PutDocument, damage: str) -> None:
     """Whatever happens to the cache, the catalog makes it anew, and the next one to open it finds it whole."""
     put(catalog, "a.md", ["100 apples", "101 pears"])
-    levelled(folder, catalog).publish()
+    refreshed(folder, catalog).publish()
     DAMAGE[damage](folder / (folder / CURRENT).read_text())
     index = opened(folder)
-    assert index.revision == -1
+    assert index.snapshot.revision == -1
     assert index.refresh(catalog) is True
-    assert index.ids.tolist() == index.bm25.ids.tolist() == [1, 2]
-    assert list(index.lexical(["101"], 5)) == [2]
+    assert index.snapshot.ids.tolist() == index.snapshot.bm25.ids.tolist() == [1, 2]
+    assert list(index.snapshot.lexical(["101"], 5)) == [2]
     index.publish()
-    assert opened(folder).ids.tolist() == [1, 2]
+    assert opened(folder).snapshot.ids.tolist() == [1, 2]
 
 
 def test_folder_deleted_under_a_reader(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     """Deleting the folder is safe also while somebody has it open and the library changes."""
     put(catalog, "a.md", ["100 apples"])
-    levelled(folder, catalog).publish()
+    refreshed(folder, catalog).publish()
     reader = opened(folder)
     shutil.rmtree(folder)
     put(catalog, "b.md", ["101 pears"])
     assert reader.refresh(catalog) is True
-    assert reader.ids.tolist() == reader.bm25.ids.tolist() == [1, 2]
-    assert list(reader.lexical(["101"], 5)) == [2]
+    assert reader.snapshot.ids.tolist() == reader.snapshot.bm25.ids.tolist() == [1, 2]
+    assert list(reader.snapshot.lexical(["101"], 5)) == [2]
     put(catalog, "c.md", ["102 plums"])
     reader.refresh(catalog)
-    assert reader.ids.tolist() == [1, 2, 3]
+    assert reader.snapshot.ids.tolist() == [1, 2, 3]
     reader.close()
 
 
 def test_two_readers(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     """Each brings its own copy level, ahead of the writer or after it, and neither disturbs what is published."""
     put(catalog, "a.md", ["100 apples"])
-    levelled(folder, catalog).publish()
+    refreshed(folder, catalog).publish()
     first, second = opened(folder), opened(folder)
     put(catalog, "b.md", ["101 pears"])
     assert first.refresh(catalog) is True
-    assert second.ids.tolist() == [1]
+    assert second.snapshot.ids.tolist() == [1]
     published = (folder / CURRENT).read_text()
-    assert opened(folder).ids.tolist() == [1]
-    levelled(folder, catalog).publish()
+    assert opened(folder).snapshot.ids.tolist() == [1]
+    refreshed(folder, catalog).publish()
     assert (folder / CURRENT).read_text() != published
     assert second.refresh(catalog) is True
     assert first.refresh(catalog) is False
-    assert first.ids.tolist() == second.ids.tolist() == second.bm25.ids.tolist() == [1, 2]
+    assert first.snapshot.ids.tolist() == second.snapshot.ids.tolist() == second.snapshot.bm25.ids.tolist() == [1, 2]
     put(catalog, "a.md", ["102 plums"])
     for reader in (first, second):
         reader.refresh(catalog)
-        assert reader.ids.tolist() == reader.bm25.ids.tolist() == [2, 3]
-        assert list(reader.lexical(["102"], 5)) == [3]
+        assert reader.snapshot.ids.tolist() == reader.snapshot.bm25.ids.tolist() == [2, 3]
+        assert list(reader.snapshot.lexical(["102"], 5)) == [3]
         reader.close()
     assert not list(folder.glob(".work-*"))
 
@@ -329,20 +348,20 @@ def test_tidying_up(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     names = []
     for number in range(4):
         put(catalog, f"{number}.md", [f"10{number}"])
-        levelled(folder, catalog).publish()
+        refreshed(folder, catalog).publish()
         names.append((folder / CURRENT).read_text())
     assert {path.name for path in folder.iterdir()} == {CURRENT, names[-1], names[-2], alive.name}
 
 
 def test_empty_library(catalog: Catalog, folder: Path) -> None:
     """A library of nothing can be published, opened and searched."""
-    index = levelled(folder, catalog)
+    index = refreshed(folder, catalog)
     index.publish()
     again = opened(folder)
-    assert again.revision == 0
-    assert again.dense(toy_vectors(["x"])[0], 5) == {}
-    assert again.lexical(["x"], 5) == {}
-    assert again.bm25.ids.tolist() == []
+    assert again.snapshot.revision == 0
+    assert again.snapshot.dense(toy_vectors(["x"])[0], 5) == {}
+    assert again.snapshot.lexical(["x"], 5) == {}
+    assert again.snapshot.bm25.ids.tolist() == []
 
 
 def test_few_changes_of_a_large_index_are_left_to_readers(
@@ -352,23 +371,23 @@ def test_few_changes_of_a_large_index_are_left_to_readers(
     monkeypatch.setattr(index_module, "LARGE", 20)
     monkeypatch.setattr(index_module, "LEFT_TO_READERS", 4)
     put(catalog, "a.md", random_texts(30, 20))
-    levelled(folder, catalog).publish()
+    refreshed(folder, catalog).publish()
     published = (folder / CURRENT).read_text()
     gone = put(catalog, "b.md", ["777 888", "779 999"])
-    levelled(folder, catalog).publish()
+    refreshed(folder, catalog).publish()
     assert (folder / CURRENT).read_text() == published
-    assert list(levelled(folder, catalog).lexical(["779"], 5)) == [32]
+    assert list(refreshed(folder, catalog).snapshot.lexical(["779"], 5)) == [32]
     catalog.remove_documents([gone])
-    writer = levelled(folder, catalog)
+    writer = refreshed(folder, catalog)
     writer.publish()
     assert (folder / CURRENT).read_text() == published
-    assert levelled(folder, catalog).lexical(["779"], 5) == {}
+    assert refreshed(folder, catalog).snapshot.lexical(["779"], 5) == {}
     for number in range(3):
         put(catalog, f"c{number}.md", [f"90{number} 950", f"91{number} 950"])
         writer.refresh(catalog)
     writer.publish()
     assert (folder / CURRENT).read_text() != published
-    assert len(opened(folder).lexical(["950"], 10)) == 6
+    assert len(opened(folder).snapshot.lexical(["950"], 10)) == 6
 
 
 def test_a_large_index_finds_what_is_nearest(
@@ -383,20 +402,20 @@ def test_a_large_index_finds_what_is_nearest(
     for number in range(3):
         part = slice(number * 1_000, (number + 1) * 1_000)
         put(catalog, f"{number}.md", [f"t{i}" for i in range(1_000)], vectors[part])
-    index, ids = levelled(folder, catalog), catalog.passage_ids()
-    assert not index.vectors.exact
+    index, ids = refreshed(folder, catalog), catalog.passage_ids()
+    assert not index.snapshot.vectors.exact
     index.publish()
     for held in (index, opened(folder)):
         found = 0
         for query in vectors[::150]:
             cosines = vectors @ query
             best = np.argsort(-cosines)[:10]
-            nearest = held.dense(query, 10, catalog)
+            nearest = held.snapshot.dense(query, 10, catalog)
             assert list(nearest.values()) == pytest.approx([float(cosines[i - 1]) for i in nearest], abs=1e-6)
             assert list(nearest.values()) == sorted(nearest.values(), reverse=True)
             found += len(set(nearest) & set(ids[best].tolist()))
             some = [5, 2_500, 17]
-            assert held.cosines(query, [*some, 9_999], catalog) == pytest.approx(
+            assert held.snapshot.cosines(query, [*some, 9_999], catalog) == pytest.approx(
                 {i: float(cosines[i - 1]) for i in some}, abs=1e-6
             )
         assert found >= 0.98 * 10 * len(vectors[::150])
@@ -405,28 +424,28 @@ def test_a_large_index_finds_what_is_nearest(
 def test_a_restored_catalog_is_another_lineage(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     """The same numbers and the same revision mean other passages then: nothing of the old index stays."""
     put(catalog, "a.md", ["100 apples", "101 pears"])
-    index = levelled(folder, catalog)
+    index = refreshed(folder, catalog)
     index.publish()
     catalog.set_note(LINEAGE, "restored")
     catalog.write(
         "UPDATE passages SET text = '102 plums', vector = ? WHERE id = 1", (toy_vectors(["102 plums"])[0].tobytes(),)
     )
     assert index.refresh(catalog) is True
-    assert index.lexical(["100"], 5) == {}
-    assert list(index.lexical(["102"], 5)) == [1]
-    assert list(index.dense(toy_vectors(["102 plums"])[0], 1)) == [1]
+    assert index.snapshot.lexical(["100"], 5) == {}
+    assert list(index.snapshot.lexical(["102"], 5)) == [1]
+    assert list(index.snapshot.dense(toy_vectors(["102 plums"])[0], 1)) == [1]
     assert index.refresh(catalog) is False
-    fresh = levelled(folder, catalog)
-    assert list(fresh.lexical(["102"], 5)) == [1]
+    fresh = refreshed(folder, catalog)
+    assert list(fresh.snapshot.lexical(["102"], 5)) == [1]
     index.publish()
-    assert opened(folder).version == index.version
+    assert opened(folder).snapshot.version == index.snapshot.version
     assert opened(folder).refresh(catalog) is False
 
 
 def test_a_copy_costs_no_disk(catalog: Catalog, folder: Path, put: PutDocument) -> None:
     """A reader's working copy shares the segments with the snapshot, and changing it leaves the snapshot as it is."""
     put(catalog, "a.md", random_texts(50, 20))
-    levelled(folder, catalog).publish()
+    refreshed(folder, catalog).publish()
     snapshot = folder / (folder / CURRENT).read_text()
     reader = opened(folder)
     put(catalog, "b.md", ["777"])
@@ -436,8 +455,8 @@ def test_a_copy_costs_no_disk(catalog: Catalog, folder: Path, put: PutDocument) 
         file.stat().st_ino for file in (snapshot / "words").iterdir()
     }
     assert shared
-    assert opened(folder).changed_files() == []
-    assert len(opened(folder).bm25) == 50
+    assert opened(folder).snapshot.changed_files() == []
+    assert len(opened(folder).snapshot.bm25) == 50
     reader.close()
 
 
@@ -447,33 +466,33 @@ def test_a_reader_on_a_full_disk(
 ) -> None:
     """It has no room for a copy of its own and knows what is new all the same; the next snapshot is taken as ever."""
     put(catalog, "a.md", ["100 apples"])
-    writer = levelled(folder, catalog)
+    writer = refreshed(folder, catalog)
     writer.publish()
     reader = opened(folder)
-    commit, commits = BM25Index.commit, itertools.count()
+    commit, commits = BM25Writer.commit, itertools.count()
 
     def no_room(*_arguments: object, **_named: object) -> None:
         raise OSError(errno.ENOSPC, "no space left on device")
 
-    def third_time_lucky(words: BM25Index) -> None:
-        if next(commits) < 2:  # of the copy, and of the one made anew
+    def third_time_lucky(writer: BM25Writer) -> BM25Index:
+        if next(commits) < 2:  # of the copy, and of the rebuilt index
             raise ValueError("no space left on device")
-        commit(words)
+        return commit(writer)
 
     with monkeypatch.context() as full:
-        full.setattr(*(tempfile, "mkdtemp", no_room) if step == "mkdtemp" else (BM25Index, "commit", third_time_lucky))
+        full.setattr(*(tempfile, "mkdtemp", no_room) if step == "mkdtemp" else (BM25Writer, "commit", third_time_lucky))
         for name, text in (("b.md", "101 pears"), ("a.md", "102 plums")):
             put(catalog, name, [text])
             assert reader.refresh(catalog, or_in_memory=True) is True
-            assert list(reader.lexical([text.split()[0]], 5)) == [reader.ids[-1]]
-        assert reader.ids.tolist() == reader.bm25.ids.tolist() == [2, 3]
-        assert reader.lexical(["100"], 5) == {}
+            assert list(reader.snapshot.lexical([text.split()[0]], 5)) == [reader.snapshot.ids[-1]]
+        assert reader.snapshot.ids.tolist() == reader.snapshot.bm25.ids.tolist() == [2, 3]
+        assert reader.snapshot.lexical(["100"], 5) == {}
         assert not list(folder.glob(".work-*"))
     writer.refresh(catalog)
     writer.publish()
     put(catalog, "c.md", ["103 figs"])
     assert reader.refresh(catalog, or_in_memory=True) is True
-    assert reader.ids.tolist() == reader.bm25.ids.tolist() == [2, 3, 4]
+    assert reader.snapshot.ids.tolist() == reader.snapshot.bm25.ids.tolist() == [2, 3, 4]
     assert list(folder.glob(".work-*"))
     reader.close()
 
@@ -483,17 +502,17 @@ def test_a_disk_that_fails_half_way(
 ) -> None:
     """When the word index cannot be written after the vectors were added, the next attempt mends both."""
     put(catalog, "a.md", ["100 apples"])
-    index = levelled(folder, catalog)
+    index = refreshed(folder, catalog)
     put(catalog, "b.md", ["101 pears"])
 
-    def fail(_words: BM25Index) -> None:
+    def fail(_writer: BM25Writer) -> None:
         raise ValueError("no space left on device")
 
     with monkeypatch.context() as failing:
-        failing.setattr(BM25Index, "commit", fail)
+        failing.setattr(BM25Writer, "commit", fail)
         with pytest.raises(ValueError, match="no space"):
             index.refresh(catalog)
-    assert index.revision != catalog.revision
+    assert index.snapshot.revision != catalog.revision
     assert index.refresh(catalog) is True
-    assert index.ids.tolist() == index.bm25.ids.tolist() == [1, 2]
-    assert list(index.lexical(["101"], 5)) == [2]
+    assert index.snapshot.ids.tolist() == index.snapshot.bm25.ids.tolist() == [1, 2]
+    assert list(index.snapshot.lexical(["101"], 5)) == [2]

@@ -70,10 +70,10 @@ def test_compressed(large: VectorIndex, tmp_path: Path) -> None:
 
 def test_removing_many(large: VectorIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     """When too many are only left out, the codes are made anew, and each still stands for what it stood for."""
-    monkeypatch.setattr(vector_index, "_GONE_KEPT", 50)
+    monkeypatch.setattr(vector_index, "_MOST_REMOVED", 50)
     before = {i: large.vector(i) for i in range(1_100, 1_500)}
     large.remove(np.arange(1_000, 1_100))
-    assert (len(large), large._gone) == (400, frozenset())
+    assert (len(large), large._removed) == (400, frozenset())
     assert all(np.array_equal(large.vector(i), vector) for i, vector in before.items())
     assert large.ids.tolist() == list(range(1_100, 1_500))
 

@@ -1,0 +1,163 @@
+"""An index snapshot: vectors and BM25 of the catalog's passages at one version of the catalog, for reading only.
+
+A published snapshot is a folder `index/<revision>-<random>` with both indexes and a manifest; the one-line file
+`index/CURRENT` names the one that everyone opens. It is a cache: all of it can be made from the catalog again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.base.files import flush_to_disk
+from ingest.base.logs import get_logger
+from ingest.base.types import Vectors
+from ingest.search.indexes.bm25_index import BM25Index
+from ingest.search.indexes.snapshot_files import MANIFEST, published_name, sums
+from ingest.search.indexes.vector_index import PROPOSED, Ids, VectorIndex
+from ingest.store.catalog import Catalog
+from ingest.store.vectors import exact_cosines
+
+# Catalog note that a restored backup changes: ids and revisions of another lineage mean other passages.
+LINEAGE = "lineage"
+VECTORS_FILE = "vectors.faiss"
+BM25_FOLDER = "words"
+_FORMAT = 3
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class IndexVersion:
+    """The state of the catalog that an index agrees with; revision -1 for an index that never agreed with any."""
+
+    lineage: str = ""
+    generation: int = 0
+    revision: int = -1
+
+
+def catalog_version(catalog: Catalog) -> IndexVersion:
+    """The version of an index that agrees with the catalog as it is now."""
+    return IndexVersion(catalog.note(LINEAGE) or "", catalog.generation, catalog.revision)
+
+
+@dataclass(frozen=True)
+class IndexSnapshot:
+    """Both indexes at one version. Never changes; safe to share between threads.
+
+    `folder` is the published folder it was opened from, None for one that is in no folder of its own. `fingerprint` is
+    that of the embedder whose vectors it has.
+    """
+
+    vectors: VectorIndex
+    bm25: BM25Index
+    version: IndexVersion
+    fingerprint: str
+    folder: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the published folder it was opened from; '' for one that is in no folder of its own."""
+        return self.folder.name if self.folder else ""
+
+    @property
+    def revision(self) -> int:
+        """Of the catalog; -1 for an index that never agreed with it."""
+        return self.version.revision
+
+    @property
+    def dimension(self) -> int:
+        return self.vectors.dimension
+
+    @property
+    def ids(self) -> Ids:
+        """Every passage id in the index, ascending."""
+        return self.vectors.ids
+
+    def dense(self, vector: Vectors, count: int, catalog: Catalog | None = None) -> dict[int, float]:
+        """Passage id → cosine, -1 to 1, of the `count` nearest, best first.
+
+        In a large index cosines are approximate; with a `catalog` they are computed from the exact vectors.
+        """
+        if self.vectors.exact or catalog is None:
+            return self.vectors.search(vector, count)
+        proposed = list(self.vectors.search(vector, max(PROPOSED, count)))
+        exact = exact_cosines(catalog, vector, proposed)
+        return dict(sorted(exact.items(), key=lambda item: (-item[1], item[0]))[:count])
+
+    def cosines(self, vector: Vectors, ids: Sequence[int], catalog: Catalog | None = None) -> dict[int, float]:
+        """Passage id → cosine for the ids given; ids that are not in the index are left out. Exact as in `dense`."""
+        if not self.vectors.exact and catalog is not None:
+            return exact_cosines(catalog, vector, ids)
+        cosines: dict[int, float] = {}
+        for passage_id in ids:
+            try:
+                cosines[passage_id] = float(self.vectors.vector(passage_id) @ vector)
+            except RuntimeError:  # not in the index
+                continue
+        return cosines
+
+    def lexical(self, query_terms: Sequence[str], count: int, among: Sequence[int] | None = None) -> dict[int, float]:
+        """Passage id → BM25 of the `count` best, of all passages or `among` the ids given; each term counts once."""
+        return self.bm25.search(query_terms, count, among)
+
+    def inverse_frequencies(self, query_terms: Sequence[str]) -> dict[str, float]:
+        """Term → its BM25 weight: rare terms tell passages apart."""
+        return self.bm25.inverse_frequencies(query_terms)
+
+    def lexical_bound(self, query_terms: Sequence[str]) -> float:
+        """The BM25 score that no passage can exceed for these terms; 0 when there are none."""
+        return self.bm25.bound(query_terms)
+
+    def changed_files(self) -> list[str]:
+        """Files of the published folder whose size or checksum differs from the manifest; for `check`."""
+        if self.folder is None:
+            return []
+        written = json.loads((self.folder / MANIFEST).read_text("utf-8"))["files"]
+        present = sums(self.folder)
+        return sorted(name for name in {*written, *present} if written.get(name) != present.get(name))
+
+
+def empty_snapshot(dimension: int, fingerprint: str) -> IndexSnapshot:
+    """Of no passage, in memory."""
+    return IndexSnapshot(VectorIndex(dimension), BM25Index.empty(), IndexVersion(), fingerprint)
+
+
+def write_manifest(folder: Path, vectors: VectorIndex, version: IndexVersion, fingerprint: str) -> None:
+    """Describe the indexes in `folder`, which are complete. Raises OSError when the disk does not take it."""
+    manifest = {
+        "format": _FORMAT, "fingerprint": fingerprint, "dimension": vectors.dimension, "passages": len(vectors),
+        "lineage": version.lineage, "generation": version.generation, "revision": version.revision,
+        "files": sums(folder),
+    }  # fmt: skip
+    (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    flush_to_disk(folder / MANIFEST)
+
+
+def open_published(folder: Path, dimension: int, fingerprint: str, lineage: str | None = None) -> IndexSnapshot | None:
+    """The published snapshot in `folder`. None when there is none of this embedder (and lineage) or it is damaged."""
+    name = ""
+    # Whoever opens a snapshot while the writer publishes two others finds it deleted: then CURRENT names another.
+    while (current := published_name(folder)) != name:
+        name = current
+        try:
+            return _open(folder / name, dimension, fingerprint, lineage)
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            # Deleting or damaging the cache is safe: it is made from the catalog again, and the log says why.
+            log.warning("index.snapshot_unusable", snapshot=name, reason=str(error))
+    return None
+
+
+def _open(folder: Path, dimension: int, fingerprint: str, lineage: str | None) -> IndexSnapshot | None:
+    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    if (manifest["format"], manifest["fingerprint"]) != (_FORMAT, fingerprint):
+        return None
+    version = IndexVersion(manifest["lineage"], int(manifest["generation"]), int(manifest["revision"]))
+    if lineage is not None and version.lineage != lineage:
+        return None
+    vectors = VectorIndex.read(folder / VECTORS_FILE, dimension)
+    bm25 = BM25Index.open(folder / BM25_FOLDER)
+    if not len(vectors) == manifest["passages"] == len(bm25):
+        raise ValueError("the two indexes and the manifest disagree")
+    return IndexSnapshot(vectors, bm25, version, fingerprint, folder)
