@@ -1,21 +1,42 @@
-# The commands of this project. Each may be run again at any time; what is up to date is not done twice.
+# The commands of this project. Each may be run again at any time: work that is up to date is skipped.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# PyTorch's own index has builds without CUDA. The build for Linux on PyPI brings gigabytes of CUDA libraries.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: setup run test test-slow lint pictures
+.PHONY: setup run test test-slow lint pictures constraints
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
 
-# The environment is remade only when what it must hold has changed.
-$(STAMP): pyproject.toml
+# $(call install,FOLDER,CONSTRAINTS): make the environment FOLDER with Docent in it.
+define install
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	  || { echo "Docent needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2) --upgrade pip
+	@if [ "$$(uname -s)" != Linux ]; then :; \
+	elif $(1)/bin/python -m pip --timeout 5 --retries 0 index versions --index-url $(TORCH_INDEX) torch >/dev/null 2>&1; \
+	then $(1)/bin/python -m pip install --quiet $(2) --no-deps --index-url $(TORCH_INDEX) torch; \
+	else echo "$(TORCH_INDEX) cannot be reached, so torch comes from the default index, perhaps with CUDA."; fi
+	$(1)/bin/python -m pip install --quiet $(2) --editable '.[dev]'
+endef
+
+# The environment is made again only when its contents must change.
+$(STAMP): pyproject.toml constraints.txt
+	$(call install,$(VENV),-c constraints.txt)
 	@touch $(STAMP)
+
+# The newest versions that pyproject.toml allows, written to constraints.txt.
+constraints:
+	rm -rf build/environment
+	$(call install,build/environment,)
+	{ sed -n '/^#/p' constraints.txt; build/environment/bin/python -m pip freeze --all --exclude-editable | sed 's/+.*//'; } \
+	  > build/environment/constraints.txt
+	mv build/environment/constraints.txt constraints.txt
+	rm -rf build/environment
 
 run: setup
 	$(BIN)/docent models pull || true
