@@ -226,6 +226,22 @@ def test_every_command_and_flag_in_the_pages_exists(path: Path) -> None:
         assert {word.split("=")[0] for word in words if word.startswith("-")} <= {*flags, "--help"}, typed
 
 
+def test_the_services_start_what_exists() -> None:
+    """The units call commands and flags that there are; the container file copies what is there."""
+    service = PROJECT / "docs" / "service"
+    starts = [
+        re.search(r"^ExecStart=\S*/(docent .*)$", unit.read_text("utf-8"), re.M) for unit in service.glob("*.service")
+    ]
+    assert len(starts) == 2
+    for start in starts:
+        assert start
+        words = start.group(1).split()
+        flags = {option for parameter in commands(docent)[" ".join(words[:2])].params for option in parameter.opts}
+        assert {word for word in words if word.startswith("-")} <= flags
+    for copied in re.findall(r"^COPY (.+) \S+$", (service / "Containerfile").read_text("utf-8"), re.MULTILINE):
+        assert all((PROJECT / name).exists() for name in copied.split()), copied
+
+
 def typed_lines(text: str) -> list[str]:
     """What stands in shell blocks and in backticks."""
     return [*"".join(code_blocks(text, "sh")).splitlines(), *re.findall(r"`(docent [^`]+)`", text)]
