@@ -1,8 +1,8 @@
-"""One file to Markdown with page, slide and sheet anchors. Knows nothing of passages or the library.
+"""One file of any kind to documents of Markdown, with page, slide and sheet labels: the entry point of this folder.
 
-Each kind of file has one reader; what a reader cannot make sense of becomes a ReadError that names the file's fault
-and what to do about it. A mail brings its attachments with it, an archive its members, each as a document of its own.
-Nothing a document contains is fetched or executed.
+Each format has a reader; a fault that a reader meets becomes a ReadError, one line with what is wrong and what to do.
+An e-mail brings its attachments with it, an archive its members, each as a document of its own. Nothing that a document
+contains is fetched or executed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.base.errors import ReadError
@@ -39,15 +39,15 @@ from ingest.documents.text.read_text import decode
 
 log = get_logger(__name__)
 
-_TITLE = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
-# Bullets of the fonts Symbol and Wingdings, which stand at places of their own.
+_FIRST_HEADING = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
+# The fonts Symbol and Wingdings keep their bullets in Unicode's private-use area.
 _BULLETS = str.maketrans(dict.fromkeys("\uf0b7\uf0a7\uf0d8\uf0fc\uf06e\uf076\uf071", "•"))
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
-# A mail in an archive with an archive attached is opened; what lies deeper is not.
-_DEEPEST = 2
+# A mail in an archive is opened, and so is an archive attached to that mail; what lies deeper is not.
+_MAX_DEPTH = 2
 _TOO_DEEP = "what is packed this deep is not opened: unpack it"
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif")
-# What people hide text in pictures in, and where these are looked at or not.
+# Documents whose text is often in pictures: what to do depends on whether Docent recognises the text of those.
 _NO_TEXT = {
     **dict.fromkeys((".pdf", *_PICTURES), "no text was recognised in it: remove it, or scan it again if it has some"),
     **dict.fromkeys(
@@ -56,26 +56,31 @@ _NO_TEXT = {
     ),
 }
 
-
+# A title, '' for none, and the pages.
 Reading = tuple[str, Sequence[Page]]
 Reader = Callable[[Path, bytes], Reading]
-# What a container holds: a name and the bytes, or the document already read, or why it cannot be.
+# The parts of a container: a name, and its bytes, or its text already read, or why it cannot be read.
 Parts = Iterator[tuple[str, bytes | Reading | ReadError]]
 
 
 def read(path: Path) -> ReadFile:
-    """Read one file with all it carries. Raises ReadError, one line that names the reason, when nothing of it could be
-    read; OSError when the file cannot be opened. A part that cannot be read is among the `failures`."""
+    """Read a file and everything attached to it or packed in it.
+
+    A part that cannot be read is one of the `failures`. Raises ReadError, one line with the reason, when the file
+    itself cannot be read; OSError when it cannot be opened.
+    """
     reader_for(path)
-    found = _Found()
-    found.add(path, path.read_bytes(), "", 0)
-    if not found.documents and not found.failures:
+    outcomes = list(_read_with_parts(path, path.read_bytes(), "", 0, _Unpacking()))
+    if not outcomes:
         raise ReadError("the archive is empty: fill it or remove it")
-    return ReadFile(tuple(found.documents), tuple(found.failures))
+    return ReadFile(
+        tuple(outcome for outcome in outcomes if isinstance(outcome, ReadDocument)),
+        tuple((outcome.member, outcome.reason) for outcome in outcomes if isinstance(outcome, _Failure)),
+    )
 
 
 def reader_for(path: Path) -> Reader:
-    """What reads files of this kind. Raises ReadError when nothing does; the file itself is not touched."""
+    """The reader for files with this suffix. Raises ReadError when there is none; the file itself is not opened."""
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise ReadError(
@@ -85,71 +90,92 @@ def reader_for(path: Path) -> Reader:
     return reader
 
 
-@dataclass
-class _Found:
-    """What has come out of a file so far, and what it may still unpack to."""
+@dataclass(frozen=True)
+class _Failure:
+    """A part that could not be read, and why."""
 
-    documents: list[ReadDocument] = field(default_factory=list)
-    failures: list[tuple[str, str]] = field(default_factory=list)
-    members: set[str] = field(default_factory=set)
-    budget: Budget = field(default_factory=Budget)
+    member: str
+    reason: str
 
-    def add(self, path: Path, data: bytes, member: str, depth: int) -> None:
-        """Read a file, or a part of one, and all that it carries. Raises ReadError for its own fault."""
-        if not data.strip():
-            raise ReadError("the file is empty: fill it or remove it")
-        suffix = kind_of(data, path.suffix.lower())
-        if suffix not in READERS:
-            raise ReadError(f"files of kind '{path.suffix or path.name}' are not read: convert it to one that is")
-        subject = ""
-        if suffix != ".zip":
-            document = _document(path, suffix, READERS[suffix], data, member)
-            self.documents.append(document)
-            subject = document.title
-        elif depth >= _DEEPEST:
-            raise ReadError(_TOO_DEEP)
-        if suffix in _CONTAINERS:
-            try:
-                for name, content in _CONTAINERS[suffix](data, self.budget):
-                    inner = self._unused(f"{member}/{name}" if member else name)
-                    self._add_part(name, ReadError(_TOO_DEEP) if depth >= _DEEPEST else content, inner, subject, depth)
-            except ReadError:
-                raise
-            except Exception as error:
-                raise _damaged(path, suffix) from error
 
-    def _add_part(self, name: str, content: bytes | Reading | ReadError, member: str, subject: str, depth: int) -> None:
-        before = len(self.documents)
-        try:
-            if isinstance(content, ReadError):
-                raise content
-            if isinstance(content, bytes):
-                self.add(Path(name), content, member, depth + 1)
-            else:
-                self.documents.append(_made(content, Path(name), member))
-        except ReadError as error:
-            self.failures.append((member, str(error)))
-        if subject and len(self.documents) > before:
-            part = self.documents[before]
-            self.documents[before] = replace(part, title=f"{part.title} (attached to '{subject}')")
+class _Unpacking:
+    """What all archives and mails inside one file share: the bytes they may unpack to, and the names in use."""
 
-    def _unused(self, member: str) -> str:
-        """Two attachments may bear one name: the second becomes 'name (2).pdf'."""
-        stem, dot, suffix = member.rpartition(".")
-        number, name = 2, member
-        while name in self.members:
-            name = f"{stem} ({number}){dot}{suffix}" if stem else f"{member} ({number})"
+    def __init__(self) -> None:
+        self.budget = Budget()
+        self._names: set[str] = set()
+
+    def unique_name(self, name: str) -> str:
+        """The name, or for the second part with the same name 'name (2).pdf'."""
+        stem, dot, suffix = name.rpartition(".")
+        number, unique = 2, name
+        while unique in self._names:
+            unique = f"{stem} ({number}){dot}{suffix}" if stem else f"{name} ({number})"
             number += 1
-        self.members.add(name)
-        return name
+        self._names.add(unique)
+        return unique
 
 
-def _document(path: Path, suffix: str, reader: Reader, data: bytes, member: str) -> ReadDocument:
+def _read_with_parts(
+    path: Path, data: bytes, member: str, depth: int, unpacking: _Unpacking
+) -> Iterator[ReadDocument | _Failure]:
+    """Read a file or a part of one, then what it contains. Raises ReadError for a fault of the file or part itself."""
+    if not data.strip():
+        raise ReadError("the file is empty: fill it or remove it")
+    suffix = kind_of(data, path.suffix.lower())
+    if suffix not in READERS:
+        raise ReadError(f"files of kind '{path.suffix or path.name}' are not read: convert it to one that is")
+    title = ""
+    if suffix != ".zip":
+        document = _read_document(path, suffix, data, member)
+        yield document
+        title = document.title
+    elif depth >= _MAX_DEPTH:
+        raise ReadError(_TOO_DEEP)
+    if suffix not in _CONTAINERS:
+        return
     try:
-        return _made(reader(path, data), path, member)
+        for name, content in _CONTAINERS[suffix](data, unpacking.budget):
+            part = unpacking.unique_name(f"{member}/{name}" if member else name)
+            content = ReadError(_TOO_DEEP) if depth >= _MAX_DEPTH else content
+            outcomes = _read_part(name, content, part, depth + 1, unpacking)
+            yield from _attached_to(title, outcomes) if title else outcomes
     except ReadError:
         raise
-    except Exception as error:  # a malformed file can make a parser fail in any way; the run must go on
+    except Exception as error:
+        raise _damaged(path, suffix) from error
+
+
+def _read_part(
+    name: str, content: bytes | Reading | ReadError, member: str, depth: int, unpacking: _Unpacking
+) -> Iterator[ReadDocument | _Failure]:
+    try:
+        if isinstance(content, ReadError):
+            raise content
+        if isinstance(content, bytes):
+            yield from _read_with_parts(Path(name), content, member, depth, unpacking)
+        else:
+            yield _to_document(content, Path(name), member)
+    except ReadError as error:
+        yield _Failure(member, str(error))
+
+
+def _attached_to(title: str, outcomes: Iterator[ReadDocument | _Failure]) -> Iterator[ReadDocument | _Failure]:
+    """The outcomes of an attachment; its first document names the mail in its title."""
+    is_named = False
+    for outcome in outcomes:
+        if isinstance(outcome, ReadDocument) and not is_named:
+            outcome = replace(outcome, title=f"{outcome.title} (attached to '{title}')")
+            is_named = True
+        yield outcome
+
+
+def _read_document(path: Path, suffix: str, data: bytes, member: str) -> ReadDocument:
+    try:
+        return _to_document(READERS[suffix](path, data), path, member)
+    except ReadError:
+        raise
+    except Exception as error:  # a malformed file can make a parser raise anything
         raise _damaged(path, suffix) from error
 
 
@@ -158,7 +184,7 @@ def _damaged(path: Path, suffix: str) -> ReadError:
     return ReadError(f"the file is damaged or not really a {suffix} file: open and save it again")
 
 
-def _made(reading: Reading, path: Path, member: str) -> ReadDocument:
+def _to_document(reading: Reading, path: Path, member: str) -> ReadDocument:
     title, pages = reading
     pages = [Page(page.label, _clean(page.text)) for page in pages]
     if not any(page.text for page in pages):
@@ -167,37 +193,42 @@ def _made(reading: Reading, path: Path, member: str) -> ReadDocument:
 
 
 def _clean(text: str) -> str:
+    """The text in NFC, without invisible characters, with one kind of line end and at most one blank line in a row."""
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    # Other ways to end a line: a page in plain text, a line on a slide. They stand between words.
+    # Other marks of a line's or page's end, as in plain text and on slides; they separate words.
     text = re.sub("[\x0b\x85\u2028\u2029]", " ", text.replace("\x0c", "\n"))
     text = re.sub("[\u00ad\u200b\ufeff]", "", _UNREADABLE.sub("", text)).replace("\u00a0", " ").translate(_BULLETS)
     text = re.sub(r"[ \t]+\n", "\n", text)
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
-def _title(found: str, pages: Sequence[Page], path: Path) -> str:
-    heading = next((match for page in pages[:1] if (match := _TITLE.search(page.text))), None)
-    title = flat(_clean(found)) or (heading.group(1) if heading else "") or path.stem
-    return flat(re.sub(rf"{EMPHASIS}|\[|\]\([^)]*\)", "", title) if heading and not found else title)
+def _title(declared: str, pages: Sequence[Page], path: Path) -> str:
+    """The title that the file declares, else the first heading of its first page without Markdown, else its name."""
+    heading = next((match for page in pages[:1] if (match := _FIRST_HEADING.search(page.text))), None)
+    title = flat(_clean(declared)) or (heading.group(1) if heading else "") or path.stem
+    return flat(re.sub(rf"{EMPHASIS}|\[|\]\([^)]*\)", "", title) if heading and not declared else title)
 
 
-def _untitled(reader: Callable[[bytes], list[Page]]) -> Reader:
-    """A kind whose title is its first heading."""
+def _titled_by_heading(reader: Callable[[bytes], list[Page]]) -> Reader:
+    """A format whose title is its first heading."""
     return lambda _path, data: ("", reader(data))
 
 
-def _named(reader: Callable[[bytes], list[Page]]) -> Reader:
-    """A kind that has no title but the file's name: the first heading is the name of a sheet or of a key."""
+def _titled_by_name(reader: Callable[[bytes], list[Page]]) -> Reader:
+    """A format whose only title is the file's name: its first heading is the name of a sheet or of a key."""
     return lambda path, data: (path.stem, reader(data))
 
 
 def _titled(reader: Callable[[bytes], tuple[str, list[Page]]]) -> Reader:
+    """A format that declares its title."""
     return lambda _path, data: reader(data)
 
 
-def _marked_up(translate: Callable[[str], tuple[str, str]]) -> Reader:
+def _plain_text(to_markdown: Callable[[str], tuple[str, str]]) -> Reader:
+    """A format of plain text; `to_markdown` turns it into a title and Markdown."""
+
     def reader(_path: Path, data: bytes) -> Reading:
-        title, text = translate(decode(data))
+        title, text = to_markdown(decode(data))
         return title, [Page("", text)]
 
     return reader
@@ -210,32 +241,32 @@ def _read_image(_path: Path, data: bytes) -> Reading:
 
 
 READERS: dict[str, Reader] = {
-    **dict.fromkeys((".md", ".markdown"), _marked_up(from_markdown)),
-    **dict.fromkeys((".txt", ".text", ".log"), _marked_up(lambda text: ("", text))),
-    ".rst": _marked_up(lambda text: ("", from_rst(text))),
-    ".org": _marked_up(from_org),
+    **dict.fromkeys((".md", ".markdown"), _plain_text(from_markdown)),
+    **dict.fromkeys((".txt", ".text", ".log"), _plain_text(lambda text: ("", text))),
+    ".rst": _plain_text(lambda text: ("", from_rst(text))),
+    ".org": _plain_text(from_org),
     **dict.fromkeys((".html", ".htm", ".xhtml"), _titled(read_html)),
     **dict.fromkeys((".mht", ".mhtml"), _titled(read_mht)),
-    **dict.fromkeys((".docx", ".docm"), _untitled(read_docx)),
-    ".doc": _untitled(read_doc),
-    ".odt": _untitled(read_odt),
-    ".rtf": _untitled(read_rtf),
-    **dict.fromkeys((".pptx", ".pptm"), _untitled(read_pptx)),
-    ".ppt": _untitled(read_ppt),
-    ".odp": _untitled(read_odp),
-    **dict.fromkeys((".xlsx", ".xlsm"), _named(read_xlsx)),
-    ".xls": _named(read_xls),
-    ".ods": _named(read_ods),
-    ".csv": _untitled(read_csv),
-    ".tsv": _untitled(lambda data: read_csv(data, "\t")),
-    ".json": _named(read_json),
-    **dict.fromkeys((".jsonl", ".ndjson"), _named(read_jsonl)),
+    **dict.fromkeys((".docx", ".docm"), _titled_by_heading(read_docx)),
+    ".doc": _titled_by_heading(read_doc),
+    ".odt": _titled_by_heading(read_odt),
+    ".rtf": _titled_by_heading(read_rtf),
+    **dict.fromkeys((".pptx", ".pptm"), _titled_by_heading(read_pptx)),
+    ".ppt": _titled_by_heading(read_ppt),
+    ".odp": _titled_by_heading(read_odp),
+    **dict.fromkeys((".xlsx", ".xlsm"), _titled_by_name(read_xlsx)),
+    ".xls": _titled_by_name(read_xls),
+    ".ods": _titled_by_name(read_ods),
+    ".csv": _titled_by_heading(read_csv),
+    ".tsv": _titled_by_heading(lambda data: read_csv(data, "\t")),
+    ".json": _titled_by_name(read_json),
+    **dict.fromkeys((".jsonl", ".ndjson"), _titled_by_name(read_jsonl)),
     ".epub": _titled(read_epub),
     ".eml": _titled(read_mail),
     ".msg": _titled(read_msg),
     ".pdf": _titled(read_pdf),
     **dict.fromkeys(_PICTURES, _read_image),
-    ".zip": lambda _path, _data: ("", []),  # an archive says nothing itself
+    ".zip": lambda _path, _data: ("", []),  # an archive has no text of its own
 }
 
 _CONTAINERS: dict[str, Callable[[bytes, Budget], Parts]] = {

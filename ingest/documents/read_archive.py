@@ -1,4 +1,4 @@
-"""Zip archives: their members one after another, each inflated only within bounds. Knows nothing of files."""
+"""Zip archives: their members, each inflated only within the budget of the whole file."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from ingest.base.errors import ReadError
 from ingest.documents.office.package import Budget, open_package
 from ingest.documents.text.read_text import decode
 
+# Flags of a member (APPNOTE.TXT 4.4.4).
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
-# What systems put beside the files that people packed.
+# Files that operating systems add to those that people packed.
 _SYSTEM_NAMES = re.compile(r"(?:^|/)(?:__MACOSX/|\.|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
 
 
 def members(data: bytes, budget: Budget) -> Iterator[tuple[str, bytes | ReadError]]:
-    """(name, its bytes or why there are none) of each file in an archive. Raises ReadError when it is too large."""
+    """(name, its bytes or why they cannot be read) of each file in an archive, in the archive's order.
+
+    Raises ReadError when the archive unpacks to more than `budget` has left, BadZipFile when it is not a zip file.
+    """
     with open_package(data, budget) as archive:
         for info in archive.infolist():
             name = _name(info)
@@ -39,7 +43,7 @@ def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | ReadErr
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """The member's path with '/' between folders and none that leads out. Old programs write names in GB18030."""
+    """The member's path with '/' between folders and without '..'. Old programs write names in GB18030."""
     name = info.filename
     if not info.flag_bits & _UTF8_NAME and not name.isascii():
         try:

@@ -1,4 +1,4 @@
-"""One file of every kind to Markdown, and every way in which a file can be unreadable."""
+"""Files of every format become Markdown, and each fault of a file is one line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pptx import Presentation
 
 from ingest.base.errors import ReadError
 from ingest.base.types import Page, ReadDocument, ReadFile
-from ingest.documents import read as reading
+from ingest.documents import read as read_module
 from ingest.documents.office import package
 from ingest.documents.read import READERS, read
 from tests.conftest import zipped
@@ -30,7 +30,7 @@ def read_all(tmp_path: Path, name: str, content: str | bytes) -> ReadFile:
 
 
 def only(file: ReadFile) -> ReadDocument:
-    """The one document of a file that carries nothing else."""
+    """The document of a file without parts."""
     assert not file.failures
     (document,) = file.documents
     return document
@@ -41,7 +41,7 @@ def written(tmp_path: Path, name: str, content: str | bytes) -> ReadDocument:
 
 
 def test_markdown(tmp_path: Path) -> None:
-    """Markdown stays as it is, without comments, addresses of pictures and needless blank lines."""
+    """Markdown stays unchanged, except for comments, addresses of pictures and extra blank lines."""
     text = "# Leave *policy*\r\n\r\n\r\n\r\n<!-- draft -->Staff get 25 days. ![plan](plan.png)  \r\nAsk HR.\r\n"
     assert written(tmp_path, "a.md", text) == ReadDocument(
         "Leave policy", (Page("", "# Leave *policy*\n\nStaff get 25 days. plan\nAsk HR."),)
@@ -49,12 +49,12 @@ def test_markdown(tmp_path: Path) -> None:
 
 
 def test_bullets_of_symbol_fonts(tmp_path: Path) -> None:
-    """The places that Symbol and Wingdings have for bullets are told as bullets."""
+    """The private characters that Symbol and Wingdings use for bullets become bullets."""
     assert written(tmp_path, "a.txt", "\uf0b7 one\n\uf0a7 two").text == "• one\n• two"
 
 
 def test_title(tmp_path: Path) -> None:
-    """The title is what the file itself names, else its first heading, else its name; codes keep their underscores."""
+    """The title is the one the file declares, else its first heading, else its name; codes keep their underscores."""
     assert written(tmp_path, "a.md", "---\ntitle: 'Travel'\nowner: HR\n---\n# Heading\ntext").title == "Travel"
     assert written(tmp_path, "b.md", "text\n\n# The `DOCENT_HOME` [folder](x.md) #\n").title == "The DOCENT_HOME folder"
     assert written(tmp_path, "休假制度.txt", "text").title == "休假制度"
@@ -62,13 +62,13 @@ def test_title(tmp_path: Path) -> None:
 
 
 def test_front_matter(tmp_path: Path) -> None:
-    """A block of settings in front is left out; text between two rulers is text."""
+    """Front matter is left out; text between two horizontal rules is text."""
     assert written(tmp_path, "a.md", "---\n# for the site\ntitle: T\ntags: [a]\n---\nBody").text == "Body"
     assert written(tmp_path, "b.md", "---\nMind the gap.\n---\nBody").text == "---\nMind the gap.\n---\nBody"
 
 
 def test_words_are_kept_apart(tmp_path: Path) -> None:
-    """However a line was ended, its last word and the next one stay two; invisible characters are dropped."""
+    """Whichever character ends a line, words stay apart; invisible characters are dropped."""
     text = "one\x0ctwo\x0bthree\u2028four\x85five six\u00a0seven ei\u00adght ni\u200bne\x00"
     assert written(tmp_path, "a.md", text.replace("\x00", "")).text == "one\ntwo three four five six seven eight nine"
 
@@ -119,7 +119,7 @@ def test_sheets(tmp_path: Path) -> None:
 
 
 def test_csv(tmp_path: Path) -> None:
-    """A CSV file is a table, in whichever encoding the spreadsheet program wrote it."""
+    """A CSV file becomes a table, in every encoding that spreadsheet programs write."""
     text = "姓名,部门\n张三,财务部\n李四,采购部\n"
     for encoding in ("utf-8", "utf-8-sig", "gbk"):
         assert written(tmp_path, "a.csv", text.encode(encoding)).text == (
@@ -128,7 +128,7 @@ def test_csv(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "labels", "said"),
+    ("name", "labels", "words"),
     [
         ("finance/travel-policy.docx", [""], "hotel"),
         ("finance/差旅管理办法.docx", [""], "住宿"),
@@ -140,13 +140,13 @@ def test_csv(tmp_path: Path) -> None:
         ("facilities/苏州办公室指南.txt", [""], "办公室"),
     ],
 )
-def test_sample_company(name: str, labels: list[str] | str, said: str) -> None:
-    """Real files of every kind give a title, text and the labels that citations need."""
+def test_sample_company(name: str, labels: list[str] | str, words: str) -> None:
+    """Real files of every format give a title, text and the page labels that citations need."""
     document = only(read(DOCUMENTS / name))
     assert document.title
-    assert said.lower() in document.text.lower()
-    found = [page.label for page in document.pages]
-    assert found == labels if isinstance(labels, list) else all(label.startswith(labels) for label in found)
+    assert words.lower() in document.text.lower()
+    pages = [page.label for page in document.pages]
+    assert pages == labels if isinstance(labels, list) else all(label.startswith(labels) for label in pages)
 
 
 @pytest.mark.parametrize(
@@ -183,14 +183,14 @@ def test_sample_company(name: str, labels: list[str] | str, said: str) -> None:
     ],
 )
 def test_unreadable(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
-    """Each fault is one line that names it and says what to do."""
+    """The message of each fault is one line with the reason and what to do."""
     with pytest.raises(ReadError, match=reason) as caught:
         written(tmp_path, name, content)
     assert "\n" not in str(caught.value)
 
 
 def test_without_text(tmp_path: Path) -> None:
-    """Who has put pictures where they are not looked at learns what to do; a page without text is no scan."""
+    """The message says what to do where pictures are not read, and where none of their text was recognised."""
     Presentation().save(tmp_path / "pictures.pptx")
     (tmp_path / "blank.pdf").write_bytes(pdf([[]]))
     with pytest.raises(ReadError, match="its pictures are not looked at: save it as PDF to have them read"):
@@ -200,7 +200,7 @@ def test_without_text(tmp_path: Path) -> None:
 
 
 def test_truncated_word_file(tmp_path: Path) -> None:
-    """Half a real document is damaged, and so is a whole one without its text."""
+    """Half a real document is damaged, and so is a package without its main part."""
     data = (DOCUMENTS / "finance/travel-policy.docx").read_bytes()
     with pytest.raises(ReadError, match="damaged"):
         written(tmp_path, "half.docx", data[: len(data) // 2])
@@ -211,18 +211,18 @@ def test_truncated_word_file(tmp_path: Path) -> None:
 
 
 def test_a_parser_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In whichever way a parser fails on a malformed file, that file is damaged; the program goes on."""
+    """Whatever a parser raises on a malformed file becomes one message about that file."""
 
     def broken(_path: Path, _data: bytes) -> tuple[str, list[Page]]:
         raise IndexError("string index out of range")
 
-    monkeypatch.setitem(reading.READERS, ".md", broken)
+    monkeypatch.setitem(read_module.READERS, ".md", broken)
     with pytest.raises(ReadError, match=r"damaged or not really a \.md file"):
         written(tmp_path, "a.md", "text")
 
 
 def test_malformed_mail_header(tmp_path: Path) -> None:
-    """Headers that Python's own parser stumbles over are the file's fault."""
+    """Headers that make Python's mail parser fail are a fault of the file."""
     for header in (
         b"To: a@b, :;<@>,,[",
         b'Content-Type: text/plain; charset*="',
@@ -238,13 +238,13 @@ def test_malformed_mail_header(tmp_path: Path) -> None:
 
 
 def test_vanished(tmp_path: Path) -> None:
-    """A file that is gone is the system's error, for the caller to name."""
+    """A file that has disappeared raises the system's error; the caller names it."""
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "gone.md")
 
 
 def test_kinds(tmp_path: Path) -> None:
-    """The suffix decides, in capitals or not."""
+    """The suffix chooses the reader, in capitals or small letters."""
     assert set(READERS) >= set(
         """.pdf .docx .doc .odt .rtf .pptx .ppt .odp .xlsx .xls .ods .csv .tsv .html .mht .md .rst .txt .org .eml .msg
         .epub .json .jsonl .zip .png .jpg .tif""".split()
@@ -253,7 +253,7 @@ def test_kinds(tmp_path: Path) -> None:
 
 
 def test_archive(tmp_path: Path) -> None:
-    """Each member is a document of its own, named by where it lies; what cannot be read is named with its reason."""
+    """Each member is a document of its own with its path in the archive; unreadable ones are named with a reason."""
     inner = zipped({"deep.txt": b"deep"})
     file = read_all(
         tmp_path,
@@ -272,7 +272,7 @@ def test_archive(tmp_path: Path) -> None:
 
 
 def test_archive_depth(tmp_path: Path) -> None:
-    """Archives are opened one level down and no further."""
+    """An archive in an archive is opened, one inside that is not."""
     data = zipped({"lowest.txt": b"x"})
     for _ in range(3):
         data = zipped({"in.zip": data, "note.txt": b"a note"})
@@ -282,7 +282,7 @@ def test_archive_depth(tmp_path: Path) -> None:
 
 
 def test_deep_mail(tmp_path: Path) -> None:
-    """A mail two levels down is read; what is attached to it is named as too deep, and nothing is when nothing is."""
+    """A mail two levels down is read; only its attachments, if it has any, are named as too deep."""
     plain = EmailMessage()
     plain["From"], plain["Subject"] = "a@x.example", "Plain"
     plain.set_content("hello")
@@ -296,13 +296,13 @@ def test_deep_mail(tmp_path: Path) -> None:
 
 
 def test_empty_archive(tmp_path: Path) -> None:
-    """An archive that holds nothing says so."""
+    """An archive without files is an error that says so."""
     with pytest.raises(ReadError, match="the archive is empty"):
         read_all(tmp_path, "a.zip", zipped({"__MACOSX/x.txt": b"x"}))
 
 
 def test_nested_archives_share_one_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What may be unpacked counts over all archives in a file: nesting does not multiply it."""
+    """All archives in a file share one limit of bytes to unpack: nesting does not multiply it."""
     monkeypatch.setattr(package.Budget, "__init__", lambda self: self.__dict__.update(members=100, size=2500))
     inner = zipped({"a.txt": b"a" * 1000})
     file = read_all(tmp_path, "a.zip", zipped({"1.zip": inner, "2.zip": inner, "3.zip": inner}))
@@ -311,7 +311,7 @@ def test_nested_archives_share_one_budget(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_attachments(tmp_path: Path) -> None:
-    """What is attached to a mail is a document of its own that names its parent, also a mail with a file of its own."""
+    """Each attachment is a document whose title names its mail, also an attached mail and the file attached to that."""
     inner = EmailMessage()
     inner["From"], inner["Subject"] = "b@x.example", "Old news"
     inner.set_content("as said")
@@ -335,7 +335,7 @@ def test_attachments(tmp_path: Path) -> None:
 
 
 def test_content_overrules_the_name(tmp_path: Path) -> None:
-    """A file is read as what it plainly is: a web page called .xls, Word's new kind called .doc, RTF called .doc."""
+    """The content decides where it is beyond doubt: a web page named .xls, a .docx file named .doc, RTF named .doc."""
     assert "| a | b |" in written(tmp_path, "a.xls", "<html><table><tr><td>a<td>b<tr><td>1<td>2</table>").text
     assert written(tmp_path, "b.xls", "a\tb\n1\t2\n").text.startswith("| a | b |")
     assert written(tmp_path, "a.doc", r"{\rtf1\ansi Hello}").text == "Hello"
@@ -345,7 +345,7 @@ def test_content_overrules_the_name(tmp_path: Path) -> None:
 
 
 def test_encrypted(tmp_path: Path) -> None:
-    """A newer Office file under a password lies encrypted in the old container, whatever its name."""
+    """An Office file with a password is an encrypted stream in an OLE container, whatever its name."""
     data = ole_file({"EncryptedPackage": b"x" * 5000, "EncryptionInfo": b"x"})
     for name in ("a.docx", "a.xlsx", "a.doc", "a.xls"):
         with pytest.raises(ReadError, match="protected by a password: save a copy without one"):

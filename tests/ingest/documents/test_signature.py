@@ -1,4 +1,4 @@
-"""What files are by their content."""
+"""The format of a file by its content."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def zipped(*names: str, mimetype: str = "") -> bytes:
     ],
 )  # fmt: skip
 def test_kind(data: bytes, suffix: str, kind: str) -> None:
-    """Content that says plainly what it is overrules the name; other content does not."""
+    """Content whose format is beyond doubt overrules the name; other content does not."""
     assert kind_of(data, suffix) == kind
 
 
 def test_refused() -> None:
-    """Encrypted and binary workbooks are named as what they are."""
+    """Encrypted files and binary workbooks are refused with the reason."""
     with pytest.raises(ReadError, match="protected by a password"):
         kind_of(ole_file({"EncryptedPackage": b"x"}), ".docx")
     with pytest.raises(ReadError, match=r"save it as \.xlsx"):
@@ -63,6 +63,6 @@ def test_refused() -> None:
 
 
 def test_damaged_containers() -> None:
-    """A container that cannot be looked into keeps its name, for its reader to say what is wrong."""
+    """A damaged container keeps the format of its name, whose reader then says what is wrong."""
     assert kind_of(b"PK\x03\x04 nonsense", ".docx") == ".docx"
     assert kind_of(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), ".doc") == ".doc"
