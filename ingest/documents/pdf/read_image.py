@@ -18,7 +18,7 @@ from ingest.base.logs import get_logger
 from ingest.base.types import Page
 from ingest.documents.pdf.layout.blocks import blocks, markdown, mend_broken_words
 from ingest.documents.pdf.layout.boxes import Box, Gap
-from ingest.documents.pdf.ocr_words import with_spaces
+from ingest.documents.pdf.lost_spaces import with_spaces
 
 log = get_logger(__name__)
 

@@ -15,14 +15,14 @@ from typing import Any
 from ingest.base.errors import ReadError
 from ingest.base.logs import get_logger
 from ingest.base.types import Page
+from ingest.documents.pdf.drawn_lines import page_rules
+from ingest.documents.pdf.headings import Bookmark, are_headings, mark_bookmarks, mark_large_lines
 from ingest.documents.pdf.layout.blocks import blocks, markdown, mend_broken_words
 from ingest.documents.pdf.layout.boxes import Box
-from ingest.documents.pdf.pdf_headings import Bookmark, are_headings, mark_bookmarks, mark_large_lines
-from ingest.documents.pdf.pdf_rules import page_rules
-from ingest.documents.pdf.pdf_tags import tags_of, with_tagged_tables
-from ingest.documents.pdf.pdf_text import form_boxes, page_boxes
 from ingest.documents.pdf.read_image import NEEDS_OCR, RECOGNISED_PIXELS, can_recognise, recognise
 from ingest.documents.pdf.running_lines import without_running_lines
+from ingest.documents.pdf.tags import tags_of, with_tagged_tables
+from ingest.documents.pdf.text_boxes import form_boxes, page_boxes
 
 log = get_logger(__name__)
 

@@ -14,7 +14,7 @@ from statistics import median
 
 from ingest.documents.pdf.layout.aligned_tables import fits_a_column, goes_on, table
 from ingest.documents.pdf.layout.boxes import BROKEN_WORD, Box, joined, rows, text_width
-from ingest.documents.pdf.layout.columns import regions
+from ingest.documents.pdf.layout.reading_order import regions
 from ingest.documents.structure.markdown import paragraph
 
 # Lines break at the edge of a column that is at least this wide, in letters; shorter ones were meant to be short.

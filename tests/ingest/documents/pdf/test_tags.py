@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pypdfium2
 
+from ingest.documents.pdf.headings import Bookmark, are_headings
 from ingest.documents.pdf.layout.boxes import Box
-from ingest.documents.pdf.pdf_headings import Bookmark, are_headings
-from ingest.documents.pdf.pdf_tags import TaggedTable, tags_of, with_tagged_tables
 from ingest.documents.pdf.read_pdf import read_pdf
+from ingest.documents.pdf.tags import TaggedTable, tags_of, with_tagged_tables
 from tests.ingest.documents.pdf.test_read_pdf import pdf, text
 
 PROSE = "Employees book trains and hotels through the travel desk and keep every receipt they are given."

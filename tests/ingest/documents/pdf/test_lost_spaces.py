@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest.documents.pdf.ocr_words import with_spaces
+from ingest.documents.pdf.lost_spaces import with_spaces
 
 
 def places(text: str) -> tuple[str, list[float]]:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ingest.documents.pdf.headings import Bookmark
 from ingest.documents.pdf.layout.boxes import Box, put_together, stands_in
-from ingest.documents.pdf.pdf_headings import Bookmark
 from ingest.documents.structure.markdown import markdown_table
 
 _HEADING = re.compile(r"H([1-6])?")
