@@ -28,8 +28,9 @@ from ingest.base.settings import Settings, load_settings
 from ingest.base.types import Page, Passage, ReadDocument, Vectors
 from ingest.documents.workers import pool
 from ingest.library import Library
-from ingest.passages.embedders.embedder import Embedder, load_embedder, prepare_embedder
+from ingest.passages.embedders.embedder import Embedder, load_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
+from ingest.passages.embedders.prepare import prepare_embedder
 from ingest.runs import rebuild
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import NewDocument, NewFile
@@ -173,6 +174,21 @@ def copy_library(source: Path, office: Path, home: Path) -> None:
 def library(ingested_office: Path, settings: Settings) -> Iterator[Library]:  # noqa: ARG001 - it fills the library
     """The small office, ingested and open for searching, as a server has it."""
     library = Library(settings.home)
+    yield library
+    library.close()
+
+
+@pytest.fixture(scope="session")
+def shared_library(
+    office_library: Path, embedders_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Library]:
+    """The small office, open for the whole test run: for tests that only search and list."""
+    folder = tmp_path_factory.mktemp("shared-library")
+    home = folder / "library"
+    home.mkdir()
+    (home / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
+    copy_library(office_library, folder / "office", home)
+    library = Library(home)
     yield library
     library.close()
 

@@ -19,8 +19,9 @@ from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
 from ingest.base.types import Passage, ReadDocument
 from ingest.documents.workers.pool import Readers
-from ingest.passages.embedders.embedder import Embedder, embedder_source, load_embedder, prepare_embedder
+from ingest.passages.embedders.embedder import Embedder, load_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
+from ingest.passages.embedders.prepare import embedder_source, prepare_embedder
 from ingest.passages.split import embedded_context, split
 from ingest.runs.report import IngestReport, ProgressCallback, no_progress
 from ingest.search.indexes.search_index import SearchIndex

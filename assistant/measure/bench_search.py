@@ -26,8 +26,9 @@ from ingest.base.memory import peak_memory
 from ingest.base.settings import Settings
 from ingest.base.types import Page, Passage, ReadDocument, Vectors
 from ingest.library import Library
-from ingest.passages.embedders.embedder import Embedder, load_embedder, prepare_embedder
+from ingest.passages.embedders.embedder import Embedder, load_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
+from ingest.passages.embedders.prepare import prepare_embedder
 from ingest.runs.writing import open_for_writing
 from ingest.search.hybrid import CANDIDATES
 from ingest.search.indexes.search_index import INDEX_FOLDER

@@ -18,8 +18,8 @@ from assistant.measure.metrics import DEPTH, PASSAGES, contains, ndcg, recall, r
 from assistant.refuse.thresholds import fit_thresholds_when_due
 from ingest.base.settings import Settings
 from ingest.library import best_hit_per_document
-from ingest.passages.embedders.embedder import prepare_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
+from ingest.passages.embedders.prepare import prepare_embedder
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""The library as a LlamaIndex vector store, so that `VectorStoreIndex` and all that stands on it work over it.
+"""The library as a LlamaIndex vector store, for `VectorStoreIndex` and everything that is built on it.
 
-Documents come in by `docent ingest` alone, which splits, judges and embeds them; a store of passages that others
-split and embedded would be another library. So it can be searched, listed and deleted from, and not added to.
+The store can be searched, listed and deleted from. Nodes cannot be added: only `docent ingest` adds documents, because
+it splits, assesses and embeds all of them in the same way.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from ingest.base.types import Vectors
 from ingest.library import Library
 from ingest.llama_index.retriever import metadata_of, node_of_hit, node_of_row
 from ingest.runs.select import UNKNOWN
-from ingest.search.nearest import nearest
 from ingest.sync import remove
 
 _TYPES = {
     "document_id": int, "passage_id": int,
     "path": str, "title": str, "heading": str, "page": str, "format": str,
 }  # fmt: skip
-# Those for lists; nothing that a passage says of itself is one.
-_FOR_LISTS = {FilterOperator.ANY, FilterOperator.ALL, FilterOperator.CONTAINS}
-_WITH_LISTS = {FilterOperator.IN, FilterOperator.NIN}
-_BY_WORDS = {VectorStoreQueryMode.SPARSE, VectorStoreQueryMode.TEXT_SEARCH}
+# Operators on lists: no metadata of a passage is one.
+_ON_LISTS = {FilterOperator.ANY, FilterOperator.ALL, FilterOperator.CONTAINS}
+# Operators whose value is a list.
+_LIST_VALUED = {FilterOperator.IN, FilterOperator.NIN}
+_LEXICAL = {VectorStoreQueryMode.SPARSE, VectorStoreQueryMode.TEXT_SEARCH}
 
 
 class LibraryVectorStore(BasePydanticVectorStore):
-    """A library's passages. A node's id is its passage's, its `ref_doc_id` its document's, both numbers in text."""
+    """A library's passages. A node has the id of its passage, its `ref_doc_id` is the id of its document."""
 
     stores_text: bool = True
     _library: Library = PrivateAttr()
@@ -67,19 +67,19 @@ class LibraryVectorStore(BasePydanticVectorStore):
     # Searching
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:  # noqa: ARG002 - LlamaIndex's
-        """The nearest passages, best first.
+        """The best passages, best first.
 
-        By default those whose cosine to `query_embedding` is highest, exactly; without an embedding, and in hybrid
-        mode, what Docent itself finds for `query_str`, with its score; in sparse and text-search mode BM25. Raises
-        NotImplementedError with one sentence for what is not offered, ValueError for a query that lacks its part,
-        DocentError while there is no library.
+        In default mode by the exact cosine to `query_embedding`; without an embedding, and in hybrid mode, the hits and
+        scores of `Library.search` for `query_str`; in sparse and text-search mode by BM25. Raises NotImplementedError
+        for what is not offered, ValueError for a query without the text or embedding that its mode needs, DocentError
+        while there is no library.
         """
         self._refuse(query)
         self._library.refresh()
         among = self._among(query)
-        if query.mode in _BY_WORDS:
-            found = self._library.index.lexical(terms(_text_of(query)), query.similarity_top_k, among)
-            return self._result(found)
+        if query.mode in _LEXICAL:
+            scores = self._library.index.lexical(terms(_text_of(query)), query.similarity_top_k, among)
+            return self._result(scores)
         if query.mode == VectorStoreQueryMode.HYBRID or query.query_embedding is None:
             count = query.similarity_top_k if query.hybrid_top_k is None else query.hybrid_top_k
             hits = self._library.search(_text_of(query), count, among)
@@ -87,37 +87,39 @@ class LibraryVectorStore(BasePydanticVectorStore):
             return _as_result(nodes, [hit.score for hit in hits])
         index = self._library.index
         vector = _unit_vector(query.query_embedding, index.dimension)
-        return self._result(nearest(index, self._library.catalog, vector, query.similarity_top_k, among))
+        return self._result(index.dense(vector, query.similarity_top_k, self._library.catalog, among))
 
     def _refuse(self, query: VectorStoreQuery) -> None:
-        allowed = {VectorStoreQueryMode.DEFAULT, VectorStoreQueryMode.HYBRID, *_BY_WORDS}
+        allowed = {VectorStoreQueryMode.DEFAULT, VectorStoreQueryMode.HYBRID, *_LEXICAL}
         if query.mode not in allowed:
             names = ", ".join(sorted(mode.value for mode in allowed))
             raise NotImplementedError(f"The library has no query mode '{query.mode.value}': it has {names}.")
         if query.alpha is not None or query.sparse_top_k is not None:
-            raise NotImplementedError("The library weighs meaning and words itself: leave out alpha and sparse_top_k.")
+            raise NotImplementedError(
+                "The library sets the weights of cosines and BM25 itself: leave out alpha and sparse_top_k."
+            )
 
-    def _result(self, found: dict[int, float]) -> VectorStoreQueryResult:
-        """A passage may have left the catalog since the index was levelled; it is left out."""
-        rows = self._library.catalog.passages(list(found))
-        scored = [(node_of_row(rows[passage_id]), score) for passage_id, score in found.items() if passage_id in rows]
+    def _result(self, scores: dict[int, float]) -> VectorStoreQueryResult:
+        """Without the passages that have left the catalog since the index was refreshed."""
+        rows = self._library.catalog.passages(list(scores))
+        scored = [(node_of_row(rows[passage_id]), score) for passage_id, score in scores.items() if passage_id in rows]
         return _as_result([node for node, _ in scored], [score for _, score in scored])
 
     # Looking up
 
     def get_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None) -> list[BaseNode]:
-        """Those of these ids that pass the filters, in the order of the ids; without ids all that pass."""
+        """The nodes with these ids that pass the filters, in the order of the ids; without ids all that pass."""
         among = self._among(VectorStoreQuery(node_ids=node_ids, filters=filters))
         catalog = self._library.catalog
-        wanted = [int(i) for i in catalog.passage_ids()] if among is None else among
+        passage_ids = [int(i) for i in catalog.passage_ids()] if among is None else among
         if node_ids:
-            kept = set(wanted)
-            wanted = [number for number in _numbers(node_ids) if number in kept]
-        rows = catalog.passages(wanted)
-        return [node_of_row(rows[passage_id]) for passage_id in wanted if passage_id in rows]
+            allowed = set(passage_ids)
+            passage_ids = [passage_id for passage_id in _numbers(node_ids) if passage_id in allowed]
+        rows = catalog.passages(passage_ids)
+        return [node_of_row(rows[passage_id]) for passage_id in passage_ids if passage_id in rows]
 
     def _among(self, query: VectorStoreQuery) -> list[int] | None:
-        """Passage ids that the query is confined to; None for all. LlamaIndex gives empty lists where it means all."""
+        """Ids of the passages to search; None for all. LlamaIndex gives empty lists where it means all."""
         if not query.node_ids and not query.doc_ids and not (query.filters and query.filters.filters):
             return None
         if query.filters:
@@ -126,7 +128,7 @@ class LibraryVectorStore(BasePydanticVectorStore):
         documents = {document.id: document for document in catalog.documents()}
         ids = set(_numbers(query.node_ids)) if query.node_ids else None
         sources = set(_numbers(query.doc_ids)) if query.doc_ids else None
-        found = []
+        passage_ids = []
         for row in catalog.rows(
             "SELECT id, document_id, heading, page FROM passages WHERE generation = ? ORDER BY id",
             (catalog.generation,),
@@ -138,21 +140,21 @@ class LibraryVectorStore(BasePydanticVectorStore):
                 continue
             metadata = metadata_of(row["id"], document.id, document.name, document.title, row["heading"], row["page"])
             if query.filters is None or _passes(metadata, query.filters):
-                found.append(int(row["id"]))
-        return found
+                passage_ids.append(int(row["id"]))
+        return passage_ids
 
     # Changing
 
     def add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:  # noqa: ARG002 - LlamaIndex's
-        """Nothing to add is fine, as when an index is made over what there is; anything else raises."""
+        """Raises NotImplementedError for any node; adds none for an empty list, as `VectorStoreIndex` does at first."""
         if nodes:
-            raise NotImplementedError("Documents come into the library by `docent ingest`, not as nodes.")
+            raise NotImplementedError("Nodes cannot be added to the library: add documents with `docent ingest`.")
         return []
 
     def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:  # noqa: ARG002 - LlamaIndex's
-        """Take a document out of the library; its file stays, and an ingest of its folder brings it back.
+        """Remove a document from the library. Its file stays, and ingesting its folder adds it again.
 
-        Raises DocentError for a document that is not there, AnotherWriter while somebody else changes the library.
+        Raises DocentError for a document that is not there, AnotherWriter while another process holds the write lock.
         """
         if not ref_doc_id.isdecimal():
             raise DocentError(f"{ref_doc_id}: {UNKNOWN}.")
@@ -167,11 +169,11 @@ class LibraryVectorStore(BasePydanticVectorStore):
         filters: MetadataFilters | None = None,
         **delete_kwargs: Any,
     ) -> None:
-        raise NotImplementedError("The library holds whole documents: delete one by its `ref_doc_id`.")
+        raise NotImplementedError("Passages cannot be deleted one by one: delete a document by its `ref_doc_id`.")
 
 
 class LibraryEmbedding(BaseEmbedding):
-    """The library's own embedder with its prefixes, for LlamaIndex to embed questions with; also after a rebuild."""
+    """The library's own embedder with its prefixes as a LlamaIndex embedding; follows a rebuild."""
 
     _library: Library = PrivateAttr()
 
@@ -218,17 +220,17 @@ def _unit_vector(embedding: Sequence[float], dimension: int) -> Vectors:
 
 
 def _numbers(ids: Sequence[str]) -> list[int]:
-    """Ids of the library are numbers; any other names nothing in it."""
-    return [int(one) for one in ids if one.isdecimal()]
+    """The ids as numbers, without those that are no number: nothing in the library has such an id."""
+    return [int(text) for text in ids if text.isdecimal()]
 
 
 def _passes(metadata: dict[str, Any], filters: MetadataFilters) -> bool:
-    """LlamaIndex's own reading of each filter; only nesting is ours, which it refuses."""
+    """Whether a passage passes. Each filter is applied by LlamaIndex's own code, which does not do nested filters."""
     passed = (
-        _passes(metadata, one)
-        if isinstance(one, MetadataFilters)
-        else build_metadata_filter_fn(lambda _: metadata, MetadataFilters(filters=[one]))("")
-        for one in filters.filters
+        _passes(metadata, condition)
+        if isinstance(condition, MetadataFilters)
+        else build_metadata_filter_fn(lambda _: metadata, MetadataFilters(filters=[condition]))("")
+        for condition in filters.filters
     )
     if filters.condition == FilterCondition.OR:
         return any(passed)
@@ -238,32 +240,33 @@ def _passes(metadata: dict[str, Any], filters: MetadataFilters) -> bool:
 
 
 def _refuse_filters(filters: MetadataFilters) -> None:
-    """Raise NotImplementedError for what no passage could pass by its sense, ValueError for a value of a wrong type."""
-    for one in filters.filters:
-        if isinstance(one, MetadataFilters):
-            _refuse_filters(one)
+    """Raise NotImplementedError for a filter that passages have nothing for, ValueError for a value of a wrong type."""
+    for condition in filters.filters:
+        if isinstance(condition, MetadataFilters):
+            _refuse_filters(condition)
         else:
-            _refuse_filter(one)
+            _refuse_filter(condition)
 
 
-def _refuse_filter(one: MetadataFilter) -> None:
-    wanted = _TYPES.get(one.key)
-    if wanted is None:
-        raise NotImplementedError(f"Passages have no '{one.key}' to filter by: they have {', '.join(_TYPES)}.")
-    if one.operator in _FOR_LISTS:
+def _refuse_filter(condition: MetadataFilter) -> None:
+    value_type = _TYPES.get(condition.key)
+    if value_type is None:
+        raise NotImplementedError(f"Passages have no '{condition.key}' to filter by: they have {', '.join(_TYPES)}.")
+    if condition.operator in _ON_LISTS:
         raise NotImplementedError(
-            f"Operator '{one.operator.value}' is for lists, and '{one.key}' of a passage is none."
+            f"Operator '{condition.operator.value}' is for lists, and '{condition.key}' of a passage is no list."
         )
-    values = one.value if isinstance(one.value, list) else [one.value]
-    text_only = one.operator in {FilterOperator.TEXT_MATCH, FilterOperator.TEXT_MATCH_INSENSITIVE}
-    if one.operator == FilterOperator.IS_EMPTY:
+    values = condition.value if isinstance(condition.value, list) else [condition.value]
+    text_only = condition.operator in {FilterOperator.TEXT_MATCH, FilterOperator.TEXT_MATCH_INSENSITIVE}
+    if condition.operator == FilterOperator.IS_EMPTY:
         return
     if (
-        isinstance(one.value, list) != (one.operator in _WITH_LISTS)
-        or not all(isinstance(value, wanted) for value in values)
-        or (text_only and wanted is not str)
+        isinstance(condition.value, list) != (condition.operator in _LIST_VALUED)
+        or not all(isinstance(value, value_type) for value in values)
+        or (text_only and value_type is not str)
     ):
-        kind = "a list of " if one.operator in _WITH_LISTS else ""
+        needed = f"a list of {value_type.__name__}" if condition.operator in _LIST_VALUED else value_type.__name__
         raise ValueError(
-            f"Filter '{one.key} {one.operator.value}' has {one.value!r}: '{one.key}' wants {kind}{wanted.__name__}."
+            f"Filter '{condition.key} {condition.operator.value}' has {condition.value!r}: "
+            f"'{condition.key}' needs {needed}."
         )

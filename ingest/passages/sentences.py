@@ -1,4 +1,4 @@
-"""A passage as the statements people read: its sentences and its table rows. Knows nothing of questions."""
+"""A passage as its sentences and table rows: the units that are embedded, quoted and asked about."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ _TABLE_RULE = re.compile(r"[\s|:\-]+")
 
 
 def sentences_and_rows(text: str) -> Iterator[tuple[int, int, str]]:
-    """(start, end, column headings) of sentences and table rows; a table's headings and rule are not statements."""
+    """(start, end, header row) of each sentence and table row; a table's header row and rule are left out.
+
+    The header row is '' for a sentence and for a row of a table without one.
+    """
     header = ""
     spans = list(_spans(text))
-    for place, (start, end) in enumerate(spans):
+    for number, (start, end) in enumerate(spans):
         line = text[start:end]
         if not line.startswith("|"):
             header = ""
-        elif place + 1 < len(spans) and _TABLE_RULE.fullmatch(text[slice(*spans[place + 1])]):
+        elif number + 1 < len(spans) and _TABLE_RULE.fullmatch(text[slice(*spans[number + 1])]):
             header = line
             continue
-        # Neither a rule nor the marks that close an emphasised sentence say anything.
+        # A rule, or the marks that close an emphasised sentence, have no letter or digit.
         if re.search(r"[^\W_]", line):
             yield start, end, header
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of sentences; a table row is one, whatever ends in its cells."""
+    """(start, end) of sentences and table rows; a row is one unit, however many sentences end in its cells."""
     row_end = 0
     for start, end in sentence_spans(text):
         if start < row_end:
@@ -40,7 +43,7 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def readable(text: str, header: str = "") -> str:
-    """A statement as people read it: on one line, without Markdown; a table row as 'column: cell' pairs."""
+    """A sentence or row for people to read: on one line, without Markdown; a row as 'column: cell' pairs."""
     if text.startswith("|"):
         columns = _cells(header)
         cells = _cells(text)

@@ -1,7 +1,7 @@
-"""A document into passages that an embedder can read whole. Knows nothing of how passages are stored.
+"""A document to passages that an embedder can read whole.
 
-LlamaIndex's `MarkdownNodeParser` finds the sections; inside a section, sentences and table rows are the units
-that are never cut. Passages stay within one page and one section, so their anchor is always exact.
+LlamaIndex's `MarkdownNodeParser` finds the sections; inside a section, sentences and table rows are the units that are
+never cut. A passage is within one page and one section, so that its page and heading are always exact.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _sections = MarkdownNodeParser.from_defaults(include_prev_next_rel=False, header
 
 
 def split(document: ReadDocument, count_tokens: Callable[[str], int], limit: int) -> list[Passage]:
-    """The document's passages in order, each at most `limit` tokens with its embedded context.
+    """The document's passages in order, each of at most `limit` tokens together with its context line.
 
-    Only a table row that with its header is longer exceeds the limit: a row is never cut.
+    Only a table row that is longer together with its header row exceeds the limit: a row is never cut.
     """
     passages: list[Passage] = []
     offset = 0
@@ -50,14 +50,14 @@ def split(document: ReadDocument, count_tokens: Callable[[str], int], limit: int
 
 
 def context_line(title: str, heading: str) -> str:
-    """What a passage is about, said before it wherever it is embedded, indexed or shown to a model."""
+    """Title and heading path of a passage: stands before it when it is embedded, indexed or shown to a model."""
     if not heading or heading == title or heading.startswith(title + HEADING_SEPARATOR):
         return heading or title
     return f"{title}{HEADING_SEPARATOR}{heading}" if title else heading
 
 
 def embedded_context(title: str, heading: str, count_tokens: Callable[[str], int], limit: int) -> str:
-    """The context line as far as it may be embedded: outer headings go first, so that the passage is read whole."""
+    """The context line as it is embedded: without as many outer headings as leave the passage too little room."""
     room = int(limit * _CONTEXT_SHARE)
     context = context_line(title, heading)
     while count_tokens(context) > room:
@@ -75,10 +75,10 @@ def _page_sections(text: str) -> Iterator[tuple[str, int, int]]:
     ]
     for (section, above), (_, next_above) in zip_longest(sections, sections[1:], fillvalue=("", [])):
         first_line, _, rest = section.partition("\n")
-        own = _HEADING_LINE.match(first_line)
+        heading = _HEADING_LINE.match(first_line)
         path, body = above, section.strip()
-        if own:
-            name = own.group(1).strip()
+        if heading:
+            name = heading.group(1).strip()
             cursor = text.index(name, cursor) + len(name)
             path, body = [*above, name], rest.strip()
             if not body and name and next_above[: len(path)] != path:
@@ -113,7 +113,7 @@ def _pieces(
     target = 0.0
     if units:
         total = sum(unit.tokens for unit in units)
-        # Signs that the tokenizer knows nothing of take no room at all.
+        # Characters for which the tokenizer has no token take no room at all.
         target = total / max(1, math.ceil(total / room))
     taken: list[_Unit] = []
     used = 0
@@ -145,7 +145,7 @@ def _units(text: str, start: int, end: int, count_tokens: Callable[[str], int], 
 
 
 def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
-    """(start, end, is_table) of runs of lines that are, or are not, rows of a Markdown table."""
+    """(start, end, is_table) of runs of lines that are all rows of a Markdown table, or all not."""
     position = first = start
     table = None
     for line in _LINE.findall(text[start:end]):
@@ -178,17 +178,17 @@ def _rows(text: str, start: int, end: int, count_tokens: Callable[[str], int]) -
 def _shortened(
     text: str, start: int, end: int, count_tokens: Callable[[str], int], room: int
 ) -> Iterator[tuple[int, int]]:
-    """The span itself, or the parts of a sentence too long for one passage, cut where it hurts least."""
+    """The span itself, or the parts of a sentence that is too long for one passage, cut near its middle at a mark."""
     if count_tokens(text[start:end]) <= room:
         yield start, end
         return
     middle = (start + end) // 2
     cut = middle
     for pattern in _CUTS:
-        places = [start + match.end() for match in pattern.finditer(text[start:end])]
-        inner = [place for place in places if start + (end - start) // 4 < place < end - (end - start) // 4]
+        ends = [start + match.end() for match in pattern.finditer(text[start:end])]
+        inner = [cut for cut in ends if start + (end - start) // 4 < cut < end - (end - start) // 4]
         if inner:
-            cut = min(inner, key=lambda place: abs(place - middle))
+            cut = min(inner, key=lambda end: abs(end - middle))
             break
     yield from _shortened(text, start, cut, count_tokens, room)
     yield from _shortened(text, cut, end, count_tokens, room)

@@ -1,4 +1,4 @@
-"""Documents to passages with vectors, many at once. Knows nothing of where they come from or go to."""
+"""Documents to passages with vectors, many documents at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_VECTORS: Vectors = np.zeros((0, 0), np.float32)
 
 
 class PassageEmbedder:
-    """Splits and embeds. The embedder is opened when it is first needed, and how fast it is can be remembered."""
+    """Splits documents and embeds passages. Opens the embedder at first use and measures its rate."""
 
     def __init__(self, load: Callable[[], Embedder]) -> None:
         self._load = load
@@ -34,34 +34,34 @@ class PassageEmbedder:
         return split(document, self.embedder.count_tokens, self.embedder.passage_tokens)
 
     def embed(self, documents: Sequence[tuple[str, Sequence[Passage]]]) -> list[tuple[Vectors, list[bytes]]]:
-        """For each (title, passages) the vectors, shape (passages, dimension), and the passages' other views.
+        """For each (title, passages) the vectors, shape (passages, dimension), and the packed multi-vectors.
 
-        All go to the embedder together, which is fastest with many texts of like length.
+        All texts go to the embedder together: it is fastest with many texts of like length.
         """
         if not documents:
             return []
-        measure = self.embedder.count_tokens, self.embedder.passage_tokens
+        count_tokens, limit = self.embedder.count_tokens, self.embedder.passage_tokens
         texts = [
-            f"{embedded_context(title, passage.heading, *measure)}\n{passage.text}"
+            f"{embedded_context(title, passage.heading, count_tokens, limit)}\n{passage.text}"
             for title, passages in documents
             for passage in passages
         ]
         started = time.monotonic()
-        together = self.embedder.embed_passages(texts)
+        all_vectors = self.embedder.embed_passages(texts)
         ends = np.cumsum([len(passages) for _, passages in documents])
-        vectors = np.split(together, ends[:-1])
-        views = pack_multi_vectors([passages for _, passages in documents], vectors, self.embedder)
+        vectors = np.split(all_vectors, ends[:-1])
+        packed = pack_multi_vectors([passages for _, passages in documents], vectors, self.embedder)
         self._seconds += time.monotonic() - started
         self._passages += len(texts)
-        return list(zip(vectors, views, strict=True))
+        return list(zip(vectors, packed, strict=True))
 
     def save_rate(self, catalog: Catalog) -> None:
-        """Remember the rate in the catalog, for `estimated_rebuild_minutes`."""
+        """Store the rate, in passages per second, in the catalog for `estimated_rebuild_minutes`."""
         if self._seconds > 0:
             catalog.set_note(_RATE_NOTE, round(self._passages / self._seconds, 2))
 
 
 def estimated_rebuild_minutes(catalog: Catalog) -> int | None:
-    """How long embedding everything anew takes at the rate of the last run; None when there was none."""
+    """Minutes that embedding all passages again takes at the rate of the last run; None when there was no run."""
     rate = catalog.note(_RATE_NOTE)
     return max(1, round(catalog.counts()[1] / rate / 60)) if rate else None

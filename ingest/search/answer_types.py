@@ -1,7 +1,7 @@
-"""What kind of answer a question asks for, and whether a text has one, in English and Chinese. Knows no documents.
+"""The type of answer that a question asks for, and whether a text has one, in English and Chinese.
 
-The kinds are those that can be told from a text's surface: a moment, a duration, a sum of money, a number, a person,
-a place, a reason, a yes or no.
+The types are those that a pattern can recognise: a moment, a duration, a sum of money, a number, a person, a place, a
+reason, a yes or no.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ _YES_OR_NO = re.compile(
     r"(?:是的|不是|可以|不可以|不能|不行|能|否|没有|不会|会的|不用|不需要|需要)(?=[，。！；,!]))",
     re.IGNORECASE,
 )
-# What is counted stands before the verb, or else right after 'how many'.
+# The noun that is counted stands before the verb, or else right after 'how many'.
 _COUNTED = re.compile(
     r"\bhow many (?:(?:\w+ ){0,2}?(?P<noun>\w+)(?=\s+(?:do|does|did|is|are|was|were|has|have|had|can|could|will|would|"
     r"should|may|must|of|in|on|at|per|for)\b|\W*$)|(?P<next>\w+))|"
@@ -101,27 +101,27 @@ _NUMBER = re.compile(r"\d(?:[\d.,]*\d)?")
 
 
 def answer_types_asked(question: str) -> list[str]:
-    """The kinds of answer that the question asks for; none when it does not say."""
+    """The types of answer that the question asks for; none when no pattern matches."""
     return [kind for kind, pattern in _ASKED_PATTERNS.items() if pattern.search(question)]
 
 
 def has_answer_type(text: str, kind: str) -> bool:
-    """Whether something of that kind stands in the text."""
+    """Whether the text has something of that type."""
     return _HAS_PATTERNS[kind].search(text) is not None
 
 
 def asks_yes_or_no(question: str) -> bool:
-    """English says it with the verb first, Chinese with a particle or a verb and its negation."""
+    """In English the verb comes first; in Chinese there is a particle, or a verb and its negation."""
     return _ASKS_YES_OR_NO.search(question) is not None
 
 
 def says_yes_or_no(text: str) -> bool:
-    """Whether the text opens as the answer to a question of yes or no."""
+    """Whether the text begins with a yes or no."""
     return _YES_OR_NO.match(text) is not None
 
 
 def new_numbers(text: str, question: str) -> bool:
-    """Whether the text has a number in digits that the question has not."""
+    """Whether the text has a number in digits that the question does not have."""
     return bool(set(_NUMBER.findall(_folded(text))) - set(_NUMBER.findall(_folded(question))))
 
 

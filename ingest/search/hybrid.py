@@ -21,7 +21,6 @@ from ingest.passages.sentences import is_question
 from ingest.search.answer_types import asks_yes_or_no, says_yes_or_no
 from ingest.search.fuse import FUSION, Cosines, FusedScore, FusionWeights, fuse, with_factors
 from ingest.search.indexes.snapshot import IndexSnapshot
-from ingest.search.nearest import nearest
 from ingest.search.versions import names_version
 from ingest.store.catalog import Catalog
 from ingest.store.records import name_of
@@ -117,7 +116,7 @@ def propose(
     sentence_cosines: dict[int, tuple[float, ...]] = {}
     if dense_weight > 0:
         vector = embedder.embed_query(question)
-        passages = nearest(index, catalog, vector, depth, among)
+        passages = index.dense(vector, depth, catalog, among)
         passages |= index.cosines(vector, [passage_id for passage_id in bm25 if passage_id not in passages], catalog)
         only_dense = [passage_id for passage_id in passages if passage_id not in bm25]
         bm25 |= index.lexical(query_terms, len(only_dense), among=only_dense)

@@ -1,4 +1,4 @@
-"""The passages that stand around others in their section, and how they read as one text. Knows nothing of searching."""
+"""The passages before and after others in their section, and one text made of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingest.store.catalog import Catalog
 
 @dataclass(frozen=True)
 class Neighbour(Passage):
-    """A passage of the catalog, with the number it has there and its document's."""
+    """A passage of the catalog, with its id and that of its document."""
 
     passage_id: int
     document_id: int
@@ -20,9 +20,9 @@ class Neighbour(Passage):
 
 @dataclass(frozen=True)
 class Joined:
-    """A passage in a text of several: there it is `text[start:end]`, by itself `lead` and then that range.
+    """A passage within the text of several: `lead` followed by `text[start:end]` is the passage's own text.
 
-    `lead` is what the passage repeats of the ones before, a table's header row, and is left out between its rows.
+    `lead` is a table's header row that the passage repeats from those before it; the joined text has it only once.
     """
 
     passage: Neighbour
@@ -32,9 +32,9 @@ class Joined:
 
 
 def neighbours(catalog: Catalog, passage_ids: Sequence[int], reach: int) -> list[Neighbour]:
-    """These passages and those up to `reach` places before and after each under the same heading, each once.
+    """These passages and up to `reach` before and after each under the same heading, each once.
 
-    In the order of documents and reading; ids that are gone are left out.
+    In the order of documents and of reading; ids that are no longer in the catalog are left out.
     """
     rows = catalog.rows(
         "SELECT DISTINCT near.ordinal, near.text, near.heading, near.page, near.start_offset, near.end_offset,"
@@ -50,8 +50,7 @@ def neighbours(catalog: Catalog, passage_ids: Sequence[int], reach: int) -> list
 def join(passages: Sequence[Neighbour]) -> tuple[str, list[Joined]]:
     """One text of passages that follow each other in a document, and where each of them is in it.
 
-    What stood between two of them is only white space, and not kept: it becomes a space or as many line breaks as the
-    reader needs.
+    The white space between two passages is not stored: it becomes a space, or the line breaks that Markdown needs.
     """
     text = ""
     joined: list[Joined] = []
@@ -62,19 +61,19 @@ def join(passages: Sequence[Neighbour]) -> tuple[str, list[Joined]]:
             continue
         before = joined[-1].passage
         repeated = max(0, len(passage.text) - (passage.end - passage.start))
-        lead, own = passage.text[:repeated], passage.text[repeated:]
-        text += _between(before, passage, own)
-        joined.append(Joined(passage, len(text), len(text) + len(own), lead))
-        text += own
+        lead, rest = passage.text[:repeated], passage.text[repeated:]
+        text += _between(before, passage, rest)
+        joined.append(Joined(passage, len(text), len(text) + len(rest), lead))
+        text += rest
     return text, joined
 
 
-def _between(before: Neighbour, after: Neighbour, own: str) -> str:
+def _between(before: Neighbour, after: Neighbour, rest: str) -> str:
     gap = after.start - before.end
     if gap <= 0:
         return ""
-    if own.startswith("|") and before.text.rsplit("\n", 1)[-1].startswith("|"):
+    if rest.startswith("|") and before.text.rsplit("\n", 1)[-1].startswith("|"):
         return "\n"
     if gap > 1 or before.page != after.page:
         return "\n\n"
-    return "\n" if begins_own_line(own) else " "
+    return "\n" if begins_own_line(rest) else " "

@@ -1,8 +1,7 @@
-"""The best hits read once more, each together with the question, and put in the order of that. Knows no indexes.
+"""The reranker: a cross-encoder reads the best hits together with the question and decides their order.
 
-A cross-encoder tells passages apart better than two vectors can, and takes seconds over it. So it is optional: one
-setting names it, it is opened at the first search of a process, and a search goes on without it when it cannot be
-had, which `problem` then says.
+It tells passages apart better than two vectors can and takes seconds. It is optional: a setting names it, a process
+opens it at its first search, and where it cannot be used, searches go on without it and `problem` says why.
 """
 
 from __future__ import annotations
@@ -23,21 +22,21 @@ from ingest.hub.reranker_files import find_reranker, unusable
 from ingest.passages.split import context_line
 from ingest.search.hybrid import ScoredHit
 
-# How many of the best hits are read. Reading takes the same time for each, and what both legs of the search put
-# behind the twentieth place is seldom the answer.
+# How many of the best hits are read. Each takes the same time, and a passage that both legs of the search rank behind
+# the twentieth is seldom the answer.
 RERANKED = 20
-# Passages per pass through the model. Few, because the shorter ones of a batch are filled up to its longest.
+# Passages per inference. Few, because the shorter ones of a batch are padded to its longest.
 _BATCH = 4
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class RerankedHit(ScoredHit):
-    """A hit in its new place. `parts` still says what the fusion made of it.
+    """A hit at its new rank. `parts` are still those of the fusion.
 
-    `reranked` is what the cross-encoder gave it, 0 to 1, before an older version steps back, and `hit.score` what is
-    left of that after it did. None for a passage beyond those that were read: its `hit.score` is 0 or less, namely
-    how far it is behind the first of them in the fusion.
+    `reranked` is the cross-encoder's score, 0 to 1; `hit.score` is that score times the factor of an older version.
+    For a passage beyond those that were read `reranked` is None, and its `hit.score`, 0 or less, is its fused score
+    minus that of the first passage that was not read.
     """
 
     reranked: float | None = None
@@ -49,7 +48,7 @@ def reranker_of(settings: Settings) -> Reranker | None:
 
 
 class Reranker:
-    """A cross-encoder that is opened when it is first needed. Safe to share between threads, which then take turns."""
+    """A cross-encoder that is opened at its first use. Safe to share between threads, which then take turns."""
 
     def __init__(self, name: str, models_cache: Path) -> None:
         self.name = name
@@ -61,7 +60,7 @@ class Reranker:
 
     @property
     def problem(self) -> str:
-        """One line for the administrator when searches go without it, as far as can be told; '' when all is well."""
+        """One line for the administrator when searches go without it, as far as is known; '' when all is well."""
         if self._problem or self._model is not None:
             return self._problem
         try:
@@ -71,10 +70,10 @@ class Reranker:
         return ""
 
     def open(self) -> None:
-        """Load the model unless it is loaded: seconds. Nothing is downloaded.
+        """Load the model unless it is loaded; takes seconds. Nothing is downloaded.
 
         Raises SettingsError when the setting is wrong, DocentError when the model is not here or broken. A model that
-        could not be loaded is not tried again by this process; one that was not here is.
+        cannot be loaded is not tried again by this process; one that is not on this machine is.
         """
         with self._reading:
             self._opened()
@@ -87,12 +86,12 @@ class Reranker:
 
             pairs = [(question, text) for text in texts]
             try:
-                # The logits, because a sigmoid in float32 makes all that are above 17 the same.
+                # The logits, because a sigmoid in float32 is the same for all above 17.
                 logits = model.predict(
                     pairs, batch_size=_BATCH, activation_fn=torch.nn.Identity(), show_progress_bar=False
                 )
                 if not all(math.isfinite(logit) for logit in logits):
-                    raise ValueError("its weights give no numbers")
+                    raise ValueError("its scores are not finite numbers")
             except (RuntimeError, ValueError, IndexError, KeyError, TypeError) as error:
                 log.error("reranker.failed", name=self.name, exc_info=True)
                 raise DocentError(
@@ -102,14 +101,14 @@ class Reranker:
         return [1.0 / (1.0 + math.exp(-max(-700.0, float(logit)))) for logit in logits]
 
     def reorder(self, question: str, hits: Sequence[ScoredHit]) -> list[ScoredHit]:
-        """The first `RERANKED` hits in the cross-encoder's order, those after them as they were, all scored anew.
+        """The first `RERANKED` hits in the cross-encoder's order, then the others in theirs, as `RerankedHit`s.
 
-        An older version steps back here as it does in the fusion. When the model cannot be used the hits stay as they
-        are, and `problem` says so from then on.
+        The factor of an older version applies as in the fusion. When the model cannot be used, the hits are returned
+        as they are, and `problem` says why from then on.
         """
         if not hits:
             return []
-        read, behind = hits[:RERANKED], hits[RERANKED:]
+        read, unread = hits[:RERANKED], hits[RERANKED:]
         try:
             scores = self.scores(question, [_text(scored.hit) for scored in read])
         except DocentError as error:
@@ -118,15 +117,15 @@ class Reranker:
             self._problem = _without(error)
             return list(hits)
         self._problem = ""
-        placed = [
+        reranked = [
             (score * scored.parts.factors.get("older_version", 1.0), score, scored)
             for score, scored in zip(scores, read, strict=True)
         ]
-        placed.sort(key=lambda item: -item[0])
-        after = [(scored.hit.score - behind[0].hit.score, None, scored) for scored in behind]
+        reranked.sort(key=lambda item: -item[0])
+        behind = [(scored.hit.score - unread[0].hit.score, None, scored) for scored in unread]
         return [
             RerankedHit(**{**vars(scored), "hit": replace(scored.hit, rank=rank, score=final), "reranked": score})
-            for rank, (final, score, scored) in enumerate([*placed, *after], 1)
+            for rank, (final, score, scored) in enumerate([*reranked, *behind], 1)
         ]
 
     def _opened(self) -> Any:
@@ -150,12 +149,12 @@ class Reranker:
 
 
 def _load(folder: Path) -> Any:
-    """The model, for the CPU, from the files of its folder alone."""
+    """The model, for the CPU, from the files of its folder alone. Raises DocentError when they are no reranker."""
     import torch
     from sentence_transformers import CrossEncoder
     from transformers.utils import logging as transformers_logging
 
-    # What these libraries print while loading is nothing a person can act on.
+    # Nobody can act on what these libraries print while loading.
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     number_format = torch.bfloat16 if has_bfloat16() else torch.float32
@@ -170,7 +169,7 @@ def _load(folder: Path) -> Any:
 
 
 def _text(hit: Hit) -> str:
-    """A passage as the legs of the search know it, too: with what its title and headings say."""
+    """A passage with its context line, as it is embedded and indexed."""
     return f"{context_line(hit.title, hit.heading)}\n{hit.text}".strip()
 
 

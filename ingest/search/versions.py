@@ -1,7 +1,7 @@
-"""Which documents are older versions of others, told from their names alone. Knows nothing of what they say.
+"""Which documents are older versions of others, by their names alone.
 
-`leave-policy-2024.md` and `leave-policy-2026.md` in one folder are versions of one document: take the dates and
-version numbers out and the same name is left. The higher numbers are the newer version.
+`leave-policy-2024.md` and `leave-policy-2026.md` in one folder are versions of one document: without dates and version
+numbers their names are the same. The one with the higher numbers is the newer version.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def version_of(name: str) -> tuple[str, tuple[int, ...]]:
     """(family, version) of a document's name; the version is () when the name carries none."""
     path = PurePath(name)
     stem = _COMPACT_DATE.sub(lambda date: "-".join(part for part in date.groups() if part), path.stem)
-    numbers = [int(number) for found in _VERSION.findall(stem) for number in re.findall(r"\d+", found)]
+    numbers = [int(number) for match in _VERSION.findall(stem) for number in re.findall(r"\d+", match)]
     family = re.sub(r"[-_. ()（）]+", "-", _VERSION.sub("", stem)).strip("-").lower()
     return f"{path.parent.as_posix()}/{family}{path.suffix.lower()}", tuple(numbers)
 
@@ -33,8 +33,8 @@ def version_of(name: str) -> tuple[str, tuple[int, ...]]:
 def superseded(documents: Iterable[tuple[int, str]]) -> dict[int, str]:
     """Document id → name of the newest version, for every document that is not the newest of its family.
 
-    `documents` gives (id, name). A name that begins with a date, as minutes do, is a record of that day, not a
-    version of another; one without a suffix is an identifier, such as MED-1999, and its number no version.
+    `documents` gives (id, name). A name that begins with a date, as those of minutes do, is a record of that day and
+    no version of another; a name without a suffix, such as MED-1999, is an identifier and its number no version.
     """
     families: dict[str, list[tuple[tuple[int, ...], int, str]]] = defaultdict(list)
     for document_id, name in documents:
@@ -49,7 +49,7 @@ def superseded(documents: Iterable[tuple[int, str]]) -> dict[int, str]:
 
 
 def names_version(question: str, name: str) -> bool:
-    """True when the question asks for this very version: it has one of the version's numbers of a year or more."""
+    """True when the question asks for this version: it has one of the version's numbers of four digits."""
     _, version = version_of(name)
-    asked = {int(number) for number in re.findall(r"\d{4}", question)}
-    return any(number in asked for number in version if number >= 1000)
+    years = {int(number) for number in re.findall(r"\d{4}", question)}
+    return any(number in years for number in version if number >= 1000)

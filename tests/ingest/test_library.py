@@ -43,45 +43,45 @@ def names(hits: list[Hit]) -> list[str]:
         ("差旅费用什么时候报销", "finance/差旅.md"),
     ],
 )
-def test_search(library: Library, question: str, first: str) -> None:
+def test_search(shared_library: Library, question: str, first: str) -> None:
     """The passage that answers is first: by meaning, by code, and in Chinese, which the embedder cannot read."""
-    hits = library.search(question)
+    hits = shared_library.search(question)
     assert hits[0].path == first
     assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
-def test_hit_says_where_it_is_from(library: Library) -> None:
+def test_hit_says_where_it_is_from(shared_library: Library) -> None:
     """Document, title, heading and passage of a hit are those of the catalog."""
-    hit = library.search("出差住宿标准", 1)[0]
-    document = library.document(hit.document_id)
+    hit = shared_library.search("出差住宿标准", 1)[0]
+    document = shared_library.document(hit.document_id)
     assert (hit.path, hit.title, hit.heading) == (document.name, "差旅标准", "差旅标准")
     assert hit.text == "出差住宿标准为每晚不超过五百元。差旅费用在十四天内报销。"
-    assert hit.text in library.content(hit.document_id).text
-    assert library.catalog.passages([hit.passage_id])[hit.passage_id]["text"] == hit.text
-    assert [record.name for record in library.documents()] == [
+    assert hit.text in shared_library.content(hit.document_id).text
+    assert shared_library.catalog.passages([hit.passage_id])[hit.passage_id]["text"] == hit.text
+    assert [record.name for record in shared_library.documents()] == [
         "finance/差旅.md", "hr/leave-policy-2024.md", "hr/leave-policy-2026.md", "it/vpn.txt",
     ]  # fmt: skip
 
 
-def test_count(library: Library) -> None:
+def test_count(shared_library: Library) -> None:
     """As many hits as asked for, and the same first ones whatever the number."""
-    assert library.search("leave", 2) == library.search("leave", 4)[:2]
-    assert len(library.search("leave", 1)) == 1
+    assert shared_library.search("leave", 2) == shared_library.search("leave", 4)[:2]
+    assert len(shared_library.search("leave", 1)) == 1
 
 
-def test_older_versions_rank_behind(library: Library) -> None:
+def test_older_versions_rank_behind(shared_library: Library) -> None:
     """Of two versions with nearly the same words the newer is first and the older names it, unless asked for."""
-    hits = library.search("How many days of annual leave do full-time staff get?")
+    hits = shared_library.search("How many days of annual leave do full-time staff get?")
     assert names(hits)[:2] == ["hr/leave-policy-2026.md", "hr/leave-policy-2024.md"]
     assert [hit.newer for hit in hits[:2]] == ["", "hr/leave-policy-2026.md"]
-    asked = library.search("How many days of annual leave did full-time staff get in 2024?")
+    asked = shared_library.search("How many days of annual leave did full-time staff get in 2024?")
     assert asked[0].path == "hr/leave-policy-2024.md"
 
 
-def test_scores_have_parts(library: Library) -> None:
+def test_scores_have_parts(shared_library: Library) -> None:
     """A hit's score is made of three cosines and a share of the best possible BM25; the newest has nothing else."""
-    for scored in library.search_scored("leave days"):
+    for scored in shared_library.search_scored("leave days"):
         parts = scored.parts
         assert all(-1 <= cosine <= 1.01 for cosine in astuple(parts.cosines))
         assert 0 <= parts.lexical <= 1
@@ -90,10 +90,10 @@ def test_scores_have_parts(library: Library) -> None:
         assert parts.score == pytest.approx(factor * (parts.cosines.mean + 0.25 * parts.lexical))
 
 
-def test_question_of_nothing(library: Library) -> None:
+def test_question_of_nothing(shared_library: Library) -> None:
     """Marks alone, or words nobody uses, are no error."""
     for question in ("???", "。", "zzzzqqq"):
-        assert len(library.search(question, 3)) <= 3
+        assert len(shared_library.search(question, 3)) <= 3
 
 
 def test_removed_passages_are_not_answered(library: Library, settings: Settings) -> None:
@@ -215,13 +215,15 @@ def test_rebuild_with_another_embedder_under_a_reader(library: Library, settings
     assert library.search("What does E-07 mean?")[0].path == "it/vpn.txt"
 
 
-def test_threads(library: Library) -> None:
+def test_threads(shared_library: Library) -> None:
     """Many threads may search at once, each with its own connection, and get what one gets."""
     questions = ["leave days", "What does E-07 mean?", "出差住宿标准", "carry over", "sign in to the network"]
-    alone = [names(library.search(question)) for question in questions]
+    alone = [names(shared_library.search(question)) for question in questions]
     results: list[list[list[str]]] = []
     threads = [
-        threading.Thread(target=lambda: results.append([names(library.search(question)) for question in questions]))
+        threading.Thread(
+            target=lambda: results.append([names(shared_library.search(question)) for question in questions])
+        )
         for _ in range(6)
     ]
     for thread in threads:
@@ -316,9 +318,9 @@ def test_damaged_catalog_is_one_line(library: Library, settings: Settings) -> No
         library.search("What does E-07 mean?")
 
 
-def test_a_statement_lifts_its_passage(library: Library) -> None:
+def test_a_statement_lifts_its_passage(shared_library: Library) -> None:
     """Each hit brings the cosine of every statement it has, and the best of them is part of its score."""
-    for scored in library.search_scored("How much leave?"):
+    for scored in shared_library.search_scored("How much leave?"):
         cosines = scored.sentence_cosines
         assert len(cosines) == len(list(sentences_and_rows(scored.hit.text))) or not cosines
         if cosines:

@@ -1,8 +1,8 @@
-"""Which embedder a library is written with: its own, unless a setting explicitly asks for another. Embeds nothing.
+"""The embedder of a library: the one it was made with, unless a setting names another.
 
-A setting that nobody made follows the library, so that after `docent rebuild --embedder NAME` nothing else needs to
-be set. One that somebody made and that differs from the library is an error for those who add to it, since vectors of
-two embedders cannot be compared, and the wish of a rebuild.
+Where no embedder is set, the library decides, so that nothing needs to be set after `docent rebuild --embedder NAME`.
+Where one is set that is not the library's, adding documents is an error, because vectors of two embedders cannot be
+compared, and a rebuild goes over to it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ from typing import Any
 from ingest.base.errors import SettingsError
 from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
-from ingest.passages.embedders.embedder import CARD_FILE, Embedder, prepare_embedder
+from ingest.passages.embedders.embedder import CARD_FILE, Embedder
+from ingest.passages.embedders.prepare import prepare_embedder
 from ingest.passages.split_and_embed import estimated_rebuild_minutes
 from ingest.store.catalog import Catalog
 
 EMBEDDERS_FOLDER = "embedders"
-# Fewer tokens than this are not a passage any more.
+# A passage of fewer tokens than this says too little to be found.
 _LEAST_PASSAGE_TOKENS = 16
 _SETTINGS = {"embedder", "embedder_query_prefix", "embedder_passage_prefix"}
 log = get_logger(__name__)
 
 
 def embedder_for_adding(catalog: Catalog, settings: Settings) -> Path:
-    """The folder of the compiled embedder to add documents with. Raises SettingsError when another is asked for."""
+    """The folder of the prepared embedder to add documents with.
+
+    Raises SettingsError when the settings name another one than the library's.
+    """
     card = catalog.embedder()
     if card is None:
         return prepare_embedder(settings, settings.home / EMBEDDERS_FOLDER)
@@ -35,43 +39,47 @@ def embedder_for_adding(catalog: Catalog, settings: Settings) -> Path:
     if folder.name == card["fingerprint"]:
         return folder
     minutes = estimated_rebuild_minutes(catalog)
-    takes = f", about {minutes} min" if minutes else ""
-    same = card["name"] == _followed(card, settings).embedder
-    made = "another version of it or other prefixes" if same else repr(card["name"])
+    duration = f", about {minutes} min" if minutes else ""
+    same_name = card["name"] == _with_library_defaults(card, settings).embedder
+    made_with = "another version of it or other prefixes" if same_name else repr(card["name"])
     raise SettingsError(
-        f"setting 'embedder' is {settings.embedder!r}, but the library was made with {made}: a rebuild is needed "
-        f"({catalog.counts()[1]} passages{takes}). Run `docent rebuild` with that setting, or take it out to go on "
+        f"setting 'embedder' is {settings.embedder!r}, but the library was made with {made_with}: a rebuild is needed "
+        f"({catalog.counts()[1]} passages{duration}). Run `docent rebuild` with that setting, or remove it to go on "
         "with the library's."
     )
 
 
 def embedder_of_library(card: dict[str, Any], settings: Settings) -> Path:
-    """The folder of a library's embedder, made again when it is gone. Raises SettingsError when that gives another."""
+    """The folder of a library's embedder, prepared again when it was deleted.
+
+    Raises SettingsError when the model of that name is another one now.
+    """
     folder = settings.home / EMBEDDERS_FOLDER / str(card["fingerprint"])
     if (folder / CARD_FILE).is_file():
         return folder
-    own = settings.model_copy(
+    library_settings = settings.model_copy(
         update={
             "embedder": card["name"],
             "embedder_query_prefix": card["query_prefix"],
             "embedder_passage_prefix": card["passage_prefix"],
         }
     )
-    made = prepare_embedder(own, settings.home / EMBEDDERS_FOLDER)
-    if made.name != folder.name:
+    prepared = prepare_embedder(library_settings, settings.home / EMBEDDERS_FOLDER)
+    if prepared.name != folder.name:
         raise SettingsError(
-            f"The library's embedder {card['name']!r} is not the one here any more: put back the version the library "
-            "was made with, or run `docent rebuild` to go over to this one."
+            f"The library's embedder {card['name']!r} is not the one on this machine any more: put back the version "
+            "the library was made with, or run `docent rebuild` to go over to this one."
         )
-    return made
+    return prepared
 
 
 def embedder_for_rebuild(card: dict[str, Any] | None, settings: Settings) -> Path:
-    """The folder of the embedder to rebuild with: what settings ask for, else what the library has."""
-    return prepare_embedder(_followed(card, settings), settings.home / EMBEDDERS_FOLDER)
+    """The folder of the prepared embedder to rebuild with: the one the settings name, else the library's."""
+    return prepare_embedder(_with_library_defaults(card, settings), settings.home / EMBEDDERS_FOLDER)
 
 
-def _followed(card: dict[str, Any] | None, settings: Settings) -> Settings:
+def _with_library_defaults(card: dict[str, Any] | None, settings: Settings) -> Settings:
+    """The settings, with the library's embedder and prefixes where none are set."""
     if card is None or "embedder" in settings.model_fields_set:
         return settings
     library = {
@@ -83,7 +91,7 @@ def _followed(card: dict[str, Any] | None, settings: Settings) -> Settings:
 
 
 def require_passage_room(embedder: Embedder) -> Embedder:
-    """Raises SettingsError when the prefix before every passage leaves the model no room to read one."""
+    """The embedder itself. Raises SettingsError when its passage prefix leaves the model no room to read a passage."""
     if embedder.passage_tokens < _LEAST_PASSAGE_TOKENS:
         raise SettingsError(
             f"setting 'embedder_passage_prefix' is {embedder.card.passage_prefix!r}: it leaves "

@@ -1,8 +1,8 @@
-"""A compiled sentence-transformers model as LlamaIndex knows embeddings. Knows neither cards nor the library.
+"""A compiled sentence-transformers model as a LlamaIndex embedding.
 
-A question is computed by all cores together, which is soonest. Passages are shared out: they are put in batches of like
-length and every core computes batches of its own, so that none waits for another after each of the model's hundred
-steps, which costs most on a machine that others use too.
+One text is computed by all cores together, which has the lowest latency. Many texts are put in batches of like length,
+and every core computes batches of its own, which has the highest throughput: no core waits for another after each of
+the model's hundred steps, which costs most on a machine that others use too.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from tokenizers import Tokenizer
 
 from ingest.base.cpu import usable_cores
 
-# Tokens a batch, padding included: of 300, 600, 1,200 and 2,400 the fastest for MiniLM's passages of 155 tokens and for
-# statements of 20, on two cores with avx512_bf16 (179 and 1,413 a second; 178 and 1,395 were the next best).
+# Tokens of a batch, padding included: of 300, 600, 1,200 and 2,400 the fastest for MiniLM's passages of 155 tokens and
+# for sentences of 20, on two cores with avx512_bf16 (179 and 1,413 a second; 178 and 1,395 were the next best).
 BATCH_TOKENS = 1_200
-# Texts that LlamaIndex hands over at a time; it makes a list of every vector.
-TOGETHER = 1_024
-_AT_ONCE = {"PERFORMANCE_HINT": "LATENCY"}
+# Texts that LlamaIndex hands over in a call; it makes a Python list of every vector.
+TEXTS_PER_CALL = 1_024
+_LATENCY = {"PERFORMANCE_HINT": "LATENCY"}
 
 
 class OpenVINOEmbedding(BaseEmbedding):
-    """Vectors are as the model gives them: of length 1 when it ends in a normalisation. Many threads may share it."""
+    """Gives the model's vectors: of length 1 when it ends in a normalisation. Safe to share between threads."""
 
     _folder: Path = PrivateAttr()
     _model: Any = PrivateAttr()
@@ -39,10 +39,10 @@ class OpenVINOEmbedding(BaseEmbedding):
 
     def __init__(self, folder: Path, tokenizer: Tokenizer, **kwargs: Any) -> None:
         """Open `folder/model.xml`. Raises RuntimeError when OpenVINO cannot."""
-        super().__init__(embed_batch_size=TOGETHER, **kwargs)
+        super().__init__(embed_batch_size=TEXTS_PER_CALL, **kwargs)
         self._folder = folder
-        self._compile(_AT_ONCE)
-        # A compiled model has one request; a second thread in it gets an error, or the first one's vectors.
+        self._compile(_LATENCY)
+        # A compiled model has one inference request: a second thread in it gets an error or the vectors of the first.
         self._lock = threading.Lock()
         self._tokenizer = tokenizer
 
@@ -50,41 +50,45 @@ class OpenVINOEmbedding(BaseEmbedding):
         token_ids = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
         batches = list(_batches(token_ids))
         with self._lock:
-            rows = self._computed_at_once(token_ids) if len(batches) < 2 else self._shared_out(token_ids, batches)
+            rows = (
+                self._computed_by_all_cores(token_ids)
+                if len(batches) < 2
+                else self._computed_in_batches(token_ids, batches)
+            )
         vectors: list[list[float]] = rows.tolist()
         return vectors
 
-    def _computed_at_once(self, token_ids: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
-        if self._model is None:  # it could not be opened the last time
-            self._compile(_AT_ONCE)
+    def _computed_by_all_cores(self, token_ids: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+        if self._model is None:  # compiling failed the last time
+            self._compile(_LATENCY)
         rows: npt.NDArray[np.float32] = self._model(_inputs(token_ids))[0]
         return rows
 
-    def _shared_out(
+    def _computed_in_batches(
         self, token_ids: Sequence[Sequence[int]], batches: Sequence[Sequence[int]]
     ) -> npt.NDArray[np.float32]:
-        if self._queue is None:  # who only asks questions never comes here
+        if self._queue is None:  # a process that only embeds questions never needs it
             import openvino
 
             cores = usable_cores()
             self._compile({"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores})
             self._queue = openvino.AsyncInferQueue(self._model, cores)
-        done: dict[int, npt.NDArray[np.float32]] = {}
+        results: dict[int, npt.NDArray[np.float32]] = {}
         self._queue.set_callback(
-            lambda request, number: done.update({number: request.get_output_tensor(0).data.copy()})
+            lambda request, number: results.update({number: request.get_output_tensor(0).data.copy()})
         )
         for number, batch in enumerate(batches):
-            self._queue.start_async(_inputs([token_ids[place] for place in batch]), number)
+            self._queue.start_async(_inputs([token_ids[row] for row in batch]), number)
         self._queue.wait_all()
-        rows = np.empty((len(token_ids), done[0].shape[1]), np.float32)
+        rows = np.empty((len(token_ids), results[0].shape[1]), np.float32)
         for number, batch in enumerate(batches):
-            rows[batch] = done[number]
+            rows[batch] = results[number]
         return rows
 
     def _compile(self, options: dict[str, Any]) -> None:
         import openvino
 
-        self._queue = self._model = None  # a large model would not fit into memory twice
+        self._queue = self._model = None  # two copies of a large model would not fit into memory
         core = openvino.Core()
         # Only where the CPU multiplies bfloat16 itself is it faster than float32; elsewhere it is emulated.
         has_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -102,22 +106,22 @@ class OpenVINOEmbedding(BaseEmbedding):
 
 
 def _batches(token_ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Places of texts of like length, longest first so that no core is left with a long batch at the end."""
+    """Row numbers of texts of like length, longest first, so that no core has a long batch left at the end."""
     batch: list[int] = []
     width = 0
-    for place in sorted(range(len(token_ids)), key=lambda place: -len(token_ids[place])):
+    for row in sorted(range(len(token_ids)), key=lambda number: -len(token_ids[number])):
         if batch and width * (len(batch) + 1) > BATCH_TOKENS:
             yield batch
             batch = []
         if not batch:
-            width = len(token_ids[place])
-        batch.append(place)
+            width = len(token_ids[row])
+        batch.append(row)
     if batch:
         yield batch
 
 
 def _inputs(token_ids: Sequence[Sequence[int]]) -> dict[str, npt.NDArray[np.int64]]:
-    """What the model takes: both of shape (texts, tokens of the longest)."""
+    """The inputs of the model by name, each of shape (texts, tokens of the longest)."""
     shape = len(token_ids), max(map(len, token_ids))
     inputs = {name: np.zeros(shape, np.int64) for name in ("input_ids", "attention_mask")}
     for row, ids in enumerate(token_ids):

@@ -75,16 +75,19 @@ class IndexSnapshot:
         """Every passage id in the index, ascending."""
         return self.vectors.ids
 
-    def dense(self, vector: Vectors, count: int, catalog: Catalog | None = None) -> dict[int, float]:
-        """Passage id → cosine, -1 to 1, of the `count` nearest, best first.
+    def dense(
+        self, vector: Vectors, count: int, catalog: Catalog | None = None, among: Sequence[int] | None = None
+    ) -> dict[int, float]:
+        """Passage id → cosine, -1 to 1, of the `count` nearest, of all or `among` the ids given; best first.
 
         In a large index cosines are approximate; with a `catalog` they are computed from the exact vectors.
         """
+        if among is not None:
+            return _nearest(self.cosines(vector, among, catalog), count)
         if self.vectors.exact or catalog is None:
             return self.vectors.search(vector, count)
         proposed = list(self.vectors.search(vector, max(PROPOSED, count)))
-        exact = exact_cosines(catalog, vector, proposed)
-        return dict(sorted(exact.items(), key=lambda item: (-item[1], item[0]))[:count])
+        return _nearest(exact_cosines(catalog, vector, proposed), count)
 
     def cosines(self, vector: Vectors, ids: Sequence[int], catalog: Catalog | None = None) -> dict[int, float]:
         """Passage id → cosine for the ids given; ids that are not in the index are left out. Exact as in `dense`."""
@@ -117,6 +120,10 @@ class IndexSnapshot:
         written = json.loads((self.folder / MANIFEST).read_text("utf-8"))["files"]
         present = sums(self.folder)
         return sorted(name for name in {*written, *present} if written.get(name) != present.get(name))
+
+
+def _nearest(cosines: dict[int, float], count: int) -> dict[int, float]:
+    return dict(sorted(cosines.items(), key=lambda item: (-item[1], item[0]))[:count])
 
 
 def empty_snapshot(dimension: int, fingerprint: str) -> IndexSnapshot:

@@ -12,10 +12,10 @@ from ingest.llama_index.retriever import LibraryRetriever, node_of_hit, node_of_
 QUESTION = "What does E-07 mean?"
 
 
-def test_finds_what_a_search_finds(library: Library) -> None:
+def test_finds_what_a_search_finds(shared_library: Library) -> None:
     """The same passages in the same order with the same scores, from text, from a query bundle, and awaited."""
-    hits = library.search(QUESTION, 3)
-    retriever = LibraryRetriever(library, 3)
+    hits = shared_library.search(QUESTION, 3)
+    retriever = LibraryRetriever(shared_library, 3)
 
     def told(nodes: list[NodeWithScore]) -> list[tuple[str, float | None, str]]:
         return [(node.node.node_id, node.score, node.node.get_content()) for node in nodes]
@@ -24,12 +24,12 @@ def test_finds_what_a_search_finds(library: Library) -> None:
     assert told(retriever.retrieve(QUESTION)) == expected
     assert told(retriever.retrieve(QueryBundle(QUESTION))) == expected
     assert told(asyncio.run(retriever.aretrieve(QUESTION))) == expected
-    assert len(LibraryRetriever(library).retrieve("leave")) == 4
+    assert len(LibraryRetriever(shared_library).retrieve("leave")) == 4
 
 
-def test_a_node_says_where_it_is_from(library: Library) -> None:
+def test_a_node_says_where_it_is_from(shared_library: Library) -> None:
     """Its document is the library's; a model is shown title and heading, but no numbers of ours."""
-    hit = library.search("出差住宿标准", 1)[0]
+    hit = shared_library.search("出差住宿标准", 1)[0]
     node = node_of_hit(hit)
     assert node.ref_doc_id == str(hit.document_id)
     assert node.metadata == {
@@ -40,4 +40,4 @@ def test_a_node_says_where_it_is_from(library: Library) -> None:
     assert "path: finance/差旅.md" in shown
     assert hit.text in shown
     assert "_id" not in shown
-    assert node_of_row(library.catalog.passages([hit.passage_id])[hit.passage_id]) == node
+    assert node_of_row(shared_library.catalog.passages([hit.passage_id])[hit.passage_id]) == node

@@ -15,7 +15,7 @@ import tantivy
 
 from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
-from ingest.passages.embedders import embedder as embed
+from ingest.passages.embedders import prepare
 from ingest.passages.embedders.embedder import EmbedderCard, load_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.runs.check import check
@@ -209,7 +209,7 @@ def test_damaged_embedder_is_mended_by_a_rebuild(
         shutil.copytree(embedders_folder / fingerprint, target, dirs_exist_ok=True)
         return load_embedder(target).card
 
-    monkeypatch.setattr(embed, "_compile", compiled)
+    monkeypatch.setattr(prepare, "_compile", compiled)
     (whole / EMBEDDERS_FOLDER).unlink()
     shutil.copytree(embedders_folder, whole / EMBEDDERS_FOLDER)
     (weights,) = {

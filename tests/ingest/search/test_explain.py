@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from ingest.base.settings import Settings
+from ingest.base.settings import load_settings
 from ingest.library import Library
+from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.search.fuse import FUSION
 from ingest.sync import ingest
-from tests.conftest import OFFICE
+from tests.conftest import OFFICE, copy_library
 
 FAQ = "# Parking\n\nYes, visitors can park behind the building. The barrier opens at seven.\n"
 
 
-@pytest.fixture
-def library(settings: Settings, office):  # type: ignore[no-untyped-def]
+@pytest.fixture(scope="module")
+def library(
+    tmp_path_factory: pytest.TempPathFactory, embedders_folder: Path, office_library: Path
+) -> Iterator[Library]:
+    """The small office and a page of questions and answers, ingested once for all tests here, which only read."""
+    folder = tmp_path_factory.mktemp("explain")
+    office, home = folder / "office", folder / "library"
+    home.mkdir()
+    (home / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
+    copy_library(office_library, office, home)
     (office / "faq.md").write_text(FAQ, "utf-8")
-    assert ingest([office], settings).failed == []
-    library = Library(settings.home)
+    assert ingest([office], load_settings(home=home, engine="extractive")).added == 1
+    library = Library(home)
     yield library
     library.close()
 
@@ -67,7 +79,7 @@ def test_words_are_shown_as_they_were_asked(library: Library) -> None:
 
 
 def test_an_embedder_that_cannot_read_the_question_has_no_vote(library: Library) -> None:
-    """Trust is 0, and the words alone lead."""
+    """The dense weight is 0, and only words lead."""
     explanation = library.explain("差旅费用几天内报销？", 3)
     assert explanation.unknown_share > explanation.unreadable_share
     assert explanation.dense_weight == 0

@@ -20,12 +20,11 @@ from ingest.base.settings import Settings, load_settings
 from ingest.hub.reranker_files import check_reranker
 from ingest.library import Library
 from ingest.llama_index.retriever import LibraryRetriever
-from ingest.passages.embedders.embedder import embedder_source
+from ingest.passages.embedders.prepare import embedder_source
 from ingest.search import rerank
 from ingest.search.fuse import FUSION
 from ingest.search.hybrid import ScoredHit
 from ingest.search.rerank import RerankedHit, Reranker, reranker_of
-from ingest.sync import ingest
 from tests.conftest import OFFICE
 from tests.fakes.loopback_hub import LoopbackHub, closed_port
 from tests.fakes.model_fixtures import hub, tiny_checkpoint  # noqa: F401
@@ -45,15 +44,14 @@ def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def site(office: Path, settings: Settings, tmp_path: Path) -> Settings:
-    """The small office, ingested, with a cache of its own."""
-    ingest([office], settings)
+def site(ingested_office: Path, settings: Settings, tmp_path: Path) -> Settings:  # noqa: ARG001 - it fills the library
+    """The small office, ingested, with a models cache of its own."""
     return settings.model_copy(update={"models_cache": tmp_path / "models"})
 
 
 @pytest.fixture
 def plain(site: Settings) -> Iterator[list[ScoredHit]]:
-    """What a search finds without a reranker."""
+    """The hits of a search without a reranker."""
     library = Library(site.home)
     yield library.search_scored(QUESTION)
     library.close()
@@ -82,7 +80,7 @@ def reference(folder: Path, pairs: list[tuple[str, str]]) -> list[float]:
 
 
 def test_the_order_is_the_cross_encoders(site: Settings, plain: list[ScoredHit], cross_encoder: Path) -> None:
-    """What it likes comes first, with its own score; what the fusion made of each hit is still told."""
+    """What it likes comes first, with its own score; the parts of the fused score are still there."""
     assert names(plain)[:2] == POLICIES
     library = opened(site, cross_encoder)
     found = library.search_scored(QUESTION)
@@ -104,7 +102,7 @@ def test_the_order_is_the_cross_encoders(site: Settings, plain: list[ScoredHit],
 
 
 def test_an_older_version_steps_back(site: Settings, plain: list[ScoredHit], cross_encoder: Path) -> None:
-    """By the same factor as in the fusion, unless the question asks for that version."""
+    """Its score has the same factor as in the fusion, unless the question asks for that version."""
     reranker = Reranker(str(cross_encoder), site.models_cache)
     library = opened(site, cross_encoder)
     for question, factor in ((QUESTION, FUSION.older_version), (f"{QUESTION[:-1]} in 2024?", 1.0)):
@@ -124,7 +122,7 @@ def test_an_older_version_steps_back(site: Settings, plain: list[ScoredHit], cro
 def test_only_the_best_are_read(
     site: Settings, plain: list[ScoredHit], cross_encoder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those beyond stay behind them in the order of the fusion, which alone decides who is read."""
+    """The others stay behind them in the order of the fusion, which alone decides which hits are read."""
     for module in (rerank, library_module):
         monkeypatch.setattr(module, "RERANKED", 2)
     library = opened(site, cross_encoder)
@@ -139,7 +137,7 @@ def test_only_the_best_are_read(
 
 
 def test_a_short_list_is_the_top_of_a_long_one(site: Settings, cross_encoder: Path) -> None:
-    """Who asks for one hit gets the best of all that are read, not the first of the fusion."""
+    """A search for one hit gives the best of all that are read, not the first of the fusion."""
     library = opened(site, cross_encoder)
     assert library.search(QUESTION, 1) == library.search(QUESTION)[:1]
     assert library.search(QUESTION, 1)[0].path == "it/vpn.txt"
@@ -181,7 +179,7 @@ def test_opened_once_and_offline(site: Settings, cross_encoder: Path, monkeypatc
     library.close()
 
 
-def test_one_that_is_not_here_is_said_and_taken_up_when_it_is(
+def test_a_missing_model_is_reported_and_used_once_it_is_there(
     site: Settings,
     plain: list[ScoredHit],
     cross_encoder: Path,
@@ -219,7 +217,7 @@ def test_pull_without_names_brings_it(
     tiny_checkpoint: Path,  # noqa: F811
     hub: LoopbackHub,  # noqa: F811
 ) -> None:
-    """After the chat model, when it has a hub name; one that is no cross-encoder is said after it came."""
+    """After the chat model, when it has a hub name; one that is no cross-encoder is refused after it was downloaded."""
     hub.add_folder(NAME, cross_encoder)
     hub.models["someone/other"] = {"config.json": b'{"architectures": ["BertModel"]}', "model.safetensors": b"x"}
     wanted = site.model_copy(update={"model": str(tiny_checkpoint), "reranker": NAME})
@@ -257,7 +255,7 @@ def broken(how: str, cross_encoder: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "said"),
+    ("how", "message"),
     [
         ("an embedder", "it holds BertModel, which is no cross-encoder"),
         ("cut short", r"it cannot be loaded \(SafetensorError\)"),
@@ -267,15 +265,15 @@ def broken(how: str, cross_encoder: Path, folder: Path) -> None:
         ("three labels", "it gives 3 scores for a passage where a reranker gives one"),
     ],
 )
-def test_a_broken_one_is_one_line_and_searches_go_on(
-    how: str, said: str, site: Settings, plain: list[ScoredHit], cross_encoder: Path, tmp_path: Path
+def test_a_broken_model_is_one_line_and_searches_go_on(
+    how: str, message: str, site: Settings, plain: list[ScoredHit], cross_encoder: Path, tmp_path: Path
 ) -> None:
     """The same order as without it, and the reason in the status; opening it by itself says the same."""
     broken(how, cross_encoder, tmp_path / "broken")
     library = opened(site, tmp_path / "broken")
     assert library.search_scored(QUESTION) == plain
     assert library.search_scored(QUESTION, 2) == plain[:2]
-    with pytest.raises(DocentError, match=said) as caught:
+    with pytest.raises(DocentError, match=message) as caught:
         Reranker(str(tmp_path / "broken"), site.models_cache).scores(QUESTION, ["leave"])
     assert "\n" not in str(caught.value)
     assert library.status().note == f"Searches go without the reranker: {caught.value}"
@@ -283,7 +281,7 @@ def test_a_broken_one_is_one_line_and_searches_go_on(
     library.close()
 
 
-def test_one_that_cannot_be_loaded_is_not_tried_at_every_search(
+def test_a_model_that_cannot_be_loaded_is_not_tried_at_every_search(
     site: Settings, cross_encoder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Loading takes seconds, and a server's questions should not wait for what has failed."""
@@ -303,7 +301,7 @@ def test_one_that_cannot_be_loaded_is_not_tried_at_every_search(
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "reranker", "a/b/c", "~nobody-here/model"])
 def test_a_wrong_name_is_a_wrong_setting(name: str, site: Settings) -> None:
-    """It is named with what is allowed, never looked up on the hub; a search says so in the status."""
+    """The error says what is allowed, and the hub is not asked; a search reports it in the status."""
     with pytest.raises(SettingsError, match=r"setting 'reranker' is .*: allowed are a ModelScope name \(owner/name\)"):
         Reranker(name, site.models_cache).open()
     library = opened(site, name)

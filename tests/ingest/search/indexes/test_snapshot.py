@@ -1,4 +1,4 @@
-"""The nearest of all and the nearest of some."""
+"""A snapshot's dense search: the nearest of all passages and the nearest of some."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from ingest.search.indexes.search_index import SearchIndex
-from ingest.search.nearest import nearest
 from ingest.store.catalog import Catalog
 from tests.conftest import PutDocument, toy_vectors
 
 TEXTS = ["annual leave", "sick leave", "the vpn client", "travel expenses", "annual report"]
 
 
-def test_of_all_and_of_some(tmp_path: Path, put: PutDocument) -> None:
+def test_dense(tmp_path: Path, put: PutDocument) -> None:
     """The cosines are those of the vectors, the order is theirs, and what is not among the ids does not count."""
     catalog = Catalog(tmp_path / "catalog.db", create=True)
     put(catalog, "a.md", TEXTS)
@@ -26,14 +25,14 @@ def test_of_all_and_of_some(tmp_path: Path, put: PutDocument) -> None:
     vector = toy_vectors(["annual leave of staff"])[0]
     cosines = dict(zip(ids, (toy_vectors(TEXTS) @ vector).tolist(), strict=True))
     ranked = sorted(ids, key=lambda passage_id: -cosines[passage_id])
-    found = nearest(index, catalog, vector, 3)
-    assert list(found) == ranked[:3]
+    of_all = index.dense(vector, 3, catalog)
+    assert list(of_all) == ranked[:3]
     some = [ids[4], ids[1], ids[2], 999]
-    among = nearest(index, catalog, vector, 2, some)
-    assert list(among) == [passage_id for passage_id in ranked if passage_id in some][:2]
-    for values in (found, among):
+    of_some = index.dense(vector, 2, catalog, some)
+    assert list(of_some) == [passage_id for passage_id in ranked if passage_id in some][:2]
+    for values in (of_all, of_some):
         assert list(values.values()) == pytest.approx([cosines[passage_id] for passage_id in values], abs=1e-6)
-    assert nearest(index, catalog, vector, 2, []) == {}
+    assert index.dense(vector, 2, catalog, []) == {}
     assert np.linalg.norm(vector) == pytest.approx(1.0)
     follower.close()
     catalog.close()
