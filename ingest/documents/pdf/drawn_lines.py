@@ -1,7 +1,7 @@
-"""The straight lines drawn on a PDF page, by pdfium: what rules a table. Knows nothing of text or tables.
+"""The horizontal and vertical lines drawn on a PDF page, by pdfium: the borders of tables.
 
-Programs draw the border of a cell as a line, as a thin filled box, or as the outline of a box; all come out as lines
-along the page's edges. Slanted lines and curves rule nothing.
+Programs draw the border of a cell as a line, as a thin filled box, or as the outline of a box; all become lines.
+Slanted lines and curves are left out.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ from typing import Any
 
 from ingest.documents.pdf.layout.ruled_tables import Rule
 
-# A line is at most this thick and at least this long, in points.
+# A line is at most this thick and longer than this, in points.
 _THICK = 3.0
 _SHORT = 3.0
-# A page with more drawn things than this is a map or a drawing.
+# A page with more drawn objects than this is a map or a drawing.
 _MOST_PATHS = 6_000
 _MOST_POINTS = 60
-# More than this and what was drawn is no table.
+# More lines than this are no table.
 _MOST_RULES = 4_000
 
 
 def page_rules(page: Any) -> list[Rule]:
-    """The lines of the page, none when there are so many that it is a drawing."""
+    """The lines of the page; none when there are so many that it is a drawing."""
     import pypdfium2.raw as pdfium
 
-    found: list[Rule] = []
+    rules: list[Rule] = []
     paths = 0
     for number in range(pdfium.FPDFPage_CountObjects(page.raw)):
-        thing = pdfium.FPDFPage_GetObject(page.raw, number)
-        if pdfium.FPDFPageObj_GetType(thing) != pdfium.FPDF_PAGEOBJ_PATH:
+        drawn = pdfium.FPDFPage_GetObject(page.raw, number)
+        if pdfium.FPDFPageObj_GetType(drawn) != pdfium.FPDF_PAGEOBJ_PATH:
             continue
         paths += 1
-        found += _rules(pdfium, thing)
-        if paths > _MOST_PATHS or len(found) > _MOST_RULES:
+        rules += _rules(pdfium, drawn)
+        if paths > _MOST_PATHS or len(rules) > _MOST_RULES:
             return []
-    return found
+    return rules
 
 
 def _rules(pdfium: Any, path: Any) -> Iterator[Rule]:
@@ -46,11 +46,11 @@ def _rules(pdfium: Any, path: Any) -> Iterator[Rule]:
     box = left.value, bottom.value, right.value, top.value
     filled, stroked = ctypes.c_int(), ctypes.c_int()
     pdfium.FPDFPath_GetDrawMode(path, filled, stroked)
-    if not filled.value and not stroked.value:  # a path that only cuts out what is drawn after it
+    if not filled.value and not stroked.value:  # an invisible path, which only clips what is drawn later
         return
-    thin = _line(*box)
-    if thin:
-        yield thin
+    line = _line(*box)
+    if line:
+        yield line
     elif stroked.value and box[2] - box[0] > _SHORT and box[3] - box[1] > _SHORT:
         yield from filter(None, (_line(*ends) for ends in _sides(pdfium, path)))
 
@@ -87,7 +87,7 @@ def _box(first: tuple[float, float], second: tuple[float, float]) -> tuple[float
 
 
 def _line(left: float, bottom: float, right: float, top: float) -> Rule | None:
-    """The line that a thin box is, along its middle; None for a box that is none."""
+    """The line along the middle of a thin box; None for a box that is not thin."""
     width, height = right - left, top - bottom
     if height <= _THICK and width >= max(_SHORT, 2 * height):
         middle = (top + bottom) / 2

@@ -1,35 +1,35 @@
-"""Tables whose cells are parted by drawn lines. Knows nothing of PDF.
+"""Tables whose cells are separated by drawn lines.
 
-Where lines are drawn, they say what words' places only hint at: which lines of text are one cell, which cells are
-merged, where the table ends. Lines that meet are one table; a text in a table stands in the cell around it.
+Drawn lines show what the positions of words only suggest: which lines of text are one cell, which cells are merged,
+where the table ends. Lines that meet are one table; a text inside a table belongs to the cell around it.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 from ingest.documents.pdf.layout.boxes import BROKEN_WORD, Box, joined, put_together, rows, stands_in, text_width
 from ingest.documents.structure.tables import Grid, Span, to_markdown
 
-# Lines that end or run this close to one another meet, or are one, in points: borders have a thickness.
+# Lines whose ends are this close meet, and parallel lines this close are one, in points: borders have a width.
 _MEETS = 3.0
 # More lines than this are a drawing; so is a grid of more columns.
 _MOST_RULES = 1_200
 _MOST_COLUMNS = 60
-# At least this share of a table's cells holds text; a chart's grid and a frame around a page hold less or one.
+# At least this share of a table's cells holds text; in a chart's grid or a frame around a page fewer do.
 _FILLED = 0.25
 # Cells of a table hold at most this many lines of text on average; more is a page set in ruled columns.
 _CELL_LINES = 8
-# Lines of text with a wide gap in them, as a share of all, from which on there are columns that no line parts.
+# Share of text lines with a wide gap in them from which on there are columns without drawn lines between them.
 _GAPS_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A line along the page's edges: from its left or lower end to its right or upper one."""
+    """A horizontal or vertical line, from its left or lower end to its right or upper one, in points."""
 
     left: float
     bottom: float
@@ -42,7 +42,7 @@ class Rule:
 
 
 def turned(rules: Iterable[Rule], quarter: int) -> list[Rule]:
-    """The lines as they stand when the page is turned so that text runs from left to right."""
+    """The lines after turning the page by `quarter` quarter turns, so that its text runs from left to right."""
     if quarter == 0:
         return list(rules)
     if quarter == 1:
@@ -52,85 +52,92 @@ def turned(rules: Iterable[Rule], quarter: int) -> list[Rule]:
     return [Rule(-r.top, r.left, -r.bottom, r.right) for r in rules]
 
 
-def parts(rules: Sequence[Rule], left: float, right: float, height: float) -> bool:
-    """Whether an upright line stands between two words at a height."""
+def stands_between(rules: Sequence[Rule], left: float, right: float, height: float) -> bool:
+    """Whether a vertical line stands between the x positions `left` and `right` at a height."""
     return any(left - 1 <= r.left <= right + 1 and r.bottom <= height <= r.top for r in rules if r.is_upright)
 
 
 def with_tables(boxes: list[Box], rules: Sequence[Rule]) -> list[Box]:
-    """The boxes with those of each ruled table put together as one box, which holds the table as Markdown."""
+    """The boxes with those inside each ruled table replaced by one box, whose text is the table in Markdown."""
     if not 4 <= len(rules) <= _MOST_RULES:
         return boxes
     for table in _tables(rules):
         inside = [box for box in boxes if not box.table and table.holds(box)]
         text = table.markdown(inside)
         if text:
-            boxes = put_together(boxes, inside, text, (table.left, table.bottom, table.right, table.top))
+            boxes = put_together(boxes, inside, text, table.edges)
     return boxes
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Table:
-    """Lines that meet: the places of its columns from the left, and of its rows from the top."""
+    """Lines that meet; `columns` are their x positions from the left, `rows` their y positions from the top."""
 
     flat: list[Rule]
     upright: list[Rule]
-    columns: list[float] = field(default_factory=list)
-    rows: list[float] = field(default_factory=list)
+    columns: list[float]
+    rows: list[float]
 
-    def __post_init__(self) -> None:
-        ends = [end for rule in self.flat for end in (rule.left, rule.right)]
-        self.columns = _places([*(rule.left for rule in self.upright), min(ends), max(ends)])
-        ends = [end for rule in self.upright for end in (rule.bottom, rule.top)]
-        self.rows = _places([*(rule.bottom for rule in self.flat), min(ends), max(ends)])[::-1]
-        self.left, self.right, self.top, self.bottom = self.columns[0], self.columns[-1], self.rows[0], self.rows[-1]
+    @classmethod
+    def of(cls, flat: list[Rule], upright: list[Rule]) -> _Table:
+        ends = [end for rule in flat for end in (rule.left, rule.right)]
+        columns = _positions([*(rule.left for rule in upright), min(ends), max(ends)])
+        ends = [end for rule in upright for end in (rule.bottom, rule.top)]
+        rows = _positions([*(rule.bottom for rule in flat), min(ends), max(ends)])[::-1]
+        return cls(flat, upright, columns, rows)
+
+    @property
+    def edges(self) -> tuple[float, float, float, float]:
+        """(left, bottom, right, top)."""
+        return self.columns[0], self.rows[-1], self.columns[-1], self.rows[0]
 
     def holds(self, box: Box) -> bool:
-        return stands_in(box, self.left, self.bottom, self.right, self.top)
+        return stands_in(box, *self.edges)
 
     def markdown(self, inside: list[Box]) -> str:
-        """The table with these boxes in its cells, '' when it is none: fewer than two rows or columns hold text."""
+        """The table with these boxes in its cells; '' when it is none, as when only one row or column holds text."""
         if len(self.columns) < 3 or len(self.rows) < 3 or len(self.columns) > _MOST_COLUMNS + 1 or len(inside) < 3:
             return ""
         cells = self._cells()
-        held: dict[tuple[int, int], list[Box]] = {}
-        downward = [-place for place in self.rows]
+        boxes_of_cell: dict[tuple[int, int], list[Box]] = {}
+        downward = [-position for position in self.rows]
         for box in inside:
             column = bisect_left(self.columns, (box.left + box.right) / 2) - 1
             row = bisect_left(downward, -box.middle) - 1
-            held.setdefault(cells[row, column][:2], []).append(box)
-        said = {place: rows(found) for place, found in held.items()}
-        if len({row for row, _ in said}) < 2 or len({column for _, column in said}) < 2:
+            boxes_of_cell.setdefault(cells[row, column][:2], []).append(box)
+        lines_of_cell = {cell: rows(contents) for cell, contents in boxes_of_cell.items()}
+        filled, line_count = len(lines_of_cell), sum(map(len, lines_of_cell.values()))
+        if len({row for row, _ in lines_of_cell}) < 2 or len({column for _, column in lines_of_cell}) < 2:
             return ""
-        if len(said) < _FILLED * len(set(cells.values())) or sum(map(len, said.values())) > _CELL_LINES * len(said):
+        if filled < _FILLED * len(set(cells.values())) or line_count > _CELL_LINES * filled:
             return ""
-        if not self._is_ruled_throughout(said, {cell[:2]: cell[3] for cell in cells.values()}):
+        if not self._is_ruled_throughout(lines_of_cell, {cell[:2]: cell[3] for cell in cells.values()}):
             return ""
         grid = Grid()
-        for (row, column), lines in said.items():
+        for (row, column), lines in lines_of_cell.items():
             grid.put(row, column, _text(lines))
         grid.spans = [Span(*span) for span in set(cells.values()) if span[:2] != span[2:]]
         return to_markdown(grid.without_blank_rows())
 
     def _is_ruled_throughout(
-        self, said: dict[tuple[int, int], list[list[Box]]], last: dict[tuple[int, int], int]
+        self, lines_of_cell: dict[tuple[int, int], list[list[Box]]], last_column: dict[tuple[int, int], int]
     ) -> bool:
-        """False when lines part only groups of rows or of columns, as in scientific papers: then places tell more.
+        """False when lines separate only groups of rows or columns, as in scientific papers; then positions say more.
 
-        Rows that no line parts show in several cells side by side whose lines end before they had to.
+        A sign of rows without a line between them: several cells side by side whose text lines end early.
         """
-        every = [line for lines in said.values() for line in lines]
-        if sum(len(line) > 1 for line in every) > _GAPS_SHARE * len(every):
+        all_lines = [line for lines in lines_of_cell.values() for line in lines]
+        if sum(len(line) > 1 for line in all_lines) > _GAPS_SHARE * len(all_lines):
             return False
         short: dict[int, list[int]] = {}
-        for place, lines in said.items():
-            right = self.columns[last[place] + 1]
+        for cell, lines in lines_of_cell.items():
+            right = self.columns[last_column[cell] + 1]
             if any(_had_room(above[-1], below[0], right) for above, below in pairwise(lines)):
-                short.setdefault(place[0], []).append(len(lines))
-        return sum(sum(counts) for counts in short.values() if len(counts) > 1) <= len(every) / 2
+                short.setdefault(cell[0], []).append(len(lines))
+        return sum(sum(counts) for counts in short.values() if len(counts) > 1) <= len(all_lines) / 2
 
     def _cells(self) -> dict[tuple[int, int], tuple[int, int, int, int]]:
-        """For each place of the grid the cell it belongs to: first row and column, last row and column."""
+        """For each (row, column) of the grid its cell: first row, first column, last row, last column."""
         width, height = len(self.columns) - 1, len(self.rows) - 1
         walls = {
             (row, column)
@@ -139,7 +146,7 @@ class _Table:
             for row in range(height)
             if rule.bottom - _MEETS < (self.rows[row] + self.rows[row + 1]) / 2 < rule.top + _MEETS
         }
-        downward = [-place for place in self.rows]
+        downward = [-position for position in self.rows]
         floors = {
             (row, column)
             for rule in self.flat
@@ -147,13 +154,13 @@ class _Table:
             for column in range(width)
             if rule.left - _MEETS < (self.columns[column] + self.columns[column + 1]) / 2 < rule.right + _MEETS
         }
-        found: dict[tuple[int, int], tuple[int, int, int, int]] = {}
+        cells: dict[tuple[int, int], tuple[int, int, int, int]] = {}
         for row in range(height):
             for column in range(width):
-                if (row, column) in found:
+                if (row, column) in cells:
                     continue
                 right, low = column, row
-                while right + 1 < width and (row, right + 1) not in walls and (row, right + 1) not in found:
+                while right + 1 < width and (row, right + 1) not in walls and (row, right + 1) not in cells:
                     right += 1
                 across = range(column, right + 1)
                 while low + 1 < height and not any((low + 1, at) in floors for at in across):
@@ -161,16 +168,16 @@ class _Table:
                         break
                     low += 1
                 cell = (row, column, low, right)
-                found.update({(down, at): cell for down in range(row, low + 1) for at in across})
-        return found
+                cells.update({(down, at): cell for down in range(row, low + 1) for at in across})
+        return cells
 
 
 def _tables(rules: Sequence[Rule]) -> list[_Table]:
-    """The lines that meet one another, those with at least two in each direction."""
+    """The groups of lines that meet: those with at least two horizontal lines and one vertical."""
     flat = _whole([rule for rule in rules if not rule.is_upright])
     upright = [_mirrored(rule) for rule in _whole([_mirrored(rule) for rule in rules if rule.is_upright])]
-    every = [*flat, *upright]
-    group = list(range(len(every)))
+    lines = [*flat, *upright]
+    group = list(range(len(lines)))  # a disjoint-set forest: for each line another one of its group, or itself
 
     def root(number: int) -> int:
         while group[number] != number:
@@ -178,45 +185,46 @@ def _tables(rules: Sequence[Rule]) -> list[_Table]:
             number = group[number]
         return number
 
-    for first, one in enumerate(flat):
-        for second, other in enumerate(upright, len(flat)):
-            across = one.left - _MEETS <= other.left <= one.right + _MEETS
-            if across and other.bottom - _MEETS <= one.bottom <= other.top + _MEETS:
+    for first, floor in enumerate(flat):
+        for second, wall in enumerate(upright, len(flat)):
+            is_across = floor.left - _MEETS <= wall.left <= floor.right + _MEETS
+            if is_across and wall.bottom - _MEETS <= floor.bottom <= wall.top + _MEETS:
                 group[root(first)] = root(second)
-    found: dict[int, tuple[list[Rule], list[Rule]]] = {}
-    for number, rule in enumerate(every):
-        found.setdefault(root(number), ([], []))[rule.is_upright].append(rule)
-    return [_Table(*both) for both in found.values() if len(both[0]) > 1 and both[1]]
+    groups: dict[int, tuple[list[Rule], list[Rule]]] = {}
+    for number, rule in enumerate(lines):
+        groups.setdefault(root(number), ([], []))[rule.is_upright].append(rule)
+    return [_Table.of(floors, walls) for floors, walls in groups.values() if len(floors) > 1 and walls]
 
 
 def _whole(rules: list[Rule]) -> list[Rule]:
-    """Level lines with the pieces of one line put together: each cell may have drawn its own."""
-    found: list[Rule] = []
+    """Horizontal lines with the pieces of one line joined: programs may draw one piece for each cell."""
+    whole: list[Rule] = []
     for rule in sorted(rules, key=lambda rule: (round(rule.bottom / _MEETS), rule.left)):
-        last = found[-1] if found else None
+        last = whole[-1] if whole else None
         if last and abs(last.bottom - rule.bottom) < _MEETS and rule.left <= last.right + _MEETS:
-            found[-1] = Rule(last.left, last.bottom, max(last.right, rule.right), last.bottom)
+            whole[-1] = Rule(last.left, last.bottom, max(last.right, rule.right), last.bottom)
         else:
-            found.append(rule)
-    return found
+            whole.append(rule)
+    return whole
 
 
 def _mirrored(rule: Rule) -> Rule:
-    """An upright line as a level one, and back."""
+    """A vertical line as a horizontal one, and back."""
     return Rule(rule.bottom, rule.left, rule.top, rule.right)
 
 
-def _places(places: Iterable[float]) -> list[float]:
-    """The places in order, those that are one line as one."""
-    found: list[float] = []
-    for place in sorted(places):
-        if not found or place - found[-1] > _MEETS:
-            found.append(place)
-    return found
+def _positions(positions: Iterable[float]) -> list[float]:
+    """The positions in order; of several closer than `_MEETS` the first."""
+    distinct: list[float] = []
+    for position in sorted(positions):
+        if not distinct or position - distinct[-1] > _MEETS:
+            distinct.append(position)
+    return distinct
 
 
-def _nearest(places: Sequence[float], place: float) -> int:
-    return min(range(len(places)), key=lambda number: abs(places[number] - place))
+def _nearest(positions: Sequence[float], position: float) -> int:
+    """The index of the nearest position."""
+    return min(range(len(positions)), key=lambda number: abs(positions[number] - position))
 
 
 def _had_room(above: Box, below: Box, right: float) -> bool:

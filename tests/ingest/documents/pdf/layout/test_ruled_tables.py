@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ingest.documents.pdf.layout.blocks import blocks, markdown
 from ingest.documents.pdf.layout.boxes import Box
-from ingest.documents.pdf.layout.ruled_tables import Rule, parts, turned, with_tables
+from ingest.documents.pdf.layout.ruled_tables import Rule, stands_between, turned, with_tables
 
 
 def box(text: str, left: float, top: float) -> Box:
@@ -66,9 +66,9 @@ def test_lines_that_rule_no_table() -> None:
 def test_words_beside_a_line() -> None:
     """A line between two words parts them, where it reaches their height; turned text has its lines turned."""
     rules = upright(0, 50, 20)
-    assert parts(rules, 18, 22, 40)
-    assert not parts(rules, 18, 22, 60)
-    assert not parts(rules, 30, 40, 40)
+    assert stands_between(rules, 18, 22, 40)
+    assert not stands_between(rules, 18, 22, 60)
+    assert not stands_between(rules, 30, 40, 40)
     assert turned([Rule(1, 2, 3, 2)], 1) == [Rule(2, -3, 2, -1)]
     assert turned(turned([Rule(1, 2, 3, 2)], 1), 3) == [Rule(1, 2, 3, 2)]
     assert turned([Rule(1, 2, 3, 2)], 2) == [Rule(-3, -2, -1, -2)]
