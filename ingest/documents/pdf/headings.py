@@ -1,31 +1,31 @@
-"""A document's headings: from its bookmarks or tags, or else from larger letters. Knows nothing of pdfium.
+"""The headings of a PDF: from its bookmarks or tags, or else from larger letters.
 
-Bookmarks and tags are what the author calls a heading. Larger letters are taken for one only where most of the document
-is set in one size, so that a poster or a form does not become a list of headings.
+Bookmarks and tags are what the author calls a heading. Larger letters count only where most of the document has one
+size, so that a poster or a form does not become a list of headings.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ingest.documents.pdf.layout.blocks import Block
 from ingest.documents.pdf.layout.boxes import text_width
 
-# Headings are set at least this much larger than the text …
+# Headings are at least this much larger than the text …
 _LARGER = 1.15
-# … in at most this many lines and letters; sizes this close are one level; deeper levels are written as the last.
+# … and have at most this many lines and letters. Sizes this close are one level; deeper levels become the last one.
 _HEADING_LINES = 3
 _HEADING_WIDTH = 120
 _SAME_LEVEL = 1.06
 _LEVELS = 3
-# At most this many bookmarks of a page are put in where its text does not say them.
+# At most this many bookmarks of a page are added as headings where its text does not contain them.
 _MISSING = 8
-# More of the letters in large type than this, and size says nothing; nor do tags that call so many a heading.
+# With a larger share of letters in headings than this, neither size nor tags tell headings from text.
 _LARGE_SHARE = 0.25
-# What LibreOffice writes for a slide without a title, and for one whose title another slide has as well.
+# LibreOffice's bookmarks of a slide without a title, and of a slide whose title another slide has too.
 _SLIDE = re.compile(r"(?:slide|folie|diapo(?:sitive)?|幻灯片|投影片)\s*\d+", re.IGNORECASE)
 _NUMBERED_AGAIN = re.compile(r"(.*\S)\s*\(\d+\)$")
 _NO_LETTERS = re.compile(r"[\W_]+")
@@ -37,9 +37,9 @@ _NUMBERING = re.compile(
 
 @dataclass(frozen=True)
 class Bookmark:
-    """One line of a document's outline: `level` from 1, and where it leads: page from 0, `top` of the place or None.
+    """An entry of a document's outline: `level` from 1, `page` from 0, `top` its height on the page or None.
 
-    A heading that `is_tagged` stands on the page in these words, whatever became of them.
+    `is_tagged` for a heading that comes from a tag: its words are on the page, even where no block has them any more.
     """
 
     title: str
@@ -50,20 +50,20 @@ class Bookmark:
 
 
 def mark_bookmarks(page: list[Block], bookmarks: Sequence[Bookmark]) -> list[Block]:
-    """The page's blocks with the bookmarks that lead to it as headings; one whose words are not there is put in."""
+    """The page's blocks with the bookmarks that lead to it as headings; one whose words are not there is added."""
     marked = list(page)
     keys = [_Key.of(block) for block in marked]
     missing = []
     for bookmark in bookmarks:
-        place, count = _find(marked, keys, bookmark)
-        if not count and (again := _NUMBERED_AGAIN.match(bookmark.title)):
-            place, count = _find(marked, keys, replace(bookmark, title=again[1]))
+        start, count = _find(marked, keys, bookmark)
+        if not count and (numbered := _NUMBERED_AGAIN.match(bookmark.title)):
+            start, count = _find(marked, keys, replace(bookmark, title=numbered[1]))
         if count:
-            marked[place : place + count] = [_heading(marked[place : place + count], "#" * min(6, bookmark.level))]
-            keys[place : place + count] = [_NEVER]
+            marked[start : start + count] = [_heading(marked[start : start + count], "#" * min(6, bookmark.level))]
+            keys[start : start + count] = [_NEVER]
         elif not bookmark.is_tagged and not _SLIDE.fullmatch(bookmark.title):
             missing.append(bookmark)
-    # An outline that names many things a page does not show was kept from a longer document.
+    # An outline with many entries that a page does not contain was copied from a longer document.
     for bookmark in missing if len(missing) <= _MISSING else ():
         top = bookmark.top if bookmark.top is not None else max((block.top for block in page), default=0.0)
         below = (
@@ -77,32 +77,37 @@ def mark_bookmarks(page: list[Block], bookmarks: Sequence[Bookmark]) -> list[Blo
 
 
 def are_headings(tagged: Sequence[Bookmark], letters: int) -> bool:
-    """Whether tags can be believed: some programs call every line a heading. `letters` are those of the document."""
+    """Whether the tags are plausible: some programs tag every line as a heading. `letters` counts the document's."""
     return sum(len(heading.title) for heading in tagged) <= _LARGE_SHARE * letters
 
 
-def mark_large_lines(pages: Sequence[list[Block]], text_height: float) -> None:
-    """Blocks in larger letters become headings in place, several lines of one heading together."""
+def mark_large_lines(pages: Sequence[list[Block]], text_height: float) -> list[list[Block]]:
+    """The pages with blocks in larger letters as headings, several lines of one heading joined."""
     letters: Counter[bool] = Counter()
     for page in pages:
         for block in page:
             letters[_is_large(block, text_height)] += len(block.text)
     if letters[True] > _LARGE_SHARE * letters.total():
-        return
+        return list(pages)
     sizes: list[float] = []
     for size in sorted({b.height for page in pages for b in page if _is_large(b, text_height)}, reverse=True):
         if not sizes or size * _SAME_LEVEL < sizes[-1]:
             sizes.append(size)
-    for page in pages:
-        number = 0
-        while number < len(page):
-            if _is_large(page[number], text_height):
-                end = number + 1
-                while end < len(page) and _belongs(page[end - 1], page[end]):
-                    end += 1
-                level = sum(page[number].height * _SAME_LEVEL < size for size in sizes) + 1
-                page[number:end] = [_heading(page[number:end], "#" * min(_LEVELS, level))]
-            number += 1
+    return [list(_with_large_headings(page, text_height, sizes)) for page in pages]
+
+
+def _with_large_headings(page: list[Block], text_height: float, sizes: Sequence[float]) -> Iterator[Block]:
+    number = 0
+    while number < len(page):
+        end = number + 1
+        if _is_large(page[number], text_height):
+            while end < len(page) and _belongs(page[end - 1], page[end]):
+                end += 1
+            level = sum(page[number].height * _SAME_LEVEL < size for size in sizes) + 1
+            yield _heading(page[number:end], "#" * min(_LEVELS, level))
+        else:
+            yield page[number]
+        number = end
 
 
 def _is_large(block: Block, text_height: float) -> bool:
@@ -118,7 +123,7 @@ def _is_large(block: Block, text_height: float) -> bool:
 
 
 def _belongs(above: Block, below: Block) -> bool:
-    """True when a large line only continues the heading above it."""
+    """True when a large line continues the heading above it."""
     gap = above.bottom - below.top
     return (
         not below.is_table
@@ -137,7 +142,7 @@ def _heading(parts: Sequence[Block], sign: str) -> Block:
 
 @dataclass(frozen=True)
 class _Key:
-    """A block's letters and figures, to compare; `short` is without the number of the section."""
+    """A block's letters and digits, to compare; `short` is without the section number."""
 
     whole: str
     short: str
@@ -151,26 +156,26 @@ class _Key:
         return cls(_letters(text), _letters(_NUMBERING.sub("", text)))
 
 
-# What no bookmark says: tables, long paragraphs, and what is a heading already.
+# The key of blocks that no bookmark can mean: tables, long paragraphs, and what is a heading already.
 _NEVER = _Key("\0", "\0")
 
 
 def _find(page: list[Block], keys: list[_Key], bookmark: Bookmark) -> tuple[int, int]:
-    """(place, how many blocks from there) that say the bookmark's words, nearest to where it leads; 0 blocks: none."""
+    """(index of a block, number of blocks) with the bookmark's words, nearest to where it leads; 0 blocks for none."""
     key = _Key.of_text(bookmark.title)
-    wanted = {key.whole, key.short} - {""}
-    found = [(0.0, 0, 0)]
+    titles = {key.whole, key.short} - {""}
+    matches = [(0.0, 0, 0)]
     for number, start in enumerate(keys):
         whole, short = "", start.short
         for count, part in enumerate(keys[number : number + _HEADING_LINES], 1):
             whole, short = whole + part.whole, short if count == 1 else short + part.whole
-            if whole in wanted or short in wanted:
+            if whole in titles or short in titles:
                 distance = abs(page[number].top - bookmark.top) if bookmark.top is not None else 0.0
-                found.append((distance, number, count))
+                matches.append((distance, number, count))
                 break
-            if not any(one.startswith((whole, short)) for one in wanted):
+            if not any(title.startswith((whole, short)) for title in titles):
                 break
-    _, number, count = min(found[1:] or found)
+    _, number, count = min(matches[1:] or matches)
     return number, count
 
 

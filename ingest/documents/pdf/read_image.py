@@ -1,6 +1,6 @@
-"""Pictures of text, recognised (OCR) with RapidOCR's Chinese and English models. Knows nothing of files or PDF.
+"""Text recognition (OCR) in pictures, with RapidOCR's Chinese and English models.
 
-The recogniser is the extra `ocr`; it carries its models, so nothing is fetched.
+RapidOCR is the extra `ocr`; its package contains the models, so nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
 from statistics import fmean
@@ -16,7 +17,7 @@ from typing import Any
 from ingest.base.errors import ReadError
 from ingest.base.logs import get_logger
 from ingest.base.types import Page
-from ingest.documents.pdf.layout.blocks import blocks, markdown, mend_broken_words
+from ingest.documents.pdf.layout.blocks import blocks, join_broken_words, markdown
 from ingest.documents.pdf.layout.boxes import Box, Gap
 from ingest.documents.pdf.lost_spaces import with_spaces
 
@@ -24,23 +25,23 @@ log = get_logger(__name__)
 
 NEEDS_OCR = "needs OCR: the file holds pictures of text only; pip install 'docent[ocr]' and ingest it again"
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
-# A0 at 300 dots an inch has 140 million; decoding more takes gigabytes, which only an attack or a map asks for.
+# A0 at 300 dots an inch has 140 million; decoding more takes gigabytes of memory.
 PIXEL_LIMIT = 150_000_000
-# A page takes seconds to recognise: more pictures in one file would hold up all others for a quarter of an hour.
+# Recognising a page takes seconds: more pictures in one file would delay all others by a quarter of an hour.
 FRAME_LIMIT = 500
-# What the recogniser sees: an A4 page at 170 dots an inch. More pixels take longer and read no better.
+# An A4 page at 170 dots an inch. More pixels take longer and are recognised no better.
 RECOGNISED_PIXELS = 3_000_000
-# A box this much higher than wide holds a line that runs up or down.
+# A line whose box is this much higher than wide runs up or down.
 _UPRIGHT = 1.5
 _LETTERS = 3
 # Characters this far apart, in heights of the line, may stand in two columns or cells.
 _WIDE_GAP = 0.4
-# Pages that stand upright read surer than this: four of them .98 to .99, the same upside down .60 to .79.
-_UPRIGHT_QUALITY = 0.85
+# Upright pages score higher than this: four of them .98 to .99, the same upside down .60 to .79.
+_UPRIGHT_SCORE = 0.85
 
 
 def read_image(data: bytes) -> tuple[str, list[Page]]:
-    """('', its text as one page, or for a TIFF of several pictures as pages 'p. 1', …).
+    """('', one page of text, or for a TIFF of several pictures pages labelled 'p. 1', …).
 
     Raises ReadError for a damaged or enormous picture, and when the extra `ocr` is not installed.
     """
@@ -54,7 +55,7 @@ def read_image(data: bytes) -> tuple[str, list[Page]]:
             pictures = _pictures(image, frames)
             if not can_recognise():
                 raise ReadError(NEEDS_OCR)
-            texts = mend_broken_words([markdown(blocks(recognise(picture))) for picture in pictures])
+            texts = join_broken_words([markdown(blocks(recognise(picture))) for picture in pictures])
     except Image.DecompressionBombError as error:
         raise ReadError(_too_large()) from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
@@ -68,28 +69,27 @@ def can_recognise() -> bool:
 
 
 def recognise(picture: Any) -> list[Box]:
-    """The lines of text in a picture (array of height × width × 3 bytes: blue, green, red), y upward in pixels.
+    """The lines of text in a picture (array of height × width × 3 bytes: blue, green, red), in pixels with y upward.
 
-    Raises ReadError when the recogniser is installed but does not start.
+    Raises ReadError when RapidOCR is installed but does not start.
     """
     import numpy as np
 
-    sys.audit("docent.read.page")  # seconds a page: the process that reads is not hanging
+    sys.audit("docent.read.page")  # tells the parent process that reading makes progress
     engine = _engine()
-    # Which side is up is what reads best, for the whole page: line by line, the engine turns some that stand upright.
-    found = _lines(engine, picture)
-    turns = (1, 3) if _stands_on_its_side(found) else (2,) if found and _quality(found) < _UPRIGHT_QUALITY else ()
-    tried = [(picture, found)]
+    # The turn of the whole page with the highest score is used: turning line by line, RapidOCR turns upright lines too.
+    lines = _lines(engine, picture)
+    turns = (1, 3) if _is_on_its_side(lines) else (2,) if lines and _score(lines) < _UPRIGHT_SCORE else ()
+    views = [(picture.shape[0], lines)]
     for turn in turns:
         view = np.ascontiguousarray(np.rot90(picture, turn))
-        tried.append((view, _lines(engine, view)))
-    picture, found = max(tried, key=lambda one: _quality(one[1]))
-    height = picture.shape[0]
-    return [_box(line, height) for line in found]
+        views.append((view.shape[0], _lines(engine, view)))
+    height, lines = max(views, key=lambda view: _score(view[1]))
+    return [_box(line, height) for line in lines]
 
 
 def _pictures(image: Any, frames: int) -> Iterator[Any]:
-    """Each picture as an array of height × width × 3 bytes (blue, green, red), no larger than is recognised."""
+    """Each picture as an array of height × width × 3 bytes (blue, green, red), at most `RECOGNISED_PIXELS` large."""
     import numpy as np
     from PIL import Image, ImageOps
 
@@ -112,48 +112,42 @@ def _pictures(image: Any, frames: int) -> Iterator[Any]:
 
 
 def _too_large() -> str:
-    return f"the picture has more than {PIXEL_LIMIT:,} points: save a smaller copy"
+    return f"the picture has more than {PIXEL_LIMIT:,} pixels: save a smaller copy"
 
 
-_engines: list[Any] = []
-
-
+@cache
 def _engine() -> Any:
-    """One recogniser for the whole process, made on first use because loading its models takes a second."""
-    if not _engines:
-        try:
-            from rapidocr_onnxruntime import RapidOCR
-        except ImportError as error:  # its own libraries can be missing, such as libGL on a server
-            log.warning("ocr.does_not_start", exc_info=True)
-            raise ReadError(
-                f"needs OCR, and text recognition does not start ({error}): install what it names"
-            ) from error
-        # The size is bounded by area here; its own bound by side would make a long screenshot unreadable.
-        # One thread: several files are read at the same time, each in a process of its own.
-        _engines.append(RapidOCR(max_side_len=100_000, intra_op_num_threads=1))
-    return _engines[0]
+    """The recogniser of this process, made on first use because loading its models takes a second."""
+    try:
+        from rapidocr_onnxruntime import RapidOCR
+    except ImportError as error:  # its own libraries can be missing, such as libGL on a server
+        log.warning("ocr.does_not_start", exc_info=True)
+        raise ReadError(f"needs OCR, and text recognition does not start ({error}): install what it names") from error
+    # The size is limited by area here; RapidOCR's own limit of the longer side would make long screenshots unreadable.
+    # One thread: several files are read at the same time, each in a process of its own.
+    return RapidOCR(max_side_len=100_000, intra_op_num_threads=1)
 
 
 def _lines(engine: Any, picture: Any) -> list[Any]:
-    """[corners, text, score, corners of each character, …] of each line."""
-    found, _ = engine(picture, return_word_box=True, use_cls=False)
-    return list(found or [])
+    """For each line [corners, text, score, corners of each character, …]."""
+    lines, _ = engine(picture, return_word_box=True, use_cls=False)
+    return list(lines or [])
 
 
-def _stands_on_its_side(lines: list[Any]) -> bool:
+def _is_on_its_side(lines: list[Any]) -> bool:
     long = [line for line in lines if len(line[1]) >= _LETTERS]
     upright = sum(_extent(line[0], 1) > _UPRIGHT * _extent(line[0], 0) for line in long)
     return upright > len(long) / 2
 
 
-def _quality(lines: list[Any]) -> float:
-    """How sure the recogniser is of its lines, 0 to 1."""
+def _score(lines: list[Any]) -> float:
+    """The mean of RapidOCR's scores for the lines, 0 to 1; 0 without lines."""
     return fmean(float(line[2]) for line in lines) if lines else 0.0
 
 
 def _extent(corners: Any, axis: int) -> float:
-    places = [float(corner[axis]) for corner in corners]
-    return max(places) - min(places)
+    positions = [float(corner[axis]) for corner in corners]
+    return max(positions) - min(positions)
 
 
 def _box(line: Any, height: int) -> Box:
@@ -163,16 +157,16 @@ def _box(line: Any, height: int) -> Box:
     # A line's edges slope with the page; half the height of the corners' spread is the line itself.
     top, bottom = height - (down[0] + down[1]) / 2, height - (down[2] + down[3]) / 2
     top, bottom = max(top, bottom), min(top, bottom)
-    spans = [(float(one[0][0]), float(one[2][0])) for one in characters]
-    said = with_spaces(text, [(left + right) / 2 for left, right in spans])
-    return Box(said, min(across), max(across), bottom, top, gaps=_wide_gaps(text, said, spans, top - bottom))
+    spans = [(float(character[0][0]), float(character[2][0])) for character in characters]
+    spaced = with_spaces(text, [(left + right) / 2 for left, right in spans])
+    return Box(spaced, min(across), max(across), bottom, top, gaps=_wide_gaps(text, spaced, spans, top - bottom))
 
 
-def _wide_gaps(text: str, said: str, spans: list[tuple[float, float]], height: float) -> tuple[Gap, ...]:
-    """Where two characters stand far apart: (place in `said`, which is the text with more spaces; left, right)."""
+def _wide_gaps(text: str, spaced: str, spans: list[tuple[float, float]], height: float) -> tuple[Gap, ...]:
+    """The wide gaps between characters: (index in `spaced`, which is the text with more spaces; left, right)."""
     if len(spans) != len(text):
         return ()
-    seen = [span for letter, span in zip(text, spans, strict=True) if not letter.isspace()]
-    places = [place for place, letter in enumerate(said) if not letter.isspace()]
-    pairs = zip(places[1:], pairwise(seen), strict=False)
+    visible = [span for letter, span in zip(text, spans, strict=True) if not letter.isspace()]
+    indexes = [index for index, letter in enumerate(spaced) if not letter.isspace()]
+    pairs = zip(indexes[1:], pairwise(visible), strict=False)
     return tuple((at, left[1], right[0]) for at, (left, right) in pairs if right[0] - left[1] > _WIDE_GAP * height)

@@ -119,7 +119,7 @@ def fits_a_column(box: Box, rows: Rows) -> bool:
     return sum(column[0] < box.right and box.left < column[1] for column in _columns(rows)) == 1
 
 
-def goes_on(row: list[Box], rows: Rows) -> bool:
+def continues_cells(row: list[Box], rows: Rows) -> bool:
     """Whether a line close below the rows may go on with their cells: each piece begins where one of them does."""
     gap = min(box.bottom for box in rows[-1]) - max(box.top for box in row)
     pieces = _split([*rows, row])[-1]

@@ -1,4 +1,4 @@
-"""Pictures of text: recognised when the extra is installed, named when it is not, and bounded either way."""
+"""Pictures of text: recognised when the extra `ocr` is installed, refused when it is not, limited in both cases."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def drawn(*lines: str, size: tuple[int, int] = (900, 300)) -> Image.Image:
 
 @pytest.fixture
 def recogniser(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """A recogniser that says one line for each picture, and keeps the pictures it was shown."""
-    shown: list[Any] = []
+    """A recogniser that returns one line for each picture; the list holds the pictures it was given."""
+    pictures: list[Any] = []
 
     def recognise(array: Any) -> list[Box]:
-        shown.append(array)
-        return [Box(f"picture {len(shown)}", 0, 90, 0, 10)]
+        pictures.append(array)
+        return [Box(f"picture {len(pictures)}", 0, 90, 0, 10)]
 
     monkeypatch.setattr(module, "can_recognise", lambda: True)
     monkeypatch.setattr(module, "recognise", recognise)
-    return shown
+    return pictures
 
 
 def test_without_the_recogniser(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A good picture is said to need OCR, with what to install; a damaged one is called damaged."""
+    """The error for a good picture says what to install; a damaged picture is called damaged."""
     monkeypatch.setattr(module, "can_recognise", lambda: False)
     with pytest.raises(ReadError, match=r"^needs OCR: .*pip install 'docent\[ocr\]'"):
         read_image(picture("Leave"))
@@ -54,7 +54,7 @@ def test_without_the_recogniser(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF"])
 def test_kinds(kind: str, recogniser: list[Any]) -> None:
-    """Each kind of picture is shown to the recogniser as height × width × blue, green, red."""
+    """Each format of picture is recognised as an array of height × width × (blue, green, red)."""
     out = io.BytesIO()
     Image.new("RGB", (40, 20), (255, 0, 0)).save(out, kind)
     assert [(page.label, page.text) for page in read_image(out.getvalue())[1]] == [("", "picture 1")]
@@ -73,7 +73,7 @@ def test_a_fax_of_several_pages(recogniser: list[Any]) -> None:
 
 
 def test_transparent_and_turned_pictures(recogniser: list[Any]) -> None:
-    """What is transparent is paper, and a photograph is turned as its camera says."""
+    """Transparent parts become white, and a photograph is turned as its EXIF orientation says."""
     out = io.BytesIO()
     Image.new("RGBA", (10, 10), (0, 0, 0, 0)).save(out, "PNG")
     read_image(out.getvalue())
@@ -85,18 +85,18 @@ def test_transparent_and_turned_pictures(recogniser: list[Any]) -> None:
 
 
 def test_large_pictures_are_made_smaller(recogniser: list[Any]) -> None:
-    """A large picture keeps its shape and is shown with no more points than help."""
-    read_image(picture("one", size=(6000, 2000)))
+    """A large picture keeps its proportions and is reduced to the pixels that recognition uses."""
+    read_image(picture("one", size=(3600, 1200)))
     height, width, _ = recogniser[0].shape
     assert height * width <= module.RECOGNISED_PIXELS and width / height == pytest.approx(3, rel=0.01)
 
 
 def test_bombs(recogniser: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A picture of more points than the limit is refused before it is unpacked, as are too many in one file."""
+    """A picture with more pixels than the limit is refused before it is unpacked, as are too many in one file."""
     out = io.BytesIO()
-    Image.new("1", (30_000, 20_000)).save(out, "PNG")
+    Image.new("1", (20_000, 9_500)).save(out, "PNG")
     assert len(out.getvalue()) < 200_000
-    with pytest.raises(ReadError, match="more than 150,000,000 points: save a smaller copy"):
+    with pytest.raises(ReadError, match="more than 150,000,000 pixels: save a smaller copy"):
         read_image(out.getvalue())
     monkeypatch.setattr(module, "FRAME_LIMIT", 2)
     with pytest.raises(ReadError, match="holds 3 pictures, and at most 2 are read"):
@@ -105,7 +105,7 @@ def test_bombs(recogniser: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_cut_off_picture(recogniser: list[Any]) -> None:
-    """Half a file is damaged, not half a text."""
+    """Half a file is an error, not half a text."""
     data = picture("one", kind="JPEG")
     with pytest.raises(ReadError, match="damaged or not really a picture"):
         read_image(data[: len(data) // 2])
@@ -113,7 +113,7 @@ def test_a_cut_off_picture(recogniser: list[Any]) -> None:
 
 
 class ScriptedEngine:
-    """Answers with lines whose corners and words are given for the upright picture and its two turns."""
+    """Returns the given lines, one list for each call, and keeps the options it was called with."""
 
     def __init__(self, *answers: list[Any]) -> None:
         self.answers, self.options = list(answers), list[dict[str, Any]]()
@@ -128,53 +128,54 @@ def line(text: str, left: float, top: float, right: float, bottom: float, score:
 
 
 def test_a_page_on_its_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When lines run up the picture it is read both ways round, and the one that reads best is kept."""
+    """When lines run up or down the picture, both turns are recognised and the one with the higher score is kept."""
     np = pytest.importorskip("numpy")
     engine = ScriptedEngine(
         [line("tuoba", 10, 10, 30, 200, 0.6)],
         [line("abovt", 10, 10, 190, 30, 0.7)],
         [line("about", 10, 10, 190, 30, 0.98)],
     )
-    monkeypatch.setattr(module, "_engines", [engine])
+    monkeypatch.setattr(module, "_engine", lambda: engine)
     [box] = module.recognise(np.zeros((300, 100, 3), "uint8"))
     assert (box.text, box.left, box.right, box.bottom, box.top) == ("about", 10, 190, 70, 90)
     assert [options["use_cls"] for options in engine.options] == [False, False, False]
 
 
 def test_a_page_upside_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that reads badly is turned as a whole; one that reads well is looked at once."""
+    """A page with a low score is turned as a whole; one with a high score is recognised once."""
     np = pytest.importorskip("numpy")
     wrong, right = [line("tnoqo", 10, 10, 190, 30, 0.6)], [line("about", 10, 10, 190, 30, 0.98)]
     for answers in ([wrong, right], [right]):
-        monkeypatch.setattr(module, "_engines", [engine := ScriptedEngine(*answers)])
+        engine = ScriptedEngine(*answers)
+        monkeypatch.setattr(module, "_engine", lambda engine=engine: engine)
         assert [box.text for box in module.recognise(np.zeros((300, 100, 3), "uint8"))] == ["about"]
         assert engine.answers == []
 
 
 def test_lines_of_two_columns_recognised_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where characters of one line stand far apart over the gap between two columns, it is cut there."""
+    """A line that reaches over two columns is cut where its characters are far apart over the gap between them."""
     np = pytest.importorskip("numpy")
 
     def characters(text: str, left: float, at: float) -> list[Any]:
-        places = [left + 7 * number for number in range(len(text))]
-        return [[[place, at], [place + 6, at], [place + 6, at + 20], [place, at + 20]] for place in places]
+        starts = [left + 7 * number for number in range(len(text))]
+        return [[[x, at], [x + 6, at], [x + 6, at + 20], [x, at + 20]] for x in starts]
 
     lines = []
     for number in range(4):
         left, right, at = f"left column, line number {number}", f"right column, line number {number}", 10 + 24 * number
         if number == 2:
-            one = line(left + right, 10, at, 450, at + 20, 0.99)
-            lines.append([*one, characters(left, 10, at) + characters(right, 230, at)])
+            both = line(left + right, 10, at, 450, at + 20, 0.99)
+            lines.append([*both, characters(left, 10, at) + characters(right, 230, at)])
         else:
             lines += [line(left, 10, at, 210, at + 20, 0.99), line(right, 230, at, 450, at + 20, 0.99)]
-    monkeypatch.setattr(module, "_engines", [ScriptedEngine(lines)])
+    monkeypatch.setattr(module, "_engine", lambda: ScriptedEngine(lines))
     text = markdown(blocks(module.recognise(np.zeros((300, 500, 3), "uint8"))))
     assert text.index("left column, line number 3") < text.index("right column, line number 0")
     assert "number 2right" not in text
 
 
 def test_recognised_english() -> None:
-    """Two lines of English are read with the spaces between their words."""
+    """Two lines of English are recognised with the spaces between their words."""
     pytest.importorskip("rapidocr_onnxruntime", reason="the extra `ocr` is not installed")
     lines = ("Every employee has twenty five days of leave", "and hands in receipts within two weeks.")
     [page] = read_image(picture(*lines))[1]
@@ -182,7 +183,7 @@ def test_recognised_english() -> None:
 
 
 def test_recognised_table() -> None:
-    """The cells of a row stay together."""
+    """The cells of a recognised row stay in one row."""
     pytest.importorskip("rapidocr_onnxruntime", reason="the extra `ocr` is not installed")
     image = Image.new("RGB", (900, 320), "white")
     for row, cells in enumerate([("Item", "Quantity", "Price"), ("Lamp", "12", "40.50"), ("Desk", "31", "180.75")]):

@@ -172,7 +172,7 @@ def test_emoji_displace_nothing() -> None:
 
 def test_text_that_is_turned() -> None:
     """Text that runs up the page is read in its own order, after the rest; a turned page as if it were not."""
-    stamp = "BT /F1 10 Tf 0 1 -1 0 30 200 Tm (AnswerBuilder of) Tj 0 1 -1 0 44 200 Tm (October 2026) Tj ET "
+    stamp = "BT /F1 10 Tf 0 1 -1 0 30 200 Tm (Draft of) Tj 0 1 -1 0 44 200 Tm (October 2026) Tj ET "
     assert read_text(stamp + text(72, 720, "First line", "Second line", "Third line")) == [
         "First line\nSecond line\nThird line\n\nDraft of\nOctober 2026"
     ]

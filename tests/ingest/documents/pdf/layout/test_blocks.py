@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest.documents.pdf.layout.blocks import blocks, markdown, mend_broken_words
+from ingest.documents.pdf.layout.blocks import blocks, join_broken_words, markdown
 from ingest.documents.pdf.layout.boxes import BROKEN_WORD, Box, rows
 
 
@@ -164,7 +164,7 @@ def test_three_columns() -> None:
 def test_broken_words() -> None:
     """A broken word is made whole, unless the document writes it with a hyphen or it begins with a capital."""
     broken = f"certifi{BROKEN_WORD}cate dual{BROKEN_WORD}encoder Lucene{BROKEN_WORD}BM25 end{BROKEN_WORD}"
-    assert mend_broken_words([broken, "a dual-encoder"]) == [
+    assert join_broken_words([broken, "a dual-encoder"]) == [
         "certificate dual-encoder Lucene-BM25 end-",
         "a dual-encoder",
     ]
