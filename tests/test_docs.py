@@ -19,7 +19,6 @@ from ingest.base.settings import Settings, is_advanced
 from ingest.base.types import Hit
 from ingest.documents.read import READERS
 from ingest.runs.report import IngestReport
-from ingest.sync import ingest
 from tests.fakes.scripted_assistant import ScriptedAssistant
 from tests.project import PROJECT
 from ui.cli.main import docent
@@ -328,11 +327,11 @@ def test_every_key_of_a_run_and_of_a_hit_is_documented() -> None:
 
 
 @pytest.mark.parametrize("number", range(len(code_blocks(page("docs/api.md"), "python"))))
+@pytest.mark.usefixtures("ingested_office")
 def test_the_python_examples_run(
-    number: int, office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    number: int, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What the page shows can be copied and run over a library, and it finds the answer."""
-    ingest([office], settings)
     (Path.cwd() / "data").mkdir()
     (Path.cwd() / "data" / "library").symlink_to(settings.home)
     monkeypatch.syspath_prepend(str(PROJECT))
