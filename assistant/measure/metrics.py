@@ -66,8 +66,13 @@ class Difference:
 def ndcg(ranked: Sequence[str], relevant: Mapping[str, int]) -> float:
     """Normalised discounted cumulative gain at 10 (Järvelin and Kekäläinen, ACM TOIS 2002), gains as given."""
     gain = sum(relevant.get(name, 0) / math.log2(rank + 1) for rank, name in enumerate(ranked[:DEPTH], 1))
-    ideal = sorted(relevant.values(), reverse=True)[:DEPTH]
-    return gain / sum(value / math.log2(rank + 1) for rank, value in enumerate(ideal, 1))
+    return gain / ideal_gain(relevant)
+
+
+def ideal_gain(relevant: Mapping[str, int]) -> float:
+    """The discounted cumulative gain at 10 of the best possible ranking, 0 where nothing is relevant."""
+    best = sorted(relevant.values(), reverse=True)[:DEPTH]
+    return sum((value / math.log2(rank + 1) for rank, value in enumerate(best, 1)), 0.0)
 
 
 def reciprocal_rank(ranked: Sequence[str], relevant: Collection[str]) -> float:

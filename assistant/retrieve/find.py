@@ -15,7 +15,7 @@ from ingest.search.hybrid import ScoredHit
 from ingest.search.versions import names_version
 
 # Hits asked for beyond those wanted, because older versions of a document may be dropped.
-_SPARE = 3
+SPARE = 3
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ def retrieve(library: Library, question: str, count: int) -> Retrieved:
 
     Raises DocentError while there is no library.
     """
-    return retrieve_from(library, question, library.search_scored(question, count + _SPARE), count)
+    return retrieve_from(library, question, library.search_scored(question, count + SPARE), count)
 
 
 def retrieve_from(library: Library, question: str, hits: Sequence[ScoredHit], count: int) -> Retrieved:
     """Like `retrieve`, from these hits, best first; looks at no more of them than `retrieve` asks for."""
-    hits = hits[: count + _SPARE]
+    hits = hits[: count + SPARE]
     kept, replaced = _without_superseded(question, [scored.hit for scored in hits])
     passages = tuple(_source(number, hit, replaced) for number, hit in enumerate(kept[:count], 1))
     best_cosine = max((scored.parts.cosines.passage for scored in hits), default=0.0)

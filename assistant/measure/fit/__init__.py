@@ -1,0 +1,1 @@
+"""Fitting: every weight and factor of evidence, answerability and fusion, computed again from labelled sets."""

@@ -1,0 +1,83 @@
+"""The weights of answerability: whether the library can answer a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, astuple, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from assistant.measure.fit.collect import UNKNOWN, Numbers, SearchedSet
+from assistant.measure.fit.group import Group, equal_weights
+from assistant.measure.fit.logit import fit_logistic
+from assistant.refuse.answerability import INTERCEPT, WEIGHTS, AnswerabilityFeatures, answerability_features
+from assistant.refuse.auroc import area_under_roc
+from assistant.retrieve.coverage import Coverage
+
+# More of the question's words, or a higher cosine, must never make a question less answerable.
+NOT_NEGATIVE = (
+    "document_cover", "passage_cover", "sentence_cover", "document_cover_unread", "sentence_cosine", "passage_cosine",
+)  # fmt: skip
+# Near what the shipped weights were fitted with; without any, weights of inputs that go together run apart.
+RIDGE = 1e-4
+
+
+@dataclass(frozen=True)
+class AnswerabilityModel:
+    """The weights and the intercept of the logistic regression."""
+
+    weights: AnswerabilityFeatures
+    intercept: float
+
+
+SHIPPED = AnswerabilityModel(WEIGHTS, INTERCEPT)
+
+
+def inputs(searched: SearchedSet) -> Numbers:
+    """The features of each question, shape (questions, fields of AnswerabilityFeatures)."""
+    # The features are sums and products, which arrays of questions have like single numbers.
+    columns: Any = Coverage(*searched.coverage.T)
+    return np.stack(astuple(answerability_features(columns)), axis=1)
+
+
+def _count(searched: SearchedSet) -> int:
+    """The labelled questions; 0 unless there are both kinds."""
+    kinds = searched.answerable[searched.answerable != UNKNOWN]
+    return len(kinds) if 0 < kinds.sum() < len(kinds) else 0
+
+
+def fit(sets: list[SearchedSet]) -> AnswerabilityModel:
+    """Logistic regression over every labelled question, each set with the same total weight."""
+    labelled = [searched.answerable != UNKNOWN for searched in sets]
+    weights = equal_weights([int(chosen.sum()) for chosen in labelled])
+    names = [*(field.name for field in fields(AnswerabilityFeatures)), "intercept"]
+    fitted = fit_logistic(
+        np.concatenate([inputs(searched)[chosen] for searched, chosen in zip(sets, labelled, strict=True)]),
+        np.concatenate([searched.answerable[chosen] == 1 for searched, chosen in zip(sets, labelled, strict=True)]),
+        np.concatenate([np.full(int(chosen.sum()), weight) for chosen, weight in zip(labelled, weights, strict=True)]),
+        RIDGE,
+        np.array([0.0 if name in NOT_NEGATIVE else -np.inf for name in names]),
+        np.full(len(names), np.inf),
+    )
+    *values, intercept = (round(float(value), 2) for value in fitted)
+    return AnswerabilityModel(AnswerabilityFeatures(*values), intercept)
+
+
+def measure(searched: SearchedSet, model: AnswerabilityModel) -> Mapping[str, float]:
+    """AUROC: the area under the ROC curve between answerable and unanswerable questions."""
+    labelled = searched.answerable != UNKNOWN
+    score = inputs(searched)[labelled] @ np.array(astuple(model.weights)) + model.intercept
+    # As `docent eval` measures it: of the answerability as it is shown, which has four places.
+    shown = np.round(1 / (1 + np.exp(-score)), 4)
+    return {"AUROC": float(area_under_roc(shown, searched.answerable[labelled] == 1)[0])}
+
+
+def _by_name(model: AnswerabilityModel) -> dict[str, float]:
+    return {**asdict(model.weights), "intercept": model.intercept}
+
+
+GROUP = Group(
+    name="answerability", method="logistic regression; weights of covers and cosines not below 0",
+    shipped=SHIPPED, count=_count, fit=fit, measure=measure, by_name=_by_name,
+)  # fmt: skip

@@ -1,0 +1,100 @@
+"""The weights and factors of fusion: in what order a search returns the passages that either leg proposes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from functools import cache
+
+import numpy as np
+
+from assistant.measure.fit.collect import Integers, Numbers, SearchedSet
+from assistant.measure.fit.group import Group
+from assistant.measure.metrics import DEPTH, PASSAGES
+from ingest.search.fuse import FUSION, FusionWeights
+
+# The values that are tried. The two that a question of few unknown words needs balanced are tried in all pairs.
+LEGS = [
+    {"lexical": lexical, "unreadable_share": share}
+    for lexical in (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+    for share in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7)
+]
+OLDER_VERSION = [{"older_version": factor} for factor in (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)]
+YES_OR_NO = [{"yes_or_no": factor} for factor in (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6)]
+# A smaller gain is chance even with thousands of questions: of values this close, those nearest to the shipped ones
+# are taken.
+LEAST_GAIN = 1e-4
+_ROUNDS = 4
+
+
+def fit(sets: list[SearchedSet]) -> FusionWeights:
+    """The values with the highest mean nDCG@10, every set counting the same, found one grid after the other."""
+
+    def mean(weights: FusionWeights) -> float:
+        return float(np.mean([ndcg(searched, weights) for searched in sets]))
+
+    best = FUSION
+    for _ in range(_ROUNDS):
+        before = best
+        for grid in (LEGS, OLDER_VERSION, YES_OR_NO):
+            means = {tried: mean(tried) for tried in (replace(best, **values) for values in grid)}
+            least = max(means.values()) - LEAST_GAIN
+            best = min((weights for weights, value in means.items() if value >= least), key=_distance)
+        if best == before:
+            break
+    return best
+
+
+def _distance(weights: FusionWeights) -> float:
+    """How far the weights lie from the shipped ones, in shares of those."""
+    return float(sum(abs(value / asdict(FUSION)[name] - 1) for name, value in asdict(weights).items()))
+
+
+@cache
+def ndcg(searched: SearchedSet, weights: FusionWeights) -> float:
+    """Mean nDCG@10 of the set's questions that have judgements, as `docent eval` measures it."""
+    per_question = _discounted_gain(searched, weights)
+    judged = searched.ideal > 0
+    return float(np.mean(per_question[judged] / searched.ideal[judged]))
+
+
+def _discounted_gain(searched: SearchedSet, weights: FusionWeights) -> Numbers:
+    """The discounted cumulative gain at 10 of each question's ranking of documents."""
+    lengths = np.diff(searched.passage_start)
+    question = np.repeat(np.arange(len(lengths)), lengths)
+    dense = np.array([weights.dense(share) for share in searched.unknown_share])[question]
+    # Without a dense leg only the lexical leg's proposals are there.
+    kept = (dense > 0) | searched.passage_by_words
+    fused = dense * searched.passage_cosine + weights.lexical * searched.passage_lexical
+    factor = np.where(searched.passage_older, weights.older_version, 1.0)
+    score = fused * factor * np.where(searched.passage_polar, weights.yes_or_no, 1.0)
+    order = np.lexsort((searched.passage_id, -fused, -score, question))
+    order = order[kept[order]]
+    order = order[_rank_within(question[order]) < PASSAGES]
+    # The first passage of each document stands for it.
+    _, first = np.unique(np.stack([question[order], searched.passage_document[order]]), axis=1, return_index=True)
+    order = order[np.sort(first)]
+    rank = _rank_within(question[order])
+    order, rank = order[rank < DEPTH], rank[rank < DEPTH]
+    gains = searched.passage_gain[order] / np.log2(rank + 2)
+    total: Numbers = np.bincount(question[order], gains, len(lengths)).astype(np.float64)
+    return total
+
+
+def _rank_within(question: Integers) -> Integers:
+    """0, 1, 2, … for the rows of each question; the rows of a question stand beside one another."""
+    begins = np.flatnonzero(np.diff(question, prepend=-1))
+    lengths = np.diff(np.append(begins, len(question)))
+    rank: Integers = np.arange(len(question)) - np.repeat(begins, lengths)
+    return rank
+
+
+def measure(searched: SearchedSet, weights: FusionWeights) -> Mapping[str, float]:
+    """nDCG@10."""
+    return {"nDCG@10": ndcg(searched, weights)}
+
+
+GROUP = Group(
+    name="fusion", method="grid search for the highest mean nDCG@10",
+    shipped=FUSION, count=lambda searched: int((searched.ideal > 0).sum()), fit=fit, measure=measure, by_name=asdict,
+)  # fmt: skip
