@@ -16,7 +16,7 @@ from assistant.refuse.thresholds import CHANGED, read_fitted_thresholds, still_h
 from ingest.base.cpu import cpu_features
 from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
-from ingest.hub.download import hub_endpoint, hub_reachable
+from ingest.hub.endpoint import hub_endpoint, hub_reachable
 from ingest.runs.check import check
 from ingest.search.rerank import RERANKED, reranker_of
 from ingest.store.catalog import CATALOG_FILE, Catalog

@@ -14,16 +14,10 @@ from assistant.models.gguf_import import SUFFIX, find_unpacked, unpack
 from ingest.base.errors import DocentError, SettingsError
 from ingest.base.files import alone_in
 from ingest.base.settings import Settings
-from ingest.hub.download import (
-    DownloadProgress,
-    ProgressCallback,
-    download,
-    downloaded_names,
-    find_downloaded,
-    is_hub_name,
-    pick_gguf,
-)
+from ingest.hub.cache import downloaded_names, find_downloaded, is_hub_name
+from ingest.hub.download import DownloadProgress, ProgressCallback, download
 from ingest.hub.reranker_files import check_reranker, find_reranker
+from ingest.hub.select_files import pick_gguf
 
 __all__ = ["ModelState", "is_checkpoint", "list_models", "locate", "pull"]
 

@@ -1,8 +1,8 @@
-"""The models that are here: complete downloads below the cache folder, each vouched for by its manifest.
+"""Downloaded models: the folders in the cache that hold a complete download, each with a manifest of its files.
 
-Knows files, sizes and hashes; knows neither the hub they came from nor what a model does. A model is here when its
-folder holds `docent-manifest.json`, which is written last and in one rename: after every file has the size and the
-SHA-256 that the hub lists. A folder without it is an unfinished download and never loads.
+A model counts as downloaded when its folder holds `docent-manifest.json`. That file is written last, in one rename,
+after every file has the size and the SHA-256 that the hub lists. A folder without it is an unfinished download and is
+never loaded.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ class HubFile:
 
 
 def is_hub_name(name: str) -> bool:
-    """Whether `name` has the form `owner/name`, which can be neither a path out of a folder nor an absolute one."""
+    """Whether `name` has the form `owner/name`; such a name is no absolute path and does not lead out of a folder."""
     return NAME.fullmatch(name) is not None and ".." not in name
 
 
 def find_downloaded(name: str, cache: Path) -> Path | None:
-    """The folder of a complete download, or None. Quick: sizes only; `verify` reads every byte."""
+    """The folder of a complete download, or None. Compares sizes only; `verify` reads every byte."""
     if not is_hub_name(name):
         return None
     for folder in model_folders(name, cache):
-        # Two names can share a folder (`a/b--c`, `a--b/c`), so the manifest has the last word.
+        # Two names can have the same folder (`a/b--c`, `a--b/c`), so the manifest decides.
         if (folder / MANIFEST).is_file() and _manifest(folder).get("name") == name:
             files = read_manifest(folder)
             if files is not None and all(size_of(folder / file.path) == file.size for file in files):
@@ -55,7 +55,7 @@ def find_downloaded(name: str, cache: Path) -> Path | None:
 
 
 def verify(folder: Path) -> list[str]:
-    """What is wrong with a downloaded model, one line a file; [] when every byte is as the hub listed it."""
+    """What is wrong with a downloaded model, one line per file; [] when every byte is as the hub listed it."""
     files = read_manifest(folder)
     if files is None:
         return [f"{folder / MANIFEST} is missing or unreadable"]
@@ -63,17 +63,17 @@ def verify(folder: Path) -> list[str]:
 
 
 def downloaded_names(cache: Path) -> dict[str, Path]:
-    """Every complete download below `cache`: name to folder."""
-    found: dict[str, Path] = {}
+    """Every complete download in `cache`: name to folder."""
+    folders: dict[str, Path] = {}
     for manifest in sorted(cache.glob(f"**/{MANIFEST}")):
         name = _manifest(manifest.parent).get("name", "")
         if isinstance(name, str) and find_downloaded(name, cache) == manifest.parent:
-            found[name] = manifest.parent
-    return found
+            folders[name] = manifest.parent
+    return folders
 
 
 def model_folders(name: str, cache: Path) -> list[Path]:
-    """Where the SDK may keep a model: its present layout, then those of SDKs before 1.38, which it goes on using."""
+    """Where the SDK may keep a model: its present layout, then those of SDKs before 1.38, which it still uses."""
     owner, short = name.split("/")
     safe = short.replace(".", "___")
     old = [cache / root / owner / last for root in ("models", "hub/models", "", "hub") for last in (safe, short)]
@@ -81,7 +81,7 @@ def model_folders(name: str, cache: Path) -> list[Path]:
 
 
 def write_manifest(name: str, folder: Path, files: Sequence[HubFile], endpoint: str) -> None:
-    """Declare the model in `folder` complete. Only for files that were just checked."""
+    """Mark the model in `folder` as complete; for files whose bytes were just checked."""
     content = {
         "format": MANIFEST_FORMAT,
         "name": name,
@@ -94,7 +94,7 @@ def write_manifest(name: str, folder: Path, files: Sequence[HubFile], endpoint: 
 
 
 def file_problem(path: Path, file: HubFile) -> str:
-    """What is wrong with the file at `path`, every byte read; '' when nothing is."""
+    """What is wrong with the file at `path`, after reading every byte; '' when nothing is."""
     size = size_of(path)
     if size is None:
         return "is missing"
@@ -121,7 +121,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def read_manifest(folder: Path) -> list[HubFile] | None:
-    """The files the manifest vouches for; None when it is missing, damaged or of another format."""
+    """The files that the manifest lists; None when it is missing, damaged or of another format."""
     content = _manifest(folder)
     if content.get("format") != MANIFEST_FORMAT:
         return None

@@ -1,6 +1,6 @@
-"""Model files from ModelScope: fetched by its SDK and checked against the hub's own list before they count as here.
+"""Download of a model from ModelScope with its SDK; every file is checked against the hub's list.
 
-Knows the hub; knows nothing of what a model is or does. Chat models and embedders come the same way.
+Chat models, embedders and rerankers come the same way.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import errno
 import functools
 import importlib
 import logging
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +23,6 @@ from ingest.hub.cache import (
     MANIFEST,
     REVISION,
     HubFile,
-    downloaded_names,
     file_problem,
     find_downloaded,
     is_hub_name,
@@ -34,37 +32,15 @@ from ingest.hub.cache import (
     verify,
     write_manifest,
 )
-from ingest.hub.embedder_files import pick_gguf, refuse_unusable_list, select_files
-
-__all__ = [
-    "DownloadProgress",
-    "HubFile",
-    "ProgressCallback",
-    "download",
-    "downloaded_names",
-    "find_downloaded",
-    "hub_endpoint",
-    "hub_reachable",
-    "is_hub_name",
-    "pick_gguf",
-    "require_hub",
-    "select_files",
-    "verify",
-]
+from ingest.hub.endpoint import PULL_AGAIN, hub_endpoint, require_hub
+from ingest.hub.select_files import refuse_unusable_list, select_files
 
 log = get_logger(__name__)
-
-# The same three, in the same order, as the ModelScope SDK's own configuration (modelscope_hub/config.py, 0.5).
-ENDPOINT_VARIABLE = "MODELSCOPE_ENDPOINT"
-DOMAIN_VARIABLE = "MODELSCOPE_DOMAIN"
-DEFAULT_ENDPOINT = "https://modelscope.cn"
-
-PULL_AGAIN = "run `docent models pull` again"
 
 
 @dataclass(frozen=True)
 class DownloadProgress:
-    """How far a download is, in bytes: of `file`, and of the whole model (`done` of `total`, with what was here)."""
+    """Bytes of a download so far: of `file`, and (`done` of `total`) of the whole model with files already here."""
 
     name: str
     file: str
@@ -77,55 +53,12 @@ class DownloadProgress:
 ProgressCallback = Callable[[DownloadProgress], None]
 
 
-def hub_endpoint() -> str:
-    """The hub's address, without a trailing slash, chosen as the SDK chooses it."""
-    value = (os.environ.get(ENDPOINT_VARIABLE) or os.environ.get(DOMAIN_VARIABLE) or "").strip() or DEFAULT_ENDPOINT
-    if not value.lower().startswith(("http://", "https://")):
-        value = f"https://{value}"
-    return value.rstrip("/")
-
-
-def hub_reachable(connect_seconds: float, endpoint: str | None = None) -> bool:
-    """Whether the hub answers within `connect_seconds`; one attempt, and never longer than that.
-
-    The SDK would retry for minutes. The attempt runs in its own thread because looking up a host name has no time
-    limit of its own, and on a machine without a network that alone can take half a minute.
-    """
-    import httpx
-
-    address = endpoint or hub_endpoint()
-    answers: list[int] = []
-
-    def knock() -> None:
-        try:
-            answers.append(httpx.head(address, timeout=connect_seconds).status_code)
-        except Exception as error:  # noqa: BLE001 - whatever stands in the way, a wrong proxy setting included
-            log.info("hub_unreachable", endpoint=address, reason=f"{type(error).__name__}: {error}")
-
-    thread = threading.Thread(target=knock, name="hub-knock", daemon=True)
-    thread.start()
-    thread.join(connect_seconds)
-    # A proxy that cannot reach the hub answers 502, 503 or 504 in its name.
-    return bool(answers) and answers[0] not in (502, 503, 504)
-
-
-def require_hub(connect_seconds: float) -> str:
-    """The hub's address. Raises DocentError when it does not answer in time."""
-    endpoint = hub_endpoint()
-    if not hub_reachable(connect_seconds, endpoint):
-        raise DocentError(
-            f"model hub {endpoint} did not answer within {connect_seconds:g} s: check the connection, the proxy or "
-            f"{ENDPOINT_VARIABLE}, then {PULL_AGAIN}."
-        )
-    return endpoint
-
-
 def download(name: str, cache: Path, connect_seconds: float, progress: ProgressCallback | None = None) -> Path:
-    """Fetch the model `owner/name` below `cache` and return its folder; a cut download goes on where it stopped.
+    """Download the model `owner/name` into `cache` and return its folder; an interrupted download is resumed.
 
-    A model that is here is compared with the hub's list and hashed again, so that pulling updates it and heals damage.
-    `progress` is called from the SDK's download threads and must not raise. Raises SettingsError for a name that is
-    none, DocentError for everything else: no hub, no such model, no space, bytes other than the hub lists.
+    A model that is already here is compared with the hub's list and hashed again: a second download updates and repairs
+    it. `progress` is called from the SDK's download threads and must not raise. Raises SettingsError for a name of
+    another form, DocentError for everything else: no hub, no such model, no space, other bytes than the hub lists.
     """
     if not is_hub_name(name):
         raise SettingsError(f"model name '{name}' is not of the form owner/name, as in qwen/Qwen1.5-0.5B-Chat.")
@@ -138,7 +71,7 @@ def download(name: str, cache: Path, connect_seconds: float, progress: ProgressC
         if here is not None:
             if read_manifest(here) == files and not verify(here):
                 return here
-            # From here on the folder is between two states and must not load.
+            # While its files are replaced the folder must not be loaded.
             (here / MANIFEST).unlink()
         _require_space(name, files, cache)
         folder = _fetch(name, files, cache, endpoint, progress)
@@ -154,7 +87,7 @@ def download(name: str, cache: Path, connect_seconds: float, progress: ProgressC
 
 
 def _list_files(name: str) -> tuple[str, list[HubFile]]:
-    """The address that has the model, and every file the hub lists for it."""
+    """The address of the hub that has the model, and every file it lists for the model."""
     with _quiet_sdk():
         from modelscope_hub import HubApi, HubConfig
 
@@ -173,7 +106,7 @@ def _require_space(name: str, files: Sequence[HubFile], cache: Path) -> None:
     free = shutil.disk_usage(cache).free
     if needed > free:
         raise DocentError(
-            f"model {name}: {needed / 1e6:.0f} MB are to come and {cache} has {free / 1e6:.0f} MB free: make room "
+            f"model {name}: {needed / 1e6:.0f} MB to download and {cache} has {free / 1e6:.0f} MB free: make room "
             "or set `models_cache` to another folder."
         )
 
@@ -188,7 +121,7 @@ def _fetch(name: str, files: Sequence[HubFile], cache: Path, endpoint: str, prog
                 name,
                 revision=REVISION,
                 cache_dir=str(cache),
-                # Exact names; `[` is the one character of a file name that the SDK would read as a pattern.
+                # Exact names; `[` is the only character of a file name that the SDK takes for a pattern.
                 allow_patterns=[file.path.replace("[", "[[]") for file in files],
                 progress_callbacks=callbacks,
                 endpoint=endpoint,
@@ -197,7 +130,7 @@ def _fetch(name: str, files: Sequence[HubFile], cache: Path, endpoint: str, prog
 
 
 def _reporter(name: str, files: Sequence[HubFile], cache: Path, progress: ProgressCallback) -> type:
-    """A class as the SDK wants it (one instance a file), adding up what all of its instances have received."""
+    """A class as the SDK expects it, one instance per file, that adds up what all instances have received."""
     from modelscope_hub import ProgressCallback as SdkCallback
 
     total = sum(file.size for file in files)
@@ -226,7 +159,7 @@ def _reporter(name: str, files: Sequence[HubFile], cache: Path, progress: Progre
 
 @contextlib.contextmanager
 def _quiet_sdk() -> Iterator[None]:
-    """The SDK draws its own progress bars and writes its own log lines to the terminal; both are ours to show."""
+    """Without the SDK's own progress bars and log lines on the terminal, where Docent shows its own."""
     importlib.import_module("modelscope.hub")  # sets its log level when it is imported
     sdk: Any = importlib.import_module("modelscope_hub._download")
     for library in ("modelscope", "modelscope_hub"):
@@ -240,21 +173,21 @@ def _quiet_sdk() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """One clause for a person from whatever the SDK raised."""
+    """The reason of an error of the SDK, for a message to a person."""
     from modelscope_hub.errors import FileDownloadError, FileIntegrityError, NotExistError
 
     if isinstance(error, FileDownloadError) and error.failed_files:
         path, cause = next(iter(error.failed_files.items()))
         return f"{path}: {_reason(cause)}" if isinstance(cause, Exception) else f"{path} was not fetched"
     if isinstance(error, FileIntegrityError):
-        return "arrived with other bytes than the hub lists and was deleted"
+        return "its bytes differ from the hub's list, so it was deleted"
     if isinstance(error, NotExistError) or isinstance(error.__cause__, NotExistError):
         return f"{hub_endpoint()} has no such model or file; check the name"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "the disk is full; make room or set `models_cache` to another folder"
     if isinstance(error, PermissionError):
         return f"{error.filename} cannot be written; correct its permissions or set `models_cache` to another folder"
-    return f"the hub's answer broke off ({type(error).__name__}); what has arrived is kept"
+    return f"the connection to the hub broke off ({type(error).__name__}); what has arrived is kept"
 
 
 def _check_or_delete(name: str, folder: Path, files: Sequence[HubFile]) -> None:

@@ -1,4 +1,4 @@
-"""Where a reranker is on this machine, and whether it is one. Reads no weights; fetches nothing."""
+"""The folder of a reranker on this machine, and whether it holds a cross-encoder; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ingest.base.errors import DocentError, SettingsError
 from ingest.base.logs import get_logger
 from ingest.hub.cache import find_downloaded, is_hub_name
 
-# As sentence-transformers names its parts; a classifier of transformers is a cross-encoder without that file.
+# Written by sentence-transformers; a sequence classifier of transformers is a cross-encoder without this file.
 _PARTS_FILE = "config_sentence_transformers.json"
 _CONFIG_FILE = "config.json"
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
@@ -18,7 +18,7 @@ log = get_logger(__name__)
 
 
 def find_reranker(name: str, models_cache: Path) -> Path | None:
-    """The folder of a cross-encoder, by its own path or its name; None when it has not been downloaded yet.
+    """The folder of a cross-encoder, given as a path or by its hub name; None when it has not been downloaded yet.
 
     Raises SettingsError when the name is neither a folder nor a ModelScope name, DocentError for another kind of model.
     """
@@ -37,9 +37,9 @@ def find_reranker(name: str, models_cache: Path) -> Path | None:
 
 
 def check_reranker(folder: Path) -> None:
-    """Raise DocentError with one line when the folder holds no cross-encoder. Quick: looks at no weights.
+    """Raise DocentError when the folder holds no cross-encoder. Reads its configuration, not its weights.
 
-    Any other model would be opened too, with a last layer of random numbers.
+    Without this check any other model could be opened as well, with a last layer of random numbers.
     """
     try:
         kinds = json.loads((folder / _CONFIG_FILE).read_text("utf-8")).get("architectures") or []

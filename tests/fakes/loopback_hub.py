@@ -1,6 +1,6 @@
-"""A model hub on 127.0.0.1 for tests: the few routes of ModelScope that its SDK calls. Knows nothing of Docent.
+"""A model hub on 127.0.0.1: the few routes of ModelScope that its SDK calls.
 
-It can misbehave on request: cut a file after some bytes, serve other bytes than it lists, list a file without its hash.
+It can misbehave on request: break off a file after some bytes, serve wrong bytes, list a file without its hash.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class LoopbackHub:
-    """Serves `models`: name (`owner/name`) to {path: bytes}. What it was asked for is in `requests` and `sent`."""
+    """Serves `models`, name (`owner/name`) to {path: bytes}; `requests` and `sent` record what was asked and sent."""
 
     def __init__(self) -> None:
         self.models: dict[str, dict[str, bytes]] = {}
@@ -35,7 +35,8 @@ class LoopbackHub:
         }
 
     def ranges_asked(self, path: str) -> list[str]:
-        return [asked for method, what, asked in self.requests if method == "GET" and what == path]
+        """The Range header of each request for a file, '' for the whole file."""
+        return [header for method, requested, header in self.requests if method == "GET" and requested == path]
 
     def _listing(self, name: str) -> dict[str, object]:
         files = []
@@ -78,16 +79,16 @@ class LoopbackHub:
                 self.wfile.write(body)
 
             def _file(self, path: str, files: dict[str, bytes]) -> None:
-                asked = self.headers.get("Range", "")
-                hub.requests.append(("GET", path, asked))
+                range_header = self.headers.get("Range", "")
+                hub.requests.append(("GET", path, range_header))
                 content = files[path]
                 if hub.wrong.get(path, 0) > 0:
                     hub.wrong[path] -= 1
                     content = bytes(byte ^ 0xFF for byte in content)
-                start = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
+                start = int(range_header.removeprefix("bytes=").split("-")[0]) if range_header else 0
                 body = content[start:]
-                self.send_response(206 if asked else 200)
-                if asked:
+                self.send_response(206 if range_header else 200)
+                if range_header:
                     self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

@@ -21,7 +21,8 @@ from ingest.base.errors import DocentError, SettingsError
 from ingest.base.files import alone_in, whole_folder
 from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
-from ingest.hub.download import download, find_downloaded, is_hub_name
+from ingest.hub.cache import find_downloaded, is_hub_name
+from ingest.hub.download import download
 from ingest.passages.embedders.embedder import CARD_FILE, EmbedderCard
 
 BUNDLED = "all-MiniLM-L6-v2"

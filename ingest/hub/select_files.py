@@ -1,4 +1,4 @@
-"""Which of the files that a hub lists for a model are needed here. Knows names; fetches and reads nothing."""
+"""Which of the files that the hub lists for a model are downloaded: by their names, for models of every kind."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from ingest.base.errors import DocentError
 from ingest.hub.cache import MANIFEST, HubFile
 
 WANTED_SUFFIXES = (".safetensors", ".json", ".txt", ".model", ".tiktoken", ".jinja")
-# The same weights again, for runtimes that are not used here.
+# The same weights for runtimes that Docent does not use.
 UNWANTED_FOLDERS = frozenset({"onnx", "openvino", "coreml", "flax", "tf", "gguf"})
 GGUF_SUFFIX = ".gguf"
-# The format whose blocks are the ones our own engine computes with.
+# Eight bits in blocks of 32 weights, the format that Docent's own engine computes with.
 BEST_GGUF = "q8_0"
 
 
 def select_files(files: Sequence[HubFile]) -> list[HubFile]:
-    """The files that loading a model needs: safetensors, JSON, tokenizers, sentence-transformers' sub-folders.
+    """The files that loading a model needs, sorted by path.
 
-    PyTorch `.bin` weights only from a folder that has no safetensors; nothing made for another runtime, and no code.
-    Where there are no such weights but GGUF files, the one of them that `pick_gguf` takes.
+    These are safetensors, JSON and tokenizer files, also in sub-folders; PyTorch `.bin` weights only from a folder
+    without safetensors; no files for other runtimes, and no code. Where a model has GGUF files and no such weights, the
+    GGUF file that `pick_gguf` chooses.
     """
     with_safetensors = {str(PurePosixPath(file.path).parent) for file in files if file.path.endswith(".safetensors")}
-    chosen = []
+    selected = []
     for file in files:
         path = PurePosixPath(file.path)
         if UNWANTED_FOLDERS.intersection(part.lower() for part in path.parts[:-1]) or path.name == MANIFEST:
@@ -33,20 +34,20 @@ def select_files(files: Sequence[HubFile]) -> list[HubFile]:
         if is_torch and str(path.parent) in with_safetensors:
             continue
         if path.suffix.lower() in WANTED_SUFFIXES or is_torch:
-            chosen.append(file)
-    if not any(_is_weights(file) for file in chosen):
+            selected.append(file)
+    if not any(_is_weights(file) for file in selected):
         best = pick_gguf(gguf_names(files))
-        chosen += [file for file in files if file.path == best]
-    return sorted(chosen, key=lambda file: file.path)
+        selected += [file for file in files if file.path == best]
+    return sorted(selected, key=lambda file: file.path)
 
 
 def gguf_names(files: Sequence[HubFile]) -> list[str]:
-    """The GGUF files in a model's own folder; a model may have one for each way of rounding."""
+    """The GGUF files in a model's top folder, sorted; a model may have one for each quantization."""
     return sorted(file.path for file in files if "/" not in file.path and file.path.lower().endswith(GGUF_SUFFIX))
 
 
 def pick_gguf(names: Sequence[str]) -> str | None:
-    """The one of several GGUF files to use: the only one, or the only one in 8 bits; None when that is not clear."""
+    """The GGUF file to use: the only one, or the only one in q8_0; None where neither exists."""
     if len(names) == 1:
         return names[0]
     best = [name for name in names if BEST_GGUF in name.lower()]
@@ -54,7 +55,7 @@ def pick_gguf(names: Sequence[str]) -> str | None:
 
 
 def refuse_unusable_list(name: str, listed: Sequence[HubFile], files: Sequence[HubFile]) -> None:
-    """Raise DocentError when `files`, chosen of `listed`, hold no model, lie outside its folder or lack a hash."""
+    """Raise DocentError when `files`, selected from `listed`, hold no model, lead out of its folder or lack a hash."""
     ggufs = gguf_names(listed)
     if ggufs and not any(_is_weights(file) for file in files):
         raise DocentError(
