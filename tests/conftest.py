@@ -36,6 +36,7 @@ from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import NewDocument, NewFile
 from tests.fakes.in_process_reader import InProcessReader
 
+pytest_plugins = ["tests.fakes.model_fixtures"]
 OFFICE = {
     "hr/leave-policy-2024.md": "# Leave policy 2024\n\nFull-time staff get 22 days of annual leave a year.\n",
     "hr/leave-policy-2026.md": "# Leave policy 2026\n\nFull-time staff get 25 days of annual leave a year.\n",

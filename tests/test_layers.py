@@ -36,8 +36,8 @@ ORDER = {
         "__main__",
     ),
     "assistant": (
-        "events", "understand", "retrieve", "refuse", "answer", "models", "engines", "conversations", "assistant",
-        "measure",
+        "events", "understand", "retrieve", "refuse", "answer", "models", "engines", "generate", "event_stream",
+        "conversations", "assistant", "measure",
     ),
     "ui": ("duration", "doctor", "runtime", "page", "http", "cli"),
 }  # fmt: skip
@@ -49,9 +49,6 @@ BACKWARDS: set[tuple[str, str]] = {
     ("ingest.runs.watch", "ingest.sync"),
     ("ingest.library", "ingest.llama_index.retriever"),
     ("assistant.retrieve.find", "assistant.refuse.answerability"),
-    ("assistant.answer.quote", "assistant.engines.chat_model"),
-    ("assistant.models.gguf_export", "assistant.engines.tokens"),
-    ("assistant.models.parity", "assistant.engines.tokens"),
 }
 # What draws pages, serves requests or reads command lines.
 FACES = {"click", "rich", "fastapi", "starlette", "streamlit", "uvicorn"}

@@ -1,6 +1,6 @@
-"""The one Assistant of this process, which the page and the HTTP API share. Knows nothing of either.
+"""The one Assistant of this process, shared by the page and the HTTP API.
 
-Streamlit runs the page as a script of its own, so the page cannot be handed its assistant as an argument.
+Streamlit runs the page as a script, so the page cannot get its assistant as an argument.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _assistant: Assistant | None = None
 
 
 def set_assistant(assistant: Assistant) -> None:
-    """Make `assistant` the one that `get_assistant` returns from now on."""
+    """From now on `get_assistant` returns this assistant."""
     global _assistant
     _assistant = assistant
 

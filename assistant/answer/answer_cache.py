@@ -1,7 +1,7 @@
-"""Answers that were written before, word for word the same question over the same passages. Knows no engines.
+"""A cache of generated answers, in memory and bounded.
 
-The key is everything the model would read and how it would pick its words, so a changed document, prompt, model or
-setting can never be answered from here: it has another key. In memory only, and bounded.
+The key is everything the model would read and how its tokens are sampled. So a changed document, prompt, model or
+setting is never answered from the cache: it has another key.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from llama_index.core.llms import ChatMessage
 
-# An answer is at most a few kilobytes, so this is a megabyte.
+# An answer has at most a few kilobytes, so the cache has about a megabyte.
 MOST_ANSWERS = 256
 
 
 @dataclass(frozen=True)
 class CachedAnswer:
-    """What the model wrote, and why it ended."""
+    """What the model wrote, and its finish reason."""
 
     text: str
     finish_reason: str
 
 
 class AnswerCache:
-    """The answers used last; safe to use from several threads."""
+    """The most recently used answers. Safe to use from several threads."""
 
     def __init__(self, most: int = MOST_ANSWERS) -> None:
         self._most = most
@@ -44,7 +44,7 @@ class AnswerCache:
             return self._answers.get(key)
 
     def put(self, key: str, answer: CachedAnswer) -> None:
-        """Keep an answer that the model ended by itself; the one not used for longest makes room."""
+        """Keep a complete answer; the least recently used one is dropped when the cache is full."""
         with self._lock:
             self._answers[key] = answer
             self._answers.move_to_end(key)
@@ -53,6 +53,6 @@ class AnswerCache:
 
 
 def answer_key(messages: Sequence[ChatMessage], model: str, sampling: str) -> str:
-    """Names one prompt to one version of a model; `sampling` says how its words are picked."""
+    """A hash of one prompt to one version of a model; `sampling` says how tokens are picked."""
     turns = [[str(message.role), message.content] for message in messages]
     return hashlib.sha256(json.dumps([turns, model, sampling], ensure_ascii=False).encode()).hexdigest()

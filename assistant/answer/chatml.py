@@ -1,16 +1,16 @@
-"""ChatML, the way Qwen marks who speaks. The one module that knows the markers; it knows no prompt and no model.
+"""ChatML, the format in which Qwen reads a conversation. The only module that knows its markers.
 
-Control tokens are put in by id and everything else is encoded as ordinary text, so `<|im_start|>` in a document stays
-twelve characters. The result equals the tokenizer's own chat template wherever the content holds no marker; unlike
-Qwen1.5's template no default system message is added, because ours is always given. A model that can think first, as
-Qwen3 can, is known by its tokenizer, and is asked to answer at once, as its template does with `enable_thinking=False`.
+Control tokens are inserted by id and everything else is encoded as ordinary text, so `<|im_start|>` in a document stays
+twelve characters. The result equals the tokenizer's own chat template wherever the content has no marker; Qwen1.5's
+default system message is not added, because a prompt always has its own. A model that can think first (Qwen3) is
+recognised by its tokenizer and asked to answer at once, as its template does with `enable_thinking=False`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from ingest.base.errors import DocentError
 
@@ -25,17 +25,19 @@ THINK, END_OF_THOUGHT = "<think>", "</think>"
 ROLES = ("system", "user", "assistant")
 
 
-class Opening(str):
-    """The words with which the assistant's turn opens. A counter counts with them what else this model needs there."""
+class TokenCounter(Protocol):
+    """What measures a prompt: an `Engine`, or an estimate where there is no model."""
 
-    __slots__ = ()
+    @property
+    def opening_tokens(self) -> int:
+        """Tokens after the last message that ask the assistant to speak."""
 
-
-_OPENING = Opening("assistant\n")
+    def count_tokens(self, text: str) -> int:
+        """Tokens of ordinary text."""
 
 
 def encode(messages: Sequence[ChatMessage], tokenizer: Tokenizer) -> list[int]:
-    """Token ids of the conversation, ending where the assistant is to speak.
+    """Token ids of the conversation, ending where the assistant begins to speak.
 
     Raises ValueError for a role ChatML does not have, DocentError for a tokenizer without the control tokens.
     """
@@ -48,17 +50,18 @@ def encode(messages: Sequence[ChatMessage], tokenizer: Tokenizer) -> list[int]:
 
 
 def stop_ids(tokenizer: Tokenizer) -> frozenset[int]:
-    """The ids after which the model has finished speaking."""
+    """The ids that end the model's answer."""
     return frozenset({_control_id(END, tokenizer), _control_id(END_OF_TEXT, tokenizer)})
 
 
 def plain_ids(text: str, tokenizer: Tokenizer) -> list[int]:
-    """Token ids of ordinary text: no control token can come out of it, whatever it says."""
-    # The switch belongs to the tokenizer object. Only set once: setting it while another thread encodes is an error.
+    """Token ids of ordinary text, never a control token, whatever the text is."""
+    # A switch of the tokenizer object. Set once only: setting it while another thread encodes is an error.
     if not tokenizer.encode_special_tokens:
         tokenizer.encode_special_tokens = True
     ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
-    # Some markers are ordinary added tokens, which the switch leaves on: Qwen3's <think>, all of a careless checkpoint.
+    # The switch does not cover added tokens that are not special: Qwen3's <think>, or all markers of a careless
+    # checkpoint.
     markers = {
         number: token.content
         for number, token in tokenizer.get_added_tokens_decoder().items()
@@ -66,9 +69,9 @@ def plain_ids(text: str, tokenizer: Tokenizer) -> list[int]:
     }
     if markers.keys().isdisjoint(ids):
         return ids
-    # Longest first, so that none is taken for a shorter one within it; each is cut in its middle.
+    # Longest first, so that a marker is not taken for a shorter one inside it; each is cut in its middle.
     longest_first = sorted(markers.values(), key=len, reverse=True)
-    cuts = [(found.start() + found.end()) // 2 for found in re.finditer("|".join(map(re.escape, longest_first)), text)]
+    cuts = [(match.start() + match.end()) // 2 for match in re.finditer("|".join(map(re.escape, longest_first)), text)]
     if not cuts:
         raise DocentError(
             "the tokenizer turns ordinary text into control tokens: use the checkpoint's original tokenizer."
@@ -79,22 +82,22 @@ def plain_ids(text: str, tokenizer: Tokenizer) -> list[int]:
 
 def count_plain(text: str, tokenizer: Tokenizer) -> int:
     """Number of tokens of ordinary text."""
-    return len(_opening_ids(tokenizer) if isinstance(text, Opening) else plain_ids(text, tokenizer))
+    return len(plain_ids(text, tokenizer))
 
 
-def message_tokens(role: str, content: str, count_tokens: Callable[[str], int]) -> int:
-    """Tokens that one message takes in `encode`, its two markers and the line break after it included."""
-    return 2 + count_tokens(f"{role}\n{content}") + count_tokens("\n")
+def message_tokens(role: str, content: str, counter: TokenCounter) -> int:
+    """Tokens of one message in `encode`, with its two markers and the line break after it."""
+    return 2 + counter.count_tokens(f"{role}\n{content}") + counter.count_tokens("\n")
 
 
-def opening_tokens(count_tokens: Callable[[str], int]) -> int:
-    """Tokens at the end of `encode` that ask the assistant to speak."""
-    return 1 + count_tokens(_OPENING)
+def opening_tokens(tokenizer: Tokenizer) -> int:
+    """Tokens at the end of `encode` that ask the assistant to speak, the start marker included."""
+    return 1 + len(_opening_ids(tokenizer))
 
 
 def _opening_ids(tokenizer: Tokenizer) -> list[int]:
-    """What follows the last start marker. A model that can think first finds its thought empty and already ended."""
-    ids = plain_ids(_OPENING, tokenizer)
+    """What follows the last start marker; for a model that can think, an empty thought that has already ended."""
+    ids = plain_ids("assistant\n", tokenizer)
     think, end = tokenizer.token_to_id(THINK), tokenizer.token_to_id(END_OF_THOUGHT)
     if think is not None and end is not None:
         blank = plain_ids("\n\n", tokenizer)

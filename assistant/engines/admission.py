@@ -1,4 +1,4 @@
-"""One answer at a time, the rest in a bounded queue. Knows nothing of questions or models."""
+"""Admission control: as many answers at once as the engine can generate, the rest in a bounded queue."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from assistant.events import Queued
 from ingest.base.errors import DocentError
 
-# How often a waiting caller gets a turn to give up.
+# A waiting caller gets a chance to stop at least this often.
 _STEP_SECONDS = 0.25
-# What a caller is told to wait when the queue is full, before the first answer has shown how long answers take.
+# Assumed duration of an answer, until the first has shown how long answers take.
 _FIRST_GUESS_SECONDS = 10.0
+# Weight of the newest answer in the moving average of durations.
+_NEWEST = 0.3
 
 
 class Refused(DocentError):
-    """A question that is not answered, and the HTTP status that says so: 422, 503 or 504."""
+    """A question that is not answered. `status` is the HTTP status: 422, 503 or 504; `retry_after` is in seconds."""
 
     def __init__(self, status: int, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
@@ -26,7 +28,7 @@ class Refused(DocentError):
 
 
 class Admission:
-    """Hands out places in a queue in the order people came; the first `at_once` in it may use the model."""
+    """A queue in order of arrival; the first `at_once` places may use the model."""
 
     def __init__(self, queue_size: int, queue_seconds: float, at_once: int = 1) -> None:
         self.queue_size = queue_size
@@ -51,32 +53,32 @@ class Admission:
             return place
 
     def position(self, place: Place) -> int:
-        """How many must end before this one may begin; 0 when it may."""
+        """How many answers must end before this one may begin; 0: it may begin."""
         with self._changed:
             return self._position(place)
 
     def wait_for_change(self, place: Place, seconds: float) -> int:
-        """The place's position after at most `seconds`."""
+        """Wait until it is this place's turn, at most `seconds`; returns its position."""
         with self._changed:
             self._changed.wait_for(lambda: self._position(place) == 0, timeout=seconds)
             return self._position(place)
 
     def estimate(self, position: int) -> float | None:
-        """Seconds until a place at `position` may begin, from how long answers took of late; None before the first."""
+        """Seconds until a place at `position` may begin, from the duration of recent answers; None before the first."""
         typical = self._typical_seconds
         return None if typical is None else round(position * typical / self.at_once, 1)
 
     def _position(self, place: Place) -> int:
         return max(0, self._places.index(place) - self.at_once + 1)
 
-    def leave(self, place: Place, held_seconds: float) -> None:
-        """Free a place, whichever it was; leaving twice is one leaving."""
+    def leave(self, place: Place, model_seconds: float) -> None:
+        """Free a place that used the model for so long. Leaving twice has no further effect."""
         with self._changed:
             if place in self._places:
                 self._places.remove(place)
-                if held_seconds > 0:
-                    typical = held_seconds if self._typical_seconds is None else self._typical_seconds
-                    self._typical_seconds = typical + 0.3 * (held_seconds - typical)
+                if model_seconds > 0:
+                    typical = model_seconds if self._typical_seconds is None else self._typical_seconds
+                    self._typical_seconds = typical + _NEWEST * (model_seconds - typical)
                 self._changed.notify_all()
 
 
@@ -86,12 +88,12 @@ class Place:
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
         self._entered = time.monotonic()
-        self._served: float | None = None
+        self._began: float | None = None
 
     def wait(self) -> Iterator[Queued]:
-        """Returns when it is this place's turn, yielding at least every quarter of a second until then.
+        """Yield the position at least every quarter of a second, and return when it is this place's turn.
 
-        Raises Refused (504) after the admission's limit.
+        Raises Refused (504) after `queue_seconds`.
         """
         position = self._admission.position(self)
         while position > 0:
@@ -104,8 +106,9 @@ class Place:
                 )
             yield Queued(position, round(waited, 2), self._admission.estimate(position))
             position = self._admission.wait_for_change(self, _STEP_SECONDS)
-        self._served = time.monotonic()
+        self._began = time.monotonic()
 
     def leave(self) -> None:
-        held = time.monotonic() - self._served if self._served is not None else 0.0
-        self._admission.leave(self, held)
+        """Free the place."""
+        model_seconds = time.monotonic() - self._began if self._began is not None else 0.0
+        self._admission.leave(self, model_seconds)

@@ -1,7 +1,7 @@
-"""How much a prompt may hold so that the first word comes in time on this machine. Knows no prompts.
+"""How long a prompt may be so that the first word comes in time on this machine.
 
-People wait for the prompt to be read, nearly nothing else; so the machine's own reading rate, measured when the model
-is loaded, decides how many passages a question takes along.
+Nearly all of the waiting is for the prompt to be read. So the reading rate of this machine, measured when the model is
+loaded, limits how many passages a prompt contains.
 """
 
 from __future__ import annotations
@@ -9,29 +9,26 @@ from __future__ import annotations
 import json
 import random
 import string
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from assistant.engines.engine import Engine
 from ingest.base.files import write_whole
 from ingest.base.logs import get_logger
-
-if TYPE_CHECKING:
-    from llama_index.core.llms import LLM
 
 RATE_FILE = "engine.json"
 # Long enough to fill two steps of the engine, short enough to take half a second.
 _MEASURED_TOKENS = 512
-# Search, evidence, encoding and drawing, measured on two cores.
+# Seconds for search, evidence, encoding and drawing, measured on two cores.
 _OTHER_SECONDS = 0.15
-# Instruction, question and one short passage: below this there is nothing to answer from.
+# Room for the instruction, the question and one short passage.
 LEAST_TOKENS = 400
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class ReadingRate:
-    """What was measured when the engine was loaded: prompt tokens a second, and what follows from it."""
+    """Prompt tokens per second as measured when the engine was loaded, and the prompt length that follows from it."""
 
     engine: str
     model: str
@@ -40,19 +37,19 @@ class ReadingRate:
     first_word_seconds: float
 
 
-def measure_reading(llm: LLM) -> float:
-    """Prompt tokens a second, from one prompt of random words that no cache can know."""
+def measure_reading(engine: Engine) -> float:
+    """Prompt tokens per second, measured with one prompt of random words, which no cache can hold."""
     from llama_index.core.llms import ChatMessage, MessageRole
 
     letters = random.Random()
     words = " ".join("".join(letters.choices(string.ascii_lowercase, k=4)) for _ in range(_MEASURED_TOKENS // 2))
-    last = llm.chat([ChatMessage(role=MessageRole.USER, content=words)], max_new_tokens=1)
-    counts = last.additional_kwargs
-    return float(counts["prompt_tokens"]) / max(float(counts["prefill_seconds"]), 1e-6)
+    messages = [ChatMessage(role=MessageRole.USER, content=words)]
+    generated = engine.generate(messages, replace(engine.sampling, max_new_tokens=1))
+    return generated.prompt_tokens / max(generated.prefill_seconds, 1e-6)
 
 
 def tokens_in_time(tokens_per_second: float, first_word_seconds: float, most: int) -> int:
-    """New prompt tokens that can be read in time; at least LEAST_TOKENS and at most `most`."""
+    """How many new prompt tokens can be read in time: at least LEAST_TOKENS, at most `most`."""
     readable = int(tokens_per_second * max(0.0, first_word_seconds - _OTHER_SECONDS))
     return min(most, max(LEAST_TOKENS, readable))
 

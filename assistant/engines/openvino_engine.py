@@ -1,11 +1,11 @@
-"""Qwen as an int8 OpenVINO model, as a LlamaIndex LLM: several answers at once, each stopped as soon as it is closed.
+"""Qwen as an int8 OpenVINO model in a process of its own: several answers at once, each stopped when it is closed.
 
-Knows prompts and token ids; the model itself runs in `step_worker`. What was computed for a beginning of a prompt is
-kept, so a follow-up pays only for what it adds.
+The model runs in `worker`. The computed beginning of a prompt is kept, so a follow-up only costs what it adds.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Generator, Sequence
@@ -13,116 +13,89 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from llama_index.core.llms import ChatMessage, ChatResponse, LLMMetadata, MessageRole
-from pydantic import PrivateAttr
+from llama_index.core.llms import ChatMessage, MessageRole
 
 from assistant.answer import chatml
-from assistant.engines.chat_model import ChatModel, response, room_for_answer
-from assistant.engines.sampling import Sampling
-from assistant.engines.tokens import CompleteCharacters, load_tokenizer, token_bytes_of
+from assistant.engines.engine import Engine, Generated, Sampling, room_for_answer
 from assistant.engines.worker import BLOCK_TOKENS, cache_blocks
 from assistant.engines.worker_client import WorkerClient
 from assistant.models.int8_weights import openvino_options
+from assistant.models.tokens import CompleteCharacters, load_tokenizer, token_bytes_of
 from ingest.base.errors import DocentError
 from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
 
 log = get_logger(__name__)
 
-# Prompt tokens a step may compute: 320 cost 3 % of the first token and bound a step to a quarter of a second on two
-# cores, which is how long a Stop and everybody else's next word may have to wait.
+# Prompt tokens that one step may compute. 320 delay the first token by 3 % and limit a step to a quarter of a second on
+# two cores: Stop and the next tokens of other answers wait at most that long.
 BATCHED_TOKENS = 320
-# How long to wait for tokens before giving the caller a chance to stop.
+# How long to wait for tokens before the caller gets a chance to stop.
 _PATIENCE_SECONDS = 0.1
-# OpenVINO GenAI's repetition penalty counts the prompt too, which would punish quoting; its presence penalty counts
-# generated tokens only. This is what a penalty of r takes from a logit of 10.
+# OpenVINO GenAI's repetition penalty covers the prompt too and would punish quotation; its presence penalty covers
+# generated tokens only. A repetition penalty of r is replaced by what it subtracts from a logit of 10.
 _PRESENCE_PER_REPETITION = 10.0
-_MOST_PRESENCE = 2.0  # what the library accepts
-# Guesses are what followed the last three tokens where they stood before, or the last two or one.
+_MOST_PRESENCE = 2.0  # the largest that the library accepts
+# Prompt lookup proposes what followed an earlier occurrence of the last three tokens, or of the last two or one.
 _LOOKUP_NGRAM = 3
 
 
-class OpenVINOLLM(ChatModel):
-    """A converted model from a folder. Calls take any field of `Sampling` as a keyword for that call only.
+class OpenVINOEngine(Engine):
+    """A converted model from a folder; the model runs in a worker process."""
 
-    `stream_chat` yields a delta whenever characters are complete and an empty one while it waits; the last response
-    carries `finish_reason`, `prompt_tokens`, `new_tokens`, `prefill_seconds` and `decode_seconds`.
-    """
+    name = "openvino"
+    keeps_prefix = True
 
-    folder: str
-    context_window: int
-    name: str
-
-    _sampling: Sampling = PrivateAttr()
-    _tokenizer: Any = PrivateAttr()
-    _token_bytes: Any = PrivateAttr()
-    _options: dict[str, Any] = PrivateAttr()
-    _lookup_tokens: int = PrivateAttr(default=0)
-    _cache_tokens: int = PrivateAttr()
-    _loop: WorkerClient = PrivateAttr()
-    _restarting: Any = PrivateAttr()
-    _restarts: int = PrivateAttr(default=0)
-
-    @classmethod
-    def load(cls, folder: Path, settings: Settings) -> OpenVINOLLM:
-        """Start the model; a second or two. Raises DocentError when it cannot be loaded."""
-        import json
-
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        """Start the worker; a second or two. Raises DocentError when the model cannot be loaded."""
         config = json.loads((folder / "config.json").read_text("utf-8"))
-        llm = cls(folder=str(folder), context_window=int(config["max_position_embeddings"]), name=settings.model)
-        llm._tokenizer = load_tokenizer(folder)
-        llm._token_bytes = token_bytes_of(llm._tokenizer)
-        llm._sampling = Sampling.from_settings(settings)
-        llm._options = {
+        self.folder = folder
+        self.context_window = int(config["max_position_embeddings"])
+        self.model = settings.model
+        self.version = folder.name
+        self.sampling = Sampling.from_settings(settings)
+        self.at_once = settings.answers_at_once
+        self._tokenizer = load_tokenizer(folder)
+        self._token_bytes = token_bytes_of(self._tokenizer)
+        self.opening_tokens = chatml.opening_tokens(self._tokenizer)
+        self._lookup_tokens = settings.lookup_tokens
+        self._options = {
             "cache_gigabytes": settings.cache_gigabytes,
             "batched_tokens": BATCHED_TOKENS,
             "at_once": settings.answers_at_once,
             # The library's own prompt lookup (Saxena 2023, github.com/apoorvumang/prompt-lookup-decoding).
             "compute": openvino_options(settings.threads) | ({"prompt_lookup": True} if settings.lookup_tokens else {}),
         }
-        llm._lookup_tokens = settings.lookup_tokens
-        llm._cache_tokens = cache_blocks(config, settings.cache_gigabytes) * BLOCK_TOKENS
-        llm._restarting = threading.Lock()
+        self._cache_tokens = cache_blocks(config, settings.cache_gigabytes) * BLOCK_TOKENS
+        self._restart_lock = threading.Lock()
+        self._restarts = 0
         started = time.perf_counter()
-        llm._loop = WorkerClient(folder, llm._options)
+        self._worker = WorkerClient(folder, self._options)
         log.info("model_loaded", folder=str(folder), seconds=round(time.perf_counter() - started, 2))
-        return llm
-
-    @classmethod
-    def class_name(cls) -> str:
-        return "docent_openvino"
-
-    @property
-    def metadata(self) -> LLMMetadata:
-        return LLMMetadata(
-            model_name=self.name, is_chat_model=True, context_window=self.context_window,
-            num_output=self._sampling.max_new_tokens,
-        )  # fmt: skip
 
     @property
     def alive(self) -> bool:
-        """Whether the model's process is running."""
-        return self._loop.alive
+        return self._worker.alive
 
     @property
-    def process_id(self) -> int:
-        return self._loop.process_id
+    def processes(self) -> list[str]:
+        return ["self", str(self._worker.process_id)]
+
+    def close(self) -> None:
+        self._worker.close()
 
     def count_tokens(self, text: str) -> int:
-        """Tokens of ordinary text, as this model counts."""
         return chatml.count_plain(text, self._tokenizer)
 
     def warm(self, system: str) -> None:
-        """Compute the instruction every prompt begins with, so that the first question does not pay for it."""
+        """Compute the instruction that every prompt begins with, so that the first question need not wait for it."""
         messages = [ChatMessage(role=MessageRole.SYSTEM, content=system)]
-        for _ in self._responses(messages, max_new_tokens=1):
-            continue
+        self.generate(messages, replace(self.sampling, max_new_tokens=1))
 
-    def close(self) -> None:
-        self._loop.close()
-
-    def _responses(self, messages: Sequence[ChatMessage], **kwargs: Any) -> Generator[ChatResponse, None, None]:
-        sampling = replace(self._sampling, **kwargs)
+    def stream(
+        self, messages: Sequence[ChatMessage], sampling: Sampling | None = None
+    ) -> Generator[Generated, None, None]:
+        sampling = sampling or self.sampling
         prompt = chatml.encode(messages, self._tokenizer)
         # OpenVINO GenAI gives up on a prompt that outgrows its cache, and the worker ends with all its answers.
         if len(prompt) >= self._cache_tokens:
@@ -132,52 +105,49 @@ class OpenVINOLLM(ChatModel):
             )
         room = room_for_answer(len(prompt), min(self.context_window, self._cache_tokens))
         stops = chatml.stop_ids(self._tokenizer)
-        loop = self._living_loop()
+        worker = self._living_worker()
         characters = CompleteCharacters(self._token_bytes)
-        text, new_tokens, reason = "", 0, ""
-        started = time.perf_counter()
-        first = started
+        new_tokens, finish_reason = 0, ""
         config = _generation_config(sampling, min(sampling.max_new_tokens, room), stops)
         if self._lookup_tokens:
             config |= {"num_assistant_tokens": self._lookup_tokens, "max_ngram_size": _LOOKUP_NGRAM}
-        ticket = loop.submit(prompt, config)
+        first_at = started = time.perf_counter()
+        ticket = worker.submit(prompt, config)
         try:
-            while not reason:
+            while not finish_reason:
                 tokens = ticket.take(_PATIENCE_SECONDS)
                 if tokens is None:
-                    yield response(text, "")
+                    yield Generated("", new_tokens=new_tokens)
                     continue
                 if not new_tokens:
-                    first = time.perf_counter()
-                fresh = [token for token in tokens.ids if token not in stops]
-                new_tokens += len(fresh)
-                delta = "".join(map(characters.add, fresh))
-                text += delta
-                reason = tokens.finish_reason
-                yield response(text, delta)
+                    first_at = time.perf_counter()
+                text_tokens = [token for token in tokens.ids if token not in stops]
+                new_tokens += len(text_tokens)
+                finish_reason = tokens.finish_reason
+                yield Generated("".join(map(characters.add, text_tokens)), new_tokens=new_tokens)
         finally:
-            loop.cancel(ticket)
-        yield response(
-            text, "", finish_reason=reason, prompt_tokens=len(prompt), new_tokens=new_tokens,
-            prefill_seconds=round(first - started, 4), decode_seconds=round(time.perf_counter() - first, 4),
+            worker.cancel(ticket)
+        yield Generated(
+            "", finish_reason, prompt_tokens=len(prompt), new_tokens=new_tokens,
+            prefill_seconds=round(first_at - started, 4), decode_seconds=round(time.perf_counter() - first_at, 4),
         )  # fmt: skip
 
-    def _living_loop(self) -> WorkerClient:
-        """The worker; one that has died is started again, once. Raises DocentError when it dies a second time."""
-        with self._restarting:
-            if not self._loop.alive:
+    def _living_worker(self) -> WorkerClient:
+        """The worker; started again, once, after it has died. Raises DocentError when it dies a second time."""
+        with self._restart_lock:
+            if not self._worker.alive:
                 if self._restarts:
                     raise DocentError(
                         "The model has stopped twice: restart `docent serve`; the log says why it stopped."
                     )
                 self._restarts += 1
                 log.warning("engine.restarting")
-                self._loop = WorkerClient(Path(self.folder), self._options)
-            return self._loop
+                self._worker = WorkerClient(self.folder, self._options)
+            return self._worker
 
 
 def _generation_config(sampling: Sampling, most: int, stops: frozenset[int]) -> dict[str, Any]:
-    """What `openvino_genai.GenerationConfig` is made of."""
+    """The arguments of `openvino_genai.GenerationConfig`."""
     config: dict[str, Any] = {
         "max_new_tokens": most,
         "stop_token_ids": sorted(stops),

@@ -1,12 +1,12 @@
-"""The process that owns an OpenVINO model: reads prompts, writes tokens, one JSON object a line. Knows token ids only.
+"""The worker process that holds an OpenVINO model: prompts in, tokens out, one JSON object a line.
 
-A process of its own, because the library holds Python's global lock during a step: inside the server every page and
-health check would wait for the model. Each step computes one token for every answer under way and at most
-`batched_tokens` of waiting prompts, so a long prompt cannot freeze the others, and what is cancelled is gone after
-the step that is running.
+It is a process of its own because the library holds Python's global interpreter lock during a step: inside the server
+every page and health check would wait for the model. Each step computes one token for every running answer and at most
+`batched_tokens` tokens of waiting prompts. So a long prompt does not freeze the others, and a cancelled prompt is gone
+after the current step.
 
 In:  {"add": id, "prompt": [token ids], "config": {…}} · {"cancel": id}; the end of input ends the process.
-Out: {"ready": true, "cache_bytes": n} once · {"id": id, "tokens": [token ids], "finish": "" | "stop" | "length"}
+Out: {"ready": true} once · {"id": id, "tokens": [token ids], "finish": "" | "stop" | "length"}
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from typing import Any
 from assistant.engines.mapped_file import release_mapped
 
 BLOCK_TOKENS = 32
-# Bytes a token takes for each key and value head besides its values in 8 bits: scale and offset, measured by dividing
-# the cache's reported size by its blocks (openvino-genai 2026.4.1).
+# Bytes per token and head for scale and offset, besides the 8-bit values. Measured: the reported size of the cache
+# divided by its blocks (openvino-genai 2026.4.1).
 _HEAD_EXTRA_BYTES = 12
 
 
 def cache_blocks(config: dict[str, Any], gigabytes: float) -> int:
-    """How many blocks of 32 tokens fit into so much memory, for a model with this `config.json`; at least 64."""
+    """How many blocks of 32 tokens fit into so many gigabytes, for a model with this `config.json`; at least 64."""
     heads = int(config["num_attention_heads"])
     head_size = int(config.get("head_dim") or config["hidden_size"] // heads)
     kv_heads = int(config.get("num_key_value_heads") or heads)
@@ -44,7 +44,7 @@ class _Worker:
         scheduler = openvino_genai.SchedulerConfig()
         config = json.loads((folder / "config.json").read_text("utf-8"))
         scheduler.num_kv_blocks = cache_blocks(config, options["cache_gigabytes"])
-        # Blocks of earlier prompts are kept while there is room: they are what makes a follow-up cheap.
+        # Keep the blocks of earlier prompts while there is room: they make a follow-up cheap.
         scheduler.enable_prefix_caching = True
         scheduler.dynamic_split_fuse = True
         scheduler.max_num_batched_tokens = options["batched_tokens"]
@@ -58,10 +58,10 @@ class _Worker:
         self._weights = folder / "openvino_model.bin"
         self._output = output
         self._running: dict[int, Any] = {}
-        self._say({"ready": True})
+        self._write({"ready": True})
 
     def run(self, commands: Iterator[list[dict[str, Any]]]) -> None:
-        """Until the end of input. `commands` waits only when told that there is nothing to do."""
+        """Work until the end of input. `commands` only waits while there is nothing to compute."""
         for batch in commands:
             for command in batch:
                 if "add" in command:
@@ -74,8 +74,8 @@ class _Worker:
                 if self._deliver(number, handle):
                     del self._running[number]
             if not self.busy:
-                # The first answer made OpenVINO rearrange all weights; later ones only look words up in the file,
-                # which costs a millisecond a prompt to read again.
+                # The first answer made OpenVINO copy all weights into its own layout. Later answers only look up
+                # embeddings in the file; reading them again costs a millisecond per prompt.
                 release_mapped(self._weights)
 
     @property
@@ -93,7 +93,7 @@ class _Worker:
         return self._pipeline.add_request(command["add"], prompt, config)
 
     def _deliver(self, number: int, handle: Any) -> bool:
-        """Say what has come; True when that was all of it."""
+        """Write the tokens that are there; returns True after the last."""
         tokens: list[int] = []
         reason = self._genai.GenerationFinishReason.NONE
         while handle.can_read():
@@ -103,20 +103,20 @@ class _Worker:
         status = handle.get_status()
         finished: bool = status == self._genai.GenerationStatus.FINISHED
         if not finished and status != self._genai.GenerationStatus.RUNNING:
-            raise RuntimeError(f"OpenVINO gave up on a prompt: {status}")
+            raise RuntimeError(f"OpenVINO ended a prompt without an answer: {status}")
         if tokens or finished:
             ending = "length" if reason == self._genai.GenerationFinishReason.LENGTH else "stop"
-            self._say({"id": number, "tokens": tokens, "finish": ending if finished else ""})
+            self._write({"id": number, "tokens": tokens, "finish": ending if finished else ""})
         return finished
 
-    def _say(self, message: dict[str, Any]) -> None:
+    def _write(self, message: dict[str, Any]) -> None:
         line = memoryview(json.dumps(message).encode() + b"\n")
         while line:
             line = line[os.write(self._output, line) :]
 
 
 def _commands(source: int, worker: _Worker) -> Iterator[list[dict[str, Any]]]:
-    """What has been asked since the last step; waits for more only when there is nothing to compute."""
+    """The commands since the last step; waits for one only while there is nothing to compute."""
     buffer = b""
     while True:
         ready, _, _ = select.select([source], [], [], 0.0 if worker.busy else None)
@@ -130,9 +130,9 @@ def _commands(source: int, worker: _Worker) -> Iterator[list[dict[str, Any]]]:
 
 
 def main() -> None:
-    """`python -m assistant.engines.worker FOLDER OPTIONS`, both ends of the conversation on standard streams."""
+    """`python -m assistant.engines.worker FOLDER OPTIONS`: commands on standard input, tokens on standard output."""
     output = os.dup(1)
-    os.dup2(2, 1)  # whatever a library prints must not stand between our lines
+    os.dup2(2, 1)  # what a library prints must not get between our lines
     worker = _Worker(Path(sys.argv[1]), json.loads(sys.argv[2]), output)
     try:
         worker.run(_commands(0, worker))

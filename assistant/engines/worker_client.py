@@ -1,6 +1,6 @@
-"""The server's end of `step_worker`: starts that process, hands it prompts, and brings each caller its tokens.
+"""The server's side of `worker`: starts the process, sends it prompts, and delivers the tokens to each caller.
 
-Knows token ids only. A worker that dies takes the answers under way with it, each of which is told, and nothing else.
+When the worker dies, the running answers fail, each with an error, and nothing else does.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens that have come since the last; `finish_reason` is '' until the end, then stop or length."""
+    """Tokens generated since the last ones; `finish_reason` is '' until the end, then stop or length."""
 
     ids: tuple[int, ...]
     finish_reason: str
 
 
 class Ticket:
-    """One prompt under way."""
+    """One running prompt."""
 
     def __init__(self, number: int) -> None:
         self.number = number
         self._arrived: queue.SimpleQueue[Tokens | None] = queue.SimpleQueue()
 
     def take(self, seconds: float) -> Tokens | None:
-        """What has come; None when nothing came within `seconds`. Raises DocentError when the worker has died."""
+        """The next tokens; None when none came within `seconds`. Raises DocentError when the worker has died."""
         try:
             tokens = self._arrived.get(timeout=seconds)
         except queue.Empty:
@@ -50,15 +50,15 @@ class Ticket:
         return tokens
 
     def put(self, tokens: Tokens | None) -> None:
-        """Bring tokens, or None for the news that the worker has died."""
+        """Deliver tokens, or None when the worker has died."""
         self._arrived.put(tokens)
 
 
 class WorkerClient:
-    """A running worker. `alive` turns False when it dies or is closed."""
+    """A running worker process. `alive` becomes False when it dies or is closed."""
 
     def __init__(self, folder: Path, options: dict[str, Any]) -> None:
-        """Start it and wait until the model is loaded. Raises DocentError when it cannot be."""
+        """Start the process and wait until the model is loaded. Raises DocentError when it cannot be loaded."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "assistant.engines.worker", str(folder), json.dumps(options)],
             stdin=subprocess.PIPE,
@@ -68,16 +68,16 @@ class WorkerClient:
         self._lock = threading.Lock()
         self._tickets: dict[int, Ticket] = {}
         self._numbers = 0
-        self._complaints: list[str] = []
+        self._error_lines: list[str] = []
         self._ready = threading.Event()
         self.alive = True
-        threading.Thread(target=self._read_complaints, name="openvino-complaints", daemon=True).start()
+        threading.Thread(target=self._read_error_lines, name="openvino-errors", daemon=True).start()
         self._reader = threading.Thread(target=self._read_tokens, name="openvino-tokens", daemon=True)
         self._reader.start()
         if not self._ready.wait(START_SECONDS) or not self.alive:
             self.close()
             raise DocentError(
-                f"The OpenVINO model in {folder} cannot be loaded ({self._last_complaint()}): run `docent models pull` "
+                f"The OpenVINO model in {folder} cannot be loaded ({self._last_error()}): run `docent models pull` "
                 "again, or set `engine` to transformers."
             )
 
@@ -92,19 +92,19 @@ class WorkerClient:
             ticket = Ticket(self._numbers)
             if self.alive:
                 self._tickets[ticket.number] = ticket
-                self._tell({"add": ticket.number, "prompt": list(prompt), "config": config})
+                self._send({"add": ticket.number, "prompt": list(prompt), "config": config})
         if not self.alive:
             raise DocentError("The model is being restarted: ask again in a few seconds.")
         return ticket
 
     def cancel(self, ticket: Ticket) -> None:
-        """Stop a prompt; it takes effect after the step that is running. One that has ended is left alone."""
+        """Stop a prompt after the current step. Does nothing for a prompt that has ended."""
         with self._lock:
             if self._tickets.pop(ticket.number, None) is not None and self.alive:
-                self._tell({"cancel": ticket.number})
+                self._send({"cancel": ticket.number})
 
     def close(self) -> None:
-        """End the worker; answers under way are told."""
+        """End the worker; running answers fail with an error."""
         self.alive = False
         if self._process.stdin is not None and not self._process.stdin.closed:
             try:
@@ -118,13 +118,13 @@ class WorkerClient:
             self._process.wait()
         self._reader.join()
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
         except (BrokenPipeError, ValueError):
-            # It has died; the reader finds out and tells everybody.
+            # The worker has died; the thread that reads tokens notices and informs every ticket.
             log.warning("engine.unreachable")
 
     def _read_tokens(self) -> None:
@@ -135,7 +135,7 @@ class WorkerClient:
                 self._ready.set()
                 continue
             with self._lock:
-                # One that was cancelled may still have had tokens on the way.
+                # Tokens of a cancelled prompt may still arrive.
                 ticket = self._tickets.get(message["id"])
                 if ticket is not None and message["finish"]:
                     del self._tickets[message["id"]]
@@ -144,21 +144,21 @@ class WorkerClient:
         died = self.alive
         with self._lock:
             self.alive = False
-            orphans = list(self._tickets.values())
+            unfinished = list(self._tickets.values())
             self._tickets.clear()
         if died:
-            log.error("engine.died", code=self._process.wait(), complaint=self._last_complaint(), answers=len(orphans))
-        for ticket in orphans:
+            log.error("engine.died", code=self._process.wait(), reason=self._last_error(), answers=len(unfinished))
+        for ticket in unfinished:
             ticket.put(None)
         self._ready.set()
 
-    def _read_complaints(self) -> None:
+    def _read_error_lines(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
             text = line.decode(errors="replace").strip()
             if text:
-                self._complaints = [*self._complaints[-20:], text]
-                log.debug("engine.said", line=text)
+                self._error_lines = [*self._error_lines[-20:], text]
+                log.debug("engine.stderr", line=text)
 
-    def _last_complaint(self) -> str:
-        return self._complaints[-1][:200] if self._complaints else "it said nothing"
+    def _last_error(self) -> str:
+        return self._error_lines[-1][:200] if self._error_lines else "no message"

@@ -10,12 +10,13 @@ import statistics
 import string
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llama_index.core.llms import ChatMessage, MessageRole
 
-from assistant.engines.choose import Engine, choose_engine
+from assistant.engines.choose import choose_engine
+from assistant.engines.engine import Engine, Generated
 from ingest.base.errors import SettingsError
 from ingest.base.memory import resident_memory
 from ingest.base.settings import Settings
@@ -46,10 +47,11 @@ def bench_engine(
 ) -> dict[str, Any]:
     """The contract's figures as medians of `repeats`, and with several users what asking together costs and saves."""
     started = time.perf_counter()
-    engine = choose_engine(settings.model_copy(update={"temperature": 0.0, "repetition_penalty": 1.0}))
+    choice = choose_engine(settings.model_copy(update={"temperature": 0.0, "repetition_penalty": 1.0}))
     load_seconds = time.perf_counter() - started
-    if engine.name == "extractive":
-        raise SettingsError(f"there is no model to measure: {engine.note or 'the extractive engine has none.'}")
+    engine = choice.engine
+    if engine is None:
+        raise SettingsError(f"there is no model to measure: {choice.note or 'the extractive engine has none.'}")
     runs, follow_ups, again = [], [], []
     for number in range(repeats):
         conversation = [_system(), _user(engine, prompt_tokens, number)]
@@ -82,18 +84,14 @@ def answer(engine: Engine, messages: list[ChatMessage], new_tokens: int) -> Run:
     """Let the engine answer and time it."""
     started = time.perf_counter()
     first = 0.0
-    last = None
-    for last in engine.llm.stream_chat(messages, max_new_tokens=new_tokens):
-        counted = last.additional_kwargs.get("new_tokens", 0)
-        if not first and (last.delta or counted):
+    text, last = "", Generated("")
+    for last in engine.stream(messages, replace(engine.sampling, max_new_tokens=new_tokens)):
+        text += last.text
+        if not first and last.new_tokens:
             first = time.perf_counter() - started
-    assert last is not None
-    counts = last.additional_kwargs
     # A token may be half a character and show nothing; the engine's own clock knows when it came.
-    return Run(
-        float(counts["prefill_seconds"]) or first, time.perf_counter() - started, int(counts["prompt_tokens"]),
-        int(counts["new_tokens"]), last.message.content or "",
-    )  # fmt: skip
+    first = last.prefill_seconds or first
+    return Run(first, time.perf_counter() - started, last.prompt_tokens, last.new_tokens, text)
 
 
 def _together(engine: Engine, prompt_tokens: int, new_tokens: int, users: int) -> dict[str, Any]:

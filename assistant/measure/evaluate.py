@@ -115,7 +115,7 @@ def _ask(assistant: Assistant, query: EvaluationQuery, ids: dict[str, str]) -> O
     started = time.monotonic()
     hits = assistant.library.search(query.text, PASSAGES)
     search_seconds = time.monotonic() - started
-    evidence = assistant.find(query.text)
+    evidence = assistant.evidence_for(query.text)
     return Outcome(
         query=query,
         ranked=tuple(ids[hit.path] for hit in best_hit_per_document(hits)[:DEPTH]),

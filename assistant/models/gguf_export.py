@@ -120,7 +120,7 @@ def _add_shape(writer: Any, config: dict[str, Any]) -> None:
 
 def _add_tokenizer(writer: Any, checkpoint: Path, size: int) -> None:
     """The tokenizer's tables. Docent encodes by itself, but the reader of GGUF wants them to be whole."""
-    from assistant.engines.tokens import load_tokenizer
+    from assistant.models.tokens import load_tokenizer
 
     model = json.loads(load_tokenizer(checkpoint).to_str())
     tokens = [f"[PAD{number}]" for number in range(size)]

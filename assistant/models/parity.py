@@ -53,7 +53,7 @@ class Parity:
 
 def compare(checkpoint: Path, model_file: Path) -> Parity:
     """How well the OpenVINO model agrees with the checkpoint in float32. Takes the original's memory for seconds."""
-    from assistant.engines.tokens import load_tokenizer
+    from assistant.models.tokens import load_tokenizer
 
     tokenizer = load_tokenizer(checkpoint)
     prompts = [

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from assistant.events import Evidence
 from assistant.refuse.answerability import Thresholds, answerability, decide
 from assistant.retrieve.context_expansion import expand_context, relocated
-from assistant.retrieve.find import retrieve
-from assistant.understand.follow_up import stand_alone
+from assistant.retrieve.find import Retrieved
 from ingest.library import Library
 
 
-def assess(library: Library, question: str, earlier: Sequence[str], count: int, thresholds: Thresholds) -> Evidence:
-    """The evidence for a question from at most `count` passages, each with the passages around it, and the decision.
+def assess(library: Library, question: str, searched: str, retrieved: Retrieved, thresholds: Thresholds) -> Evidence:
+    """The evidence, each passage with its neighbours, and the decision whether it is enough to answer `question`.
 
-    `earlier` are the questions of the conversation before this one, oldest first: what it lacks is taken from them.
-    Raises DocentError while there is no library.
+    `searched` is the completed question that `retrieved` was found with.
     """
-    searched = stand_alone(question, earlier)
-    retrieved = retrieve(library, searched, count)
     probability = answerability(retrieved.coverage)
     decision = decide(probability, thresholds)
     sources = expand_context(retrieved.passages, library.catalog)

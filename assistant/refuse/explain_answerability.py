@@ -55,8 +55,10 @@ def explain_answerability(library: Library, question: str, count: int) -> Answer
     Raises DocentError while there is no library.
     """
     thresholds = CurrentThresholds(library.home).now
-    evidence = assess(library, question, (), count, thresholds)
-    coverage = retrieve(library, question, count).coverage
+    searched = question.strip()
+    retrieved = retrieve(library, searched, count)
+    evidence = assess(library, question, searched, retrieved, thresholds)
+    coverage = retrieved.coverage
     parts = tuple(
         AnswerabilityPart(name, round(value, 4), round(answerability(replace(coverage, **{name: 0.0})), 4))
         for name, value in asdict(coverage).items()

@@ -1,6 +1,7 @@
+"""The walk of a question: events, queue, stopping, conversations, errors, and what the log has of it."""
+
 from __future__ import annotations
 
-import dataclasses
 import gc
 import json
 import subprocess
@@ -12,31 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core.llms import (
-    ChatMessage,
-    ChatResponse,
-    ChatResponseGen,
-    CompletionResponse,
-    CompletionResponseGen,
-    CustomLLM,
-    LLMMetadata,
-    MessageRole,
-)
-from llama_index.core.llms.callbacks import llm_chat_callback
-from pydantic import Field, PrivateAttr
+from llama_index.core.llms import MessageRole
 
 from assistant.answer.answer_cache import AnswerCache
-from assistant.assistant import NOT_SAID, Assistant, EngineState
+from assistant.answer.quote import NOT_SAID
+from assistant.assistant import Assistant
 from assistant.conversations import CONVERSATIONS_FILE
 from assistant.engines.admission import Refused
-from assistant.engines.choose import EXTRACTIVE, TRANSFORMERS, Engine, choose_engine, estimate_tokens
-from assistant.engines.transformers_engine import TransformersLLM
+from assistant.engines.choose import EXTRACTIVE, TRANSFORMERS, EngineChoice, choose_engine
+from assistant.engines.loader import EngineState
+from assistant.engines.transformers_engine import TransformersEngine
 from assistant.events import Delta, Done, Event, Evidence, Failed, Queued
 from ingest.base.errors import DocentError
 from ingest.base.logs import configure_logs
-from ingest.base.settings import Settings
+from ingest.base.settings import Settings, load_settings
+from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.sync import ingest, remove
-from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
+from tests.conftest import copy_library, made_once
+from tests.fakes.scripted_engine import ScriptedEngine, saying
 from tests.project import PROJECT
 
 LEAVE = "Every employee has 25 days of annual leave a year."
@@ -51,63 +45,34 @@ QUESTION = "How many days of annual leave does an employee have?"
 UNANSWERABLE = "Who won the football world cup in 1998?"
 
 
-class ScriptedLLM(CustomLLM):
-    """Answers with the deltas it is given and remembers what it was asked and how each answer ended."""
-
-    _deltas: Callable[[], Iterator[str]] = PrivateAttr()
-    asked: list[list[ChatMessage]] = Field(default_factory=list)
-    ended: list[str] = Field(default_factory=list)
-
-    def __init__(self, deltas: Callable[[], Iterator[str]], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._deltas = deltas
-
-    @property
-    def metadata(self) -> LLMMetadata:
-        return LLMMetadata(model_name="scripted", is_chat_model=True)
-
-    @llm_chat_callback()
-    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:  # noqa: ARG002
-        self.asked.append(list(messages))
-        return self._responses()
-
-    def _responses(self) -> ChatResponseGen:
-        text = ""
-        try:
-            for delta in self._deltas():
-                text += delta
-                yield ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=text), delta=delta)
-            self.ended.append("finished")
-        except GeneratorExit:
-            self.ended.append("closed")
-            raise
-
-    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        raise NotImplementedError
-
-    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        raise NotImplementedError
-
-
-def saying(*deltas: str) -> ScriptedLLM:
-    return ScriptedLLM(lambda: iter(deltas))
-
-
 def endless() -> Iterator[str]:
     while True:
         time.sleep(0.01)
         yield "and "
 
 
+@pytest.fixture(scope="session")
+def ingested_documents(tmp_path_factory: pytest.TempPathFactory, embedders_folder: Path) -> Path:
+    """`DOCUMENTS` and their library, ingested once in this test run."""
+
+    def ingest_documents(folder: Path) -> None:
+        library, documents = folder / "library", folder / "office"
+        library.mkdir()
+        documents.mkdir()
+        for name, text in DOCUMENTS.items():
+            (documents / name).write_text(text, "utf-8")
+        (library / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
+        assert ingest([documents], load_settings(home=library, engine="extractive")).failed == []
+        (library / EMBEDDERS_FOLDER).unlink()
+
+    return made_once(tmp_path_factory, "assistant-library", ingest_documents)
+
+
 @pytest.fixture
-def documents(settings: Settings, tmp_path: Path) -> Path:
-    """A folder of English and Chinese documents, ingested."""
-    folder = tmp_path / "documents"
-    folder.mkdir()
-    for name, text in DOCUMENTS.items():
-        (folder / name).write_text(text, "utf-8")
-    assert ingest([folder], settings).failed == []
-    return folder
+def documents(settings: Settings, tmp_path: Path, ingested_documents: Path) -> Path:
+    """A folder of English and Chinese documents that the library in `settings.home` holds."""
+    copy_library(ingested_documents, tmp_path / "documents", settings.home)
+    return tmp_path / "documents"
 
 
 Make = Callable[..., Assistant]
@@ -115,29 +80,29 @@ Make = Callable[..., Assistant]
 
 @pytest.fixture
 def assistant_with(settings: Settings, documents: Path) -> Iterator[Make]:  # noqa: ARG001
-    """Makes an assistant over the documents, with a scripted model and any settings changed."""
-    made: list[Assistant] = []
+    """Makes an assistant over the documents, with a scripted engine and changed settings."""
+    assistants: list[Assistant] = []
 
-    def make(llm: ScriptedLLM | None = None, **changes: Any) -> Assistant:
-        engine = Engine("scripted", llm or saying(LEAVE), estimate_tokens, "a script", "")
-        assistant = Assistant(settings.model_copy(update=changes), lambda _settings: engine)
+    def make(engine: ScriptedEngine | None = None, **changes: Any) -> Assistant:
+        choice = EngineChoice(engine or saying(LEAVE))
+        assistant = Assistant(settings.model_copy(update=changes), lambda _settings: choice)
         assistant.load()
-        made.append(assistant)
+        assistants.append(assistant)
         return assistant
 
     yield make
-    for assistant in made:
+    for assistant in assistants:
         assistant.close()
 
 
-def told(events: Sequence[Event]) -> str:
+def text_of(events: Sequence[Event]) -> str:
     return "".join(event.text for event in events if isinstance(event, Delta))
 
 
 def kinds(events: Sequence[Event]) -> list[str]:
     """The kinds of event in order, each run of the same kind once."""
     names = [type(event).__name__ for event in events]
-    return [name for place, name in enumerate(names) if place == 0 or names[place - 1] != name]
+    return [name for index, name in enumerate(names) if index == 0 or names[index - 1] != name]
 
 
 def done_of(events: Sequence[Event]) -> Done:
@@ -147,7 +112,7 @@ def done_of(events: Sequence[Event]) -> Done:
 
 
 def check_citations(assistant: Assistant, done: Done) -> None:
-    """Every citation names a source of the answer and a passage of the library in which its quote stands."""
+    """Every citation names a source of the answer and a passage of the library that contains its quote."""
     for citation in done.citations:
         source = next(source for source in done.evidence.sources if source.n == citation.n)
         row = assistant.library.catalog.passages([citation.passage_id])[citation.passage_id]
@@ -174,7 +139,7 @@ def test_without_a_model_the_documents_are_quoted(
         events = list(assistant.ask(question))
         done = done_of(events)
         assert kinds(events) == ["Evidence", "Delta", "Done"]
-        assert told(events) == done.answer
+        assert text_of(events) == done.answer
         assert done.answer.startswith(answer)
         assert (done.citations[0].path, done.engine, done.finish_reason) == (path, EXTRACTIVE, "stop")
         assert list(done.timings) == ["search", "queue", "first_token", "generation", "total"]
@@ -183,58 +148,53 @@ def test_without_a_model_the_documents_are_quoted(
         assistant.close()
 
 
-def test_a_real_model_answers(settings: Settings, documents: Path, tiny_checkpoint: Path) -> None:  # noqa: F811
+def test_a_real_model_answers(settings: Settings, documents: Path, transformers_engine: TransformersEngine) -> None:
     """Through the real engine: the answer is the deltas joined and greedy decoding says the same twice; closing the
     stream means that no further pass through the model is made."""
     assert documents.is_dir()
-    changes = {"model": str(tiny_checkpoint), "engine": TRANSFORMERS, "temperature": 0.0, "max_new_tokens": 24}
-    assistant = Assistant(settings.model_copy(update=changes))
+    assistant = Assistant(settings, lambda _settings: EngineChoice(transformers_engine))
     try:
-        engine = assistant.load()
-        assistant._answers = AnswerCache(most=0)
+        assistant.load()
+        assistant._cache = AnswerCache(most=0)
         first, second = (list(assistant.ask(QUESTION)) for _ in range(2))
         done = done_of(first)
         assert kinds(first) == ["Evidence", "Delta", "Done"]
-        assert told(first) == done.answer == done_of(second).answer != ""
+        assert text_of(first) == done.answer == done_of(second).answer != ""
         assert done.engine == TRANSFORMERS
         assert done.finish_reason in ("stop", "length")
         check_citations(assistant, done)
 
         passes: list[int] = []
-        assert isinstance(engine.llm, TransformersLLM)
-        model = engine.llm._model
-        hook = model.register_forward_hook(lambda *_arguments: passes.append(1))
+        hook = transformers_engine._model.register_forward_hook(lambda *_arguments: passes.append(1))
         stream = assistant.ask(QUESTION)
         while not isinstance(next(stream), Delta):
             pass
-        made = len(passes)
-        assert made > 0
+        count = len(passes)
+        assert count > 0
         stream.close()
         assert list(stream) == []
-        assert len(passes) == made
+        assert len(passes) == count
         hook.remove()
         assert done_of(list(assistant.ask(QUESTION))).answer == done.answer
     finally:
         assistant.close()
 
 
-def test_the_same_question_again_is_not_computed_again(
-    settings: Settings,
-    documents: Path,
-    tiny_checkpoint: Path,  # noqa: F811
+def test_the_same_question_is_answered_from_the_cache(
+    settings: Settings, documents: Path, transformers_engine: TransformersEngine
 ) -> None:
-    """Word for word the same answer and citations without a pass through the model, until a document changes."""
-    changes = {"model": str(tiny_checkpoint), "engine": TRANSFORMERS, "temperature": 0.0, "max_new_tokens": 24}
-    assistant = Assistant(settings.model_copy(update=changes))
+    """The same answer and citations without a pass through the model, until a document changes."""
+    assistant = Assistant(settings, lambda _settings: EngineChoice(transformers_engine))
+    passes: list[int] = []
+    hook = transformers_engine._model.register_forward_hook(lambda *_arguments: passes.append(1))
     try:
-        llm = assistant.load().llm
+        assistant.load()
         first = done_of(list(assistant.ask(QUESTION)))
-        passes: list[int] = []
-        assert isinstance(llm, TransformersLLM)
-        llm._model.register_forward_hook(lambda *_arguments: passes.append(1))
+        assert passes
+        passes.clear()
         again = list(assistant.ask(QUESTION))
         assert passes == []
-        assert told(again) == first.answer
+        assert text_of(again) == first.answer
         assert (done_of(again).citations, done_of(again).finish_reason) == (first.citations, first.finish_reason)
         leave = documents / "leave.md"
         leave.write_text(leave.read_text("utf-8").replace("25 days", "26 days"), "utf-8")
@@ -243,56 +203,55 @@ def test_the_same_question_again_is_not_computed_again(
         list(assistant.ask(QUESTION))
         assert passes
     finally:
+        hook.remove()
         assistant.close()
 
 
-def test_a_slow_machine_takes_fewer_passages_along(assistant_with: Make) -> None:
-    """What the engine can read in time decides; the best passage always comes along."""
-    llm = saying("Every employee has 25 days of annual leave a year.")
-    assistant = assistant_with(llm)
+def test_a_slow_machine_has_shorter_prompts(assistant_with: Make) -> None:
+    """The prompt has what the engine can read in time; the best passage is always in it."""
+    engine = saying("Every employee has 25 days of annual leave a year.")
+    assistant = assistant_with(engine)
     list(assistant.ask(QUESTION))
-    whole = llm.asked[-1][-1].content or ""
-    assert assistant._engine is not None
-    assistant._engine = dataclasses.replace(assistant._engine, fresh_tokens=1)
+    whole = engine.asked[-1][-1].content or ""
+    engine.fresh_tokens = 1
     list(assistant.ask(QUESTION))
-    short = llm.asked[-1][-1].content or ""
+    short = engine.asked[-1][-1].content or ""
     assert len(short) < len(whole)
     assert short.endswith(QUESTION)
 
 
-def test_health_tells_the_truth_about_a_model_that_died(assistant_with: Make) -> None:
-    """While the model's process is gone the engine counts as not loaded."""
-    llm = saying("x")
-    assistant = assistant_with(llm)
-    assert assistant.engine_state().loaded
-    object.__setattr__(llm, "alive", False)
-    assert not assistant.engine_state().loaded
+def test_an_engine_whose_process_died_counts_as_not_loaded(assistant_with: Make) -> None:
+    """The state is asked of the engine each time."""
+    engine = saying("x")
+    assistant = assistant_with(engine)
+    assert assistant.engines.state.loaded
+    engine.alive = False
+    assert not assistant.engines.state.loaded
 
 
 def test_a_model_s_sentences_are_checked_and_cited(assistant_with: Make) -> None:
-    """Markers the model wrote go, ours come, a wrong number is named as unsupported; the joined deltas are the
-    answer."""
-    llm = saying("Every employee has 25 days of annual", " leave [", "9]. ", "", "Every employee has 99 days.")
-    assistant = assistant_with(llm)
+    """The model's markers are replaced by ours, a wrong number is unsupported, and the joined deltas are the answer."""
+    engine = saying("Every employee has 25 days of annual", " leave [", "9]. ", "", "Every employee has 99 days.")
+    assistant = assistant_with(engine)
     events = list(assistant.ask(f"  {QUESTION}\n"))
     done = done_of(events)
     assert kinds(events) == ["Evidence", "Delta", "Done"]
     first = events[0]
     assert isinstance(first, Evidence)
     assert done.evidence == first
-    assert told(events) == done.answer
+    assert text_of(events) == done.answer
     assert done.answer == "Every employee has 25 days of annual leave. [1] Every employee has 99 days."
     assert [citation.quote for citation in done.citations] == [LEAVE]
     assert done.unsupported == ("Every employee has 99 days.",)
     check_citations(assistant, done)
-    assert llm.ended == ["finished"]
-    content = str(llm.asked[0][-1].content)
+    assert engine.ended == ["finished"]
+    content = str(engine.asked[0][-1].content)
     assert content.endswith(f"Question: {QUESTION}")
     assert LEAVE in content
 
 
 def test_empty_deltas_reach_the_caller(assistant_with: Make) -> None:
-    """A model at work that has nothing to say yet still gives the caller a chance to stop it."""
+    """While the model has no text yet, the caller still gets chances to stop it."""
     stream = assistant_with(saying("", "", "Yes.")).ask(QUESTION)
     assert isinstance(next(stream), Evidence)
     assert [next(stream), next(stream)] == [Delta(""), Delta("")]
@@ -300,24 +259,22 @@ def test_empty_deltas_reach_the_caller(assistant_with: Make) -> None:
 
 
 @pytest.mark.parametrize(("question", "language"), [(UNANSWERABLE, "en"), ("火星上有没有海洋？", "zh")])
-def test_what_the_documents_do_not_say_is_not_asked_of_the_model(
-    assistant_with: Make, question: str, language: str
-) -> None:
+def test_without_enough_evidence_the_model_is_not_asked(assistant_with: Make, question: str, language: str) -> None:
     """The answer says so in the question's language, with the nearest sources; the model is never called."""
-    llm = saying("France.")
-    assistant = assistant_with(llm)
+    engine = saying("France.")
+    assistant = assistant_with(engine)
     events = list(assistant.ask(question, "talk"))
     done = done_of(events)
     assert kinds(events) == ["Evidence", "Done"]
     assert (done.answer, done.evidence.abstained, done.finish_reason) == (NOT_SAID[language], True, "abstained")
     assert done.citations == ()
-    assert llm.asked == []
+    assert engine.asked == []
     assert [turn.done.finish_reason for turn in assistant.conversations.turns("talk")] == ["abstained"]
 
 
 def test_abstaining_does_not_wait_for_the_model(assistant_with: Make) -> None:
-    """A question that needs no model is answered while another one has it."""
-    assistant = assistant_with(ScriptedLLM(endless))
+    """A question that needs no model is answered while another one uses it."""
+    assistant = assistant_with(ScriptedEngine(endless))
     busy = assistant.ask(QUESTION)
     next(busy)
     next(busy)
@@ -326,7 +283,7 @@ def test_abstaining_does_not_wait_for_the_model(assistant_with: Make) -> None:
 
 
 def test_questions_of_the_wrong_length_are_refused(assistant_with: Make) -> None:
-    """Empty, blank or over-long: 422 at once, and the line says the limit; as long as allowed is allowed."""
+    """Empty, blank or over-long: 422 at once, and the line has the limit; a question at the limit is answered."""
     assistant = assistant_with(question_characters=60)
     for question in ("", " \n ", "x" * 61):
         with pytest.raises(Refused, match="1 to 60 characters") as refused:
@@ -337,15 +294,15 @@ def test_questions_of_the_wrong_length_are_refused(assistant_with: Make) -> None
 
 def test_an_empty_library_and_an_unloaded_model_are_503(settings: Settings, documents: Path) -> None:
     """Each says what to do; a model that could not be loaded says why."""
-    engine = Engine("scripted", saying("x"), estimate_tokens, "a script", "")
-    nowhere = Assistant(settings.model_copy(update={"home": documents / "nowhere"}), lambda _settings: engine)
+    choice = EngineChoice(saying("x"))
+    nowhere = Assistant(settings.model_copy(update={"home": documents / "nowhere"}), lambda _settings: choice)
     nowhere.load()
     with pytest.raises(Refused, match="docent ingest") as refused:
         nowhere.ask(QUESTION)
     assert refused.value.status == 503
     nowhere.close()
 
-    def broken(_settings: Settings) -> Engine:
+    def broken(_settings: Settings) -> EngineChoice:
         raise DocentError("model folder x: config.json is missing: run `docent models pull` again.")
 
     assistant = Assistant(settings, broken)
@@ -356,7 +313,7 @@ def test_an_empty_library_and_an_unloaded_model_are_503(settings: Settings, docu
     with pytest.raises(Refused, match=r"config\.json is missing") as refused:
         assistant.ask(QUESTION)
     assert refused.value.status == 503
-    assert assistant.engine_state() == EngineState(
+    assert assistant.engines.state == EngineState(
         "", settings.model, "model folder x: config.json is missing: run `docent models pull` again.", False
     )
     remove(["1", "2", "3"], settings)
@@ -366,20 +323,20 @@ def test_an_empty_library_and_an_unloaded_model_are_503(settings: Settings, docu
 
 
 def test_loading_in_the_background_ends_in_an_engine_or_a_reason(settings: Settings) -> None:
-    """The engine's note is announced; an error nobody foresaw is shown instead of loading for ever."""
+    """The engine's note is announced; an unforeseen error becomes the state's note, without its details."""
     announced: list[str] = []
-    assistant = Assistant(settings, lambda _settings: Engine("e", saying(""), estimate_tokens, "m", "Only quotes."))
+    assistant = Assistant(settings, lambda _settings: EngineChoice(saying(""), "Only quotes."))
     in_background(assistant, announced.append)
     assert announced == ["Only quotes."]
-    assert assistant.engine_state() == EngineState("e", "m", "Only quotes.", True)
+    assert assistant.engines.state == EngineState("scripted", "a script", "Only quotes.", loaded=True)
     assistant.close()
 
-    def out_of_memory(_settings: Settings) -> Engine:
+    def out_of_memory(_settings: Settings) -> EngineChoice:
         raise MemoryError("secret detail")
 
     assistant = Assistant(settings, out_of_memory)
     in_background(assistant, announced.append)
-    state = assistant.engine_state()
+    state = assistant.engines.state
     assert state.loaded is False
     assert "MemoryError" in state.note
     assert "secret detail" not in state.note
@@ -388,7 +345,7 @@ def test_loading_in_the_background_ends_in_an_engine_or_a_reason(settings: Setti
 
 
 def in_background(assistant: Assistant, announce: Callable[[str], None] = print) -> None:
-    assistant.load_in_background(announce)
+    assistant.engines.load_in_background(announce)
     for thread in threading.enumerate():
         if thread.name == "engine-loader":
             thread.join()
@@ -414,8 +371,8 @@ def test_one_answer_at_a_time_and_a_full_queue_is_refused(assistant_with: Make) 
 
 
 def test_waiting_too_long_ends_in_504(assistant_with: Make) -> None:
-    """The stream ends with the event that says so, and the place is free again."""
-    assistant = assistant_with(ScriptedLLM(endless), queue_size=1, queue_seconds=1.5)
+    """The stream ends with a `Failed` event, and the place is free again."""
+    assistant = assistant_with(ScriptedEngine(endless), queue_size=1, queue_seconds=1.5)
     busy = assistant.ask(QUESTION)
     next(busy)
     events = list(assistant.ask(QUESTION))
@@ -428,25 +385,25 @@ def test_waiting_too_long_ends_in_504(assistant_with: Make) -> None:
 
 
 def test_an_answer_that_takes_too_long_is_cut(assistant_with: Make) -> None:
-    """What was written by then is the answer, and the model has been stopped."""
-    llm = ScriptedLLM(endless)
-    assistant = assistant_with(llm, answer_seconds=0.05)
+    """The text up to then is the answer, and the model has been stopped."""
+    engine = ScriptedEngine(endless)
+    assistant = assistant_with(engine, answer_seconds=0.05)
     events = list(assistant.ask(QUESTION))
     done = done_of(events)
     assert done.finish_reason == "timeout"
-    assert done.answer == told(events)
+    assert done.answer == text_of(events)
     assert done.answer.startswith("and and")
-    assert llm.ended == ["closed"]
+    assert engine.ended == ["closed"]
 
 
 def test_an_unforeseen_error_ends_in_500_and_is_in_the_log(assistant_with: Make, tmp_path: Path) -> None:
-    """The person reads an id and no detail; under that id the log has the traceback; the place is free again."""
+    """The person reads an id and no details; under that id the log has the traceback; the place is free again."""
 
     def broken() -> Iterator[str]:
         yield "Every employee"
         raise ZeroDivisionError("a secret of the inside")
 
-    assistant = assistant_with(ScriptedLLM(broken), queue_size=0)
+    assistant = assistant_with(ScriptedEngine(broken), queue_size=0)
     configure_logs("info", tmp_path / "logs", console=False)
     events = list(assistant.ask(QUESTION, "talk"))
     assert kinds(events) == ["Evidence", "Delta", "Failed"]
@@ -464,27 +421,27 @@ def test_an_unforeseen_error_ends_in_500_and_is_in_the_log(assistant_with: Make,
     assistant.ask(QUESTION).close()
 
 
-def test_a_foreseen_error_says_its_line(assistant_with: Make) -> None:
+def test_a_foreseen_error_ends_in_its_own_line(assistant_with: Make) -> None:
     """An error with a line for people ends in 503 and that line."""
 
     def no_room() -> Iterator[str]:
         raise DocentError("the prompt is too long: lower `prompt_tokens`.")
         yield ""
 
-    failed = list(assistant_with(ScriptedLLM(no_room)).ask(QUESTION))[-1]
+    failed = list(assistant_with(ScriptedEngine(no_room)).ask(QUESTION))[-1]
     assert isinstance(failed, Failed)
     assert (failed.status, failed.message) == (503, "the prompt is too long: lower `prompt_tokens`.")
 
 
-def test_closing_stops_the_model_and_keeps_what_was_written(assistant_with: Make) -> None:
-    """The model's generator is closed, the place is free, and the turn is kept as stopped with its text so far."""
-    llm = ScriptedLLM(lambda: iter([LEAVE, " ", "Unused days", " may never", " be said"]))
-    assistant = assistant_with(llm, queue_size=0)
+def test_closing_stops_the_model_and_stores_the_text_so_far(assistant_with: Make) -> None:
+    """The engine's stream is closed, the place is free, and the turn is stored as stopped with its text so far."""
+    engine = ScriptedEngine(lambda: iter([LEAVE, " ", "Unused days", " may never", " be said"]))
+    assistant = assistant_with(engine, queue_size=0)
     stream = assistant.ask(QUESTION, "talk")
     for _ in range(4):
         next(stream)
     stream.close()
-    assert llm.ended == ["closed"]
+    assert engine.ended == ["closed"]
     (turn,) = assistant.conversations.turns("talk")
     assert (turn.done.finish_reason, turn.done.answer) == ("stopped", f"{LEAVE} [1] Unused days [1]")
     assert turn.model_text == f"{LEAVE} Unused days"
@@ -493,10 +450,10 @@ def test_closing_stops_the_model_and_keeps_what_was_written(assistant_with: Make
     assistant.ask(QUESTION).close()
 
 
-def test_closing_before_a_word_was_said_keeps_nothing(assistant_with: Make) -> None:
-    """Neither a queue nor evidence alone makes a turn."""
-    llm = saying("", LEAVE)
-    assistant = assistant_with(llm)
+def test_closing_before_the_first_word_stores_nothing(assistant_with: Make) -> None:
+    """Waiting and evidence alone make no turn."""
+    engine = saying("", LEAVE)
+    assistant = assistant_with(engine)
     for steps in (0, 1, 2):
         stream = assistant.ask(QUESTION, "talk")
         for _ in range(steps):
@@ -505,8 +462,8 @@ def test_closing_before_a_word_was_said_keeps_nothing(assistant_with: Make) -> N
     assert assistant.conversations.turns("talk") == []
 
 
-def test_closing_after_the_answer_keeps_it_once(assistant_with: Make) -> None:
-    """A caller who stops reading at `Done` has a finished turn and no stopped one."""
+def test_closing_after_the_answer_stores_it_once(assistant_with: Make) -> None:
+    """A caller who stops reading at `Done` has one finished turn and no stopped one."""
     assistant = assistant_with()
     stream = assistant.ask(QUESTION, "talk")
     while not isinstance(next(stream), Done):
@@ -516,8 +473,8 @@ def test_closing_after_the_answer_keeps_it_once(assistant_with: Make) -> None:
 
 
 def test_a_stream_that_was_never_started_frees_its_place(assistant_with: Make) -> None:
-    """Closed or merely forgotten, started or not."""
-    assistant = assistant_with(ScriptedLLM(endless), queue_size=0)
+    """Whether it is closed or only garbage-collected, started or not."""
+    assistant = assistant_with(ScriptedEngine(endless), queue_size=0)
     assistant.ask(QUESTION).close()
     forgotten = assistant.ask(QUESTION)
     with pytest.raises(Refused):
@@ -532,31 +489,31 @@ def test_a_stream_that_was_never_started_frees_its_place(assistant_with: Make) -
 
 
 def test_a_conversation_only_grows_at_its_end(assistant_with: Make) -> None:
-    """Every prompt begins with the whole of the one before it and what the model wrote, to the letter; another
-    conversation starts afresh."""
-    llm = ScriptedLLM(lambda: iter(["Every employee has 25 days", " [3] of leave."]))
-    assistant = assistant_with(llm)
-    assistant._answers = AnswerCache(most=0)
+    """Every prompt begins with the whole prompt before it and what the model wrote, to the letter; another conversation
+    starts with nothing."""
+    engine = ScriptedEngine(lambda: iter(["Every employee has 25 days", " [3] of leave."]))
+    assistant = assistant_with(engine)
+    assistant._cache = AnswerCache(most=0)
     for question in (QUESTION, UNANSWERABLE, "When is a doctor's note needed?", "年休假有多少天？"):
         done_of(list(assistant.ask(question, "talk")))
     done_of(list(assistant.ask(QUESTION, "other")))
-    first, second, third, other = [[(m.role, m.content) for m in messages] for messages in llm.asked]
-    said = (MessageRole.ASSISTANT, "Every employee has 25 days [3] of leave.")
+    first, second, third, other = [[(m.role, m.content) for m in messages] for messages in engine.asked]
+    answer = (MessageRole.ASSISTANT, "Every employee has 25 days [3] of leave.")
     assert [role for role, _ in first] == [MessageRole.SYSTEM, MessageRole.USER]
-    assert second[: len(first) + 1] == [*first, said]
+    assert second[: len(first) + 1] == [*first, answer]
     assert second[len(first) + 1 : -1] == [
         (MessageRole.USER, UNANSWERABLE),
         (MessageRole.ASSISTANT, NOT_SAID["en"]),
     ]
-    assert third[: len(second) + 1] == [*second, said]
+    assert third[: len(second) + 1] == [*second, answer]
     assert other == first
 
 
-def test_an_answer_that_cannot_be_kept_is_still_given(
+def test_an_answer_that_cannot_be_stored_is_still_given(
     assistant_with: Make, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk that fails after the answer costs nothing but a line in the log; going on with a conversation that cannot
-    be read is said in one line."""
+    """A disk that fails after the answer costs a line in the log; continuing a conversation that cannot be read ends in
+    one line that says so."""
 
     def full(*_arguments: object) -> None:
         raise DocentError("The conversations cannot be kept (disk full).")
@@ -575,7 +532,7 @@ def test_an_answer_that_cannot_be_kept_is_still_given(
 
 
 def test_every_step_may_be_taken_in_another_thread(assistant_with: Make) -> None:
-    """A server steps an answer on whatever thread is free, and closes it on another."""
+    """A server steps an answer on any free thread and closes it on another."""
     assistant = assistant_with(saying("Every employee has 25 days", " of annual leave."))
     events: list[Event] = []
     stream = assistant.ask(QUESTION, "talk")
@@ -587,8 +544,8 @@ def test_every_step_may_be_taken_in_another_thread(assistant_with: Make) -> None
     assert events[-1] == Delta("1")
 
 
-def test_people_who_ask_at_once_are_answered_one_after_another(assistant_with: Make) -> None:
-    """Each gets the answer to the own question, and the model never has two at a time."""
+def test_people_who_ask_at_the_same_time_are_answered_one_after_another(assistant_with: Make) -> None:
+    """Each gets the answer to their own question, and the engine never generates two at a time."""
     using: list[int] = []
     together: list[int] = []
 
@@ -599,7 +556,7 @@ def test_people_who_ask_at_once_are_answered_one_after_another(assistant_with: M
         yield LEAVE
         using.pop()
 
-    assistant = assistant_with(ScriptedLLM(deltas))
+    assistant = assistant_with(ScriptedEngine(deltas))
     answers: dict[str, Done] = {}
 
     def ask(question: str) -> None:
@@ -626,7 +583,7 @@ def in_a_thread(work: Callable[[], object]) -> None:
 
 
 def test_questions_and_documents_are_in_no_log(assistant_with: Make, tmp_path: Path) -> None:
-    """At `info` the log counts and times; the question's text is only there at `debug`."""
+    """At `info` the log has counts and times; the text of a question only appears at `debug`."""
     assistant = assistant_with(saying(LEAVE))
     secret = "How many days of annual leave has employee Zebedee Quimby?"
     for level in ("info", "debug"):
@@ -653,30 +610,28 @@ def log_records(folder: Path) -> list[dict[str, Any]]:
 def test_the_newest_version_answers_unless_another_is_asked_for(
     assistant_with: Make, documents: Path, settings: Settings
 ) -> None:
-    """Of two versions of a document the newer one is the source; the older is there only when its year is named,
-    even beside the newer one."""
+    """Of two versions of a document the newer is the source; the older only when the question names its year, alone or
+    beside the newer one."""
     for year, days, more in (("2024", 17, ""), ("2026", 19, " Either parent may split it into three parts.")):
         (documents / f"parental-{year}.md").write_text(
             f"# Parental leave\n\n## Duration\n\nParental leave lasts {days} weeks for every employee.{more}\n", "utf-8"
         )
     ingest([documents], settings)
     assistant = assistant_with()
-    today = assistant.find("How many weeks does parental leave last?")
+    today = assistant.evidence_for("How many weeks does parental leave last?")
     assert today.sources[0].path == "parental-2026.md"
     assert "parental-2024.md" not in {source.path for source in today.sources}
     assert (today.sources[0].replaces, today.sources[0].newer) == (("parental-2024.md",), "")
     assert today.sentences[0].text == "Parental leave lasts 19 weeks for every employee."
-    then = assistant.find("How many weeks did parental leave last in 2024?")
+    then = assistant.evidence_for("How many weeks did parental leave last in 2024?")
     assert (then.sources[0].path, then.sources[0].newer) == ("parental-2024.md", "parental-2026.md")
     assert then.sentences[0].text == "Parental leave lasts 17 weeks for every employee."
-    both = assistant.find("Into how many parts may a parent split parental leave, and how was that in 2024?")
+    both = assistant.evidence_for("Into how many parts may a parent split parental leave, and how was that in 2024?")
     assert [source.path for source in both.sources][:2] == ["parental-2026.md", "parental-2024.md"]
 
 
-def test_what_another_process_ingests_and_removes_is_followed(
-    assistant_with: Make, documents: Path, settings: Settings
-) -> None:
-    """A serving assistant answers from a document added meanwhile, and no longer from one removed."""
+def test_the_library_follows_another_process(assistant_with: Make, documents: Path, settings: Settings) -> None:
+    """A running assistant answers from a document added meanwhile, and no longer from a removed one."""
     assistant = assistant_with()
     question = "What does a bicycle repair voucher pay for?"
     assert done_of(list(assistant.ask(question))).evidence.abstained
@@ -700,13 +655,13 @@ def docent(settings: Settings, *arguments: str) -> None:
 
 
 def test_example_questions_can_be_answered(assistant_with: Make, documents: Path, settings: Settings) -> None:
-    """In either language, only what the library answers; a library that changes gets new ones."""
+    """In either language only questions that the library answers; a changed library gets new ones."""
     assistant = assistant_with()
     english = assistant.example_questions("en")
     assert "What does “Leave policy” say about Annual leave?" in english
     assert assistant.example_questions("zh") == ["《休假制度》对“年休假”是怎么规定的？"]
     for question in english:
-        assert not assistant.find(question).abstained
+        assert not assistant.evidence_for(question).abstained
     (documents / "leave.md").unlink()
     ingest([documents], settings)
     assistant.library.refresh()
@@ -718,7 +673,7 @@ def test_the_engine_is_chosen_by_the_settings(settings: Settings) -> None:
     assistant = Assistant(settings.model_copy(update={"engine": "auto", "models_cache": settings.home / "models"}))
     try:
         assert assistant.load() is assistant.load()
-        state = assistant.engine_state()
+        state = assistant.engines.state
         assert (state.name, state.loaded) == (EXTRACTIVE, True)
         assert "docent models pull" in state.note
         assert choose_engine(assistant.settings).note == state.note
@@ -726,19 +681,19 @@ def test_the_engine_is_chosen_by_the_settings(settings: Settings) -> None:
         assistant.close()
 
 
-def test_a_follow_up_is_searched_with_what_it_lacks(assistant_with: Make) -> None:
-    """The search knows what the question leans on; the model and the record have the person's own words."""
-    llm = saying(LEAVE)
-    assistant = assistant_with(llm)
+def test_a_follow_up_is_completed_for_the_search(assistant_with: Make) -> None:
+    """The search uses the completed question; the prompt and the stored turn have the person's own words."""
+    engine = saying(LEAVE)
+    assistant = assistant_with(engine)
     assistant.settings = assistant.settings.model_copy(update={"passages": 1})
     first = list(assistant.ask("What may a hotel room cost a night?", "talk"))
     follow_up = "And in euros?"
     alone, after = list(assistant.ask(follow_up)), list(assistant.ask(follow_up, "talk"))
     evidence = [next(event for event in events if isinstance(event, Evidence)) for events in (first, alone, after)]
-    assert [one.searched for one in evidence] == ["", "", "What may a hotel room cost a night in euros"]
+    assert [found.searched for found in evidence] == ["", "", "What may a hotel room cost a night in euros"]
     assert evidence[2].sources[0].path == "travel.md"
     assert done_of(after).evidence.searched == evidence[2].searched
-    assert str(llm.asked[-1][-1].content).endswith(f"Question: {follow_up}")
+    assert str(engine.asked[-1][-1].content).endswith(f"Question: {follow_up}")
     turns = assistant.conversations.turns("talk")
     assert [(turn.question, turn.done.evidence.searched) for turn in turns][1] == (follow_up, evidence[2].searched)
 
@@ -746,8 +701,8 @@ def test_a_follow_up_is_searched_with_what_it_lacks(assistant_with: Make) -> Non
 def test_the_section_comes_along_and_quotes_stay_exact(
     assistant_with: Make, documents: Path, settings: Settings
 ) -> None:
-    """What was found of a long section is one source with its neighbours; each sentence is where it is said to be and
-    each citation names the passage that holds it."""
+    """The passages found of a long section are one source with their neighbours; each sentence is at its offsets, and
+    each citation names the passage that contains it."""
     rules = [
         f"Rule {number} of the {word} says that the key is kept for {number} days by the porter."
         for number, word in enumerate("gate lift yard roof attic cellar garden kitchen canteen lobby".split() * 9)
@@ -757,12 +712,12 @@ def test_the_section_comes_along_and_quotes_stay_exact(
     assistant = assistant_with(saying(rules[57]))
     done = done_of(list(assistant.ask("For how many days is the key of rule 57 of the kitchen kept by the porter?")))
     keys = [source for source in done.evidence.sources if source.path == "keys.md"]
-    held = [part.passage_id for source in keys for part in source.passages]
-    assert len(held) == len(set(held)) > len(keys)
+    passage_ids = [part.passage_id for source in keys for part in source.passages]
+    assert len(passage_ids) == len(set(passage_ids)) > len(keys)
     for source in done.evidence.sources:
-        for sentence in (one for one in done.evidence.sentences if one.n == source.n):
+        for sentence in (sentence for sentence in done.evidence.sentences if sentence.n == source.n):
             assert source.text[sentence.start : sentence.end] == sentence.text
-    rows = assistant.library.catalog.passages(held)
+    rows = assistant.library.catalog.passages(passage_ids)
     (citation,) = done.citations
     assert citation.quote == rules[57]
     assert rules[57] in rows[citation.passage_id]["text"]

@@ -1,4 +1,7 @@
-"""The model fixtures that several test modules share: a tiny checkpoint and a hub on loopback. Import them by name."""
+"""Fixtures for models, loaded by `tests/conftest.py`: a tiny checkpoint, both engines with it, a hub on loopback.
+
+Engines are loaded once a session; a test that changes one loads its own.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from llama_index.core.llms import ChatMessage, MessageRole
 
+from assistant.answer import chatml
+from assistant.engines.engine import Engine
+from assistant.models.tokens import load_tokenizer
+from ingest.base.settings import Settings
 from tests.fakes.loopback_hub import LoopbackHub, loopback_hub
-from tests.fakes.tiny_qwen import build_tiny_qwen
+from tests.fakes.tiny_qwen import build_tiny_qwen, teach
 
 TEXTS = (
     "Every employee has 25 days of annual leave. Unused days may be carried over until 31 March of the next year.",
@@ -16,6 +24,17 @@ TEXTS = (
     "每位员工每年有 25 天年假。未休的年假可以结转到次年三月三十一日。出差费用在十四天内报销，请保留发票。",
     "Answer only from the numbered passages. If they do not say, say so. system user assistant Question 问题 资料",
 )
+
+
+QUOTED = dict(zip(("How many days of leave?", "Who pays for travel?", "年假有多少天？"), TEXTS, strict=False))
+
+
+def quoting_prompt(question: str) -> list[ChatMessage]:
+    """The messages that `quoting_model` answers with the passage of `QUOTED`."""
+    return [
+        ChatMessage(role=MessageRole.SYSTEM, content="Answer from the passages."),
+        ChatMessage(role=MessageRole.USER, content=f"[1] {QUOTED[question]}\n\n{question}"),
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +68,52 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub
     with loopback_hub() as running:
         monkeypatch.setenv("MODELSCOPE_ENDPOINT", running.endpoint)
         yield running
+
+
+def greedy_settings(**changes: object) -> Settings:
+    """Settings with which an engine gives the same answer to the same messages."""
+    values = {
+        "temperature": 0, "repetition_penalty": 1, "max_new_tokens": 24, "cache_gigabytes": 0.1, "threads": 2,
+        "dtype": "float32",
+    }  # fmt: skip
+    return Settings(**values | changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def openvino_engine(tiny_openvino: Path) -> Iterator[Engine]:
+    """The tiny model in OpenVINO, greedy."""
+    from assistant.engines.openvino_engine import OpenVINOEngine
+
+    engine = OpenVINOEngine(tiny_openvino, greedy_settings())
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def transformers_engine(tiny_checkpoint: Path) -> Engine:
+    """The tiny checkpoint in transformers, greedy, float32."""
+    from assistant.engines.transformers_engine import TransformersEngine
+
+    return TransformersEngine(tiny_checkpoint, greedy_settings())
+
+
+@pytest.fixture(scope="session")
+def quoting_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model that has learned to answer each question of `QUOTED` with its passage, converted for OpenVINO.
+
+    It is sure of every token, where random weights waver between equals and rounding decides.
+    """
+    from assistant.models.convert import convert
+
+    folder = build_tiny_qwen(tmp_path_factory.mktemp("models") / "quoting", TEXTS)
+    tokenizer = load_tokenizer(folder)
+    end = tokenizer.token_to_id("<|im_end|>")
+    teach(
+        folder,
+        [chatml.encode(quoting_prompt(question), tokenizer) for question in QUOTED],
+        [[*chatml.plain_ids(text, tokenizer), end] for text in QUOTED.values()],
+    )
+    return convert(folder, folder.parent)
 
 
 @pytest.fixture(scope="session")

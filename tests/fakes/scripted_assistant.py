@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from assistant.assistant import EngineState
 from assistant.conversations import Turn
 from assistant.engines.admission import Refused
+from assistant.engines.loader import EngineState
 from assistant.events import Citation, Delta, Done, Event, Evidence, EvidenceSentence, Failed, Queued, Source
 from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
@@ -62,6 +62,11 @@ class ScriptedLibrary:
 
 
 @dataclass
+class ScriptedEngines:
+    state: EngineState = READY_ENGINE
+
+
+@dataclass
 class ScriptedConversations:
     stored: dict[str, list[Turn]] = field(default_factory=dict)
 
@@ -74,7 +79,7 @@ class ScriptedAssistant:
         self.settings = settings
         self.library = ScriptedLibrary()
         self.conversations = ScriptedConversations()
-        self.engine = READY_ENGINE
+        self.engines = ScriptedEngines()
         self.answer = "Full-time employees get **25 days** of annual leave a year [1]."
         self.sources, self.sentences, self.citations = SOURCES, SENTENCES, CITATIONS
         self.abstained = False
@@ -90,9 +95,6 @@ class ScriptedAssistant:
         self.closed = 0
         self.finished = 0
         self.ended = threading.Event()
-
-    def engine_state(self) -> EngineState:
-        return self.engine
 
     def example_questions(self, language: str) -> list[str]:
         return (
@@ -139,6 +141,6 @@ class ScriptedAssistant:
 
     def _done(self, found: Evidence) -> Done:
         if self.abstained:
-            return Done(found, NOT_SAID, (), self.engine.name, "abstained")
+            return Done(found, NOT_SAID, (), self.engines.state.name, "abstained")
         timings = {"search": 0.01, "total": 0.5}
-        return Done(found, self.answer, self.citations, self.engine.name, "stop", self.unsupported, timings)
+        return Done(found, self.answer, self.citations, self.engines.state.name, "stop", self.unsupported, timings)

@@ -41,9 +41,9 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One server for all of these tests, with the scripted assistant; a walk with the real one overrides this."""
+    """One server for all tests of this module, with the scripted assistant."""
     assistant = ScriptedAssistant(Settings(home=tmp_path_factory.mktemp("home")))
-    # Streamlit keeps one page per process; a page that an earlier test has stopped makes room for this one.
+    # Streamlit keeps one page per process: forget the one that an earlier test has stopped.
     Runtime._instance = None
     running = uvicorn.Server(uvicorn.Config(create_app(assistant), log_config=None, log_level="warning"))  # type: ignore[arg-type]
     listener = socket.create_server(("127.0.0.1", 0))
@@ -140,7 +140,7 @@ def test_the_original_opens_beside_the_page(visit: Callable[..., playwright.Page
 
 
 def test_stop_stops_and_keeps_what_there_is(visit: Callable[..., playwright.Page], site: Site) -> None:
-    """Stop closes the assistant's generator at once; what was written stays, marked, and asking goes on."""
+    """Stop closes the assistant's stream at once; the text so far stays, marked, and the next question works."""
     site.assistant.pause, site.assistant.answer = 0.1, "word " * 300
     page = visit()
     ask(page, "A long question")
@@ -159,7 +159,7 @@ def test_stop_stops_and_keeps_what_there_is(visit: Callable[..., playwright.Page
 
 
 def test_a_closed_tab_frees_the_model(visit: Callable[..., playwright.Page], site: Site) -> None:
-    """Nobody computes for a person who has left."""
+    """When the person leaves, the answer is stopped."""
     site.assistant.pause, site.assistant.answer = 0.1, "word " * 300
     page = visit()
     ask(page, "A long question")
@@ -169,7 +169,7 @@ def test_a_closed_tab_frees_the_model(visit: Callable[..., playwright.Page], sit
 
 
 def test_the_queue_is_shown(visit: Callable[..., playwright.Page], site: Site) -> None:
-    """While others are answered, a person sees how many are first, and the passages that were found."""
+    """While others are answered, a person sees how many are before them, and the passages that were found."""
     site.assistant.pause, site.assistant.queue = 0.5, (2, 1)
     page = visit()
     ask(page, "How much leave?")
@@ -211,7 +211,7 @@ def test_a_phone_shows_everything_without_scrolling_sideways(visit: Callable[...
 
 
 def test_a_chinese_browser_gets_a_chinese_page(visit: Callable[..., playwright.Page]) -> None:
-    """The browser's language decides, with no setting to find."""
+    """The browser's language decides; there is no setting."""
     page = visit(locale="zh-CN")
     page.get_by_text("您想了解什么？").wait_for()
     page.get_by_role("button", name="年假有多少天？").click()
@@ -219,7 +219,7 @@ def test_a_chinese_browser_gets_a_chinese_page(visit: Callable[..., playwright.P
 
 
 def test_no_clutter_of_the_framework(visit: Callable[..., playwright.Page]) -> None:
-    """Employees see Docent: no menu, no deploy button, no running man."""
+    """Nothing of Streamlit is visible: no menu, no deploy button, no status widget."""
     page = visit()
     for test_id in ("stMainMenu", "stAppDeployButton", "stToolbarActions", "stStatusWidget"):
         assert not page.get_by_test_id(test_id).is_visible()

@@ -1,4 +1,4 @@
-"""Every generation of Qwen that can be asked for by name is pulled, made fast, agrees with itself and answers."""
+"""Every generation of Qwen that a name can ask for is pulled, converted, agrees with its original and answers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from llama_index.core.llms import ChatMessage, MessageRole
 
 from assistant.answer import chatml
 from assistant.answer.prompt import build_prompt
-from assistant.engines.openvino_engine import OpenVINOLLM
-from assistant.engines.tokens import load_tokenizer
-from assistant.engines.transformers_engine import TransformersLLM
+from assistant.engines.openvino_engine import OpenVINOEngine
+from assistant.engines.transformers_engine import TransformersEngine
 from assistant.models.convert import find_converted, read_manifest
 from assistant.models.gguf_export import write_gguf
 from assistant.models.locate import locate
+from assistant.models.tokens import load_tokenizer
 from ingest.base.settings import Settings
 from tests.fakes.loopback_hub import LoopbackHub
-from tests.fakes.model_fixtures import hub, tiny_family  # noqa: F401
 from ui.cli.main import docent
 from ui.cli.terminal.run import run
 
@@ -37,7 +36,7 @@ MESSAGES = [
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Settings]:
-    """The settings of a machine that uses a model, given as `docent` reads them."""
+    """The settings of a machine that uses this model, from environment variables as `docent` reads them."""
 
     def settings_for(model: str) -> Settings:
         for name, value in {"MODEL": model, "MODELS_CACHE": str(tmp_path / "cache"), "HOME": str(tmp_path)}.items():
@@ -48,7 +47,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Set
 
 
 def assert_both_engines_answer(settings: Settings) -> None:
-    """The gate is passed, and both engines read the same prompt, ended where the model is to speak."""
+    """The converted model passed parity, and both engines read the same prompt, up to the opening of the answer."""
     folder = locate(settings)
     assert folder is not None
     converted = find_converted(folder, settings.models_cache)
@@ -58,16 +57,16 @@ def assert_both_engines_answer(settings: Settings) -> None:
     assert manifest.parity.problem == ""
     prompt = chatml.encode(MESSAGES, load_tokenizer(folder))
     assert prompt == chatml.encode(MESSAGES, load_tokenizer(converted))
-    reference = TransformersLLM.load(folder, settings)
-    built = build_prompt("How many days?", [], [], reference.count_tokens, 4000)
+    reference = TransformersEngine(folder, settings)
+    built = build_prompt("How many days?", [], [], reference, 4000)
     assert built.tokens == len(chatml.encode(built.messages, load_tokenizer(folder)))
-    fast = OpenVINOLLM.load(converted, settings)
+    fast = OpenVINOEngine(converted, settings)
     try:
-        for llm in (reference, fast):
-            said = llm.chat(MESSAGES).additional_kwargs
-            assert said["prompt_tokens"] == len(prompt)
-            assert 0 <= said["new_tokens"] <= 8
-            assert said["finish_reason"] in {"stop", "length"}
+        for engine in (reference, fast):
+            generated = engine.generate(MESSAGES)
+            assert generated.prompt_tokens == len(prompt)
+            assert 0 <= generated.new_tokens <= 8
+            assert generated.finish_reason in {"stop", "length"}
     finally:
         fast.close()
 
@@ -75,12 +74,12 @@ def assert_both_engines_answer(settings: Settings) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_pulled_by_name_answers(
     name: str,
-    hub: LoopbackHub,  # noqa: F811
-    tiny_family: Callable[[str], Path],  # noqa: F811
+    hub: LoopbackHub,
+    tiny_family: Callable[[str], Path],
     site: Callable[[str], Settings],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Grouped heads, several files, an embedding longer than the vocabulary, norms of its own, thoughts: all of it."""
+    """Grouped heads, several weight files, an embedding longer than the vocabulary, norms, thoughts: all work."""
     hub.add_folder(name, tiny_family(NAMES[name]))
     settings = site(name)
     assert run(docent, ["models", "pull", "--json", name], name="docent") == 0
@@ -90,7 +89,7 @@ def test_a_model_pulled_by_name_answers(
 
 
 def test_a_gguf_file_answers(
-    tiny_family: Callable[[str], Path],  # noqa: F811
+    tiny_family: Callable[[str], Path],
     site: Callable[[str], Settings],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -100,7 +99,7 @@ def test_a_gguf_file_answers(
     write_gguf(tiny_family("qwen3"), path, quantization="Q8_0")
     settings = site(str(path))
     assert run(docent, ["models", "pull", str(path)], name="docent") == 0
-    said = capsys.readouterr()
-    assert said.out.startswith(f"Ready: {settings.models_cache / 'openvino' / 'qwen3-0.6b-q8_0-'}")
-    assert said.err.splitlines()[0].startswith("Unpacking qwen3-0.6b-q8_0.gguf: ")
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"Ready: {settings.models_cache / 'openvino' / 'qwen3-0.6b-q8_0-'}")
+    assert printed.err.splitlines()[0].startswith("Unpacking qwen3-0.6b-q8_0.gguf: ")
     assert_both_engines_answer(settings)

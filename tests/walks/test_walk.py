@@ -1,4 +1,4 @@
-"""The whole way, as people walk it: the real commands, library, server and page over the sample company."""
+"""The whole program as people use it: real commands, library, server and page over the sample company."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import httpx
 import pytest
 
 from tests.fakes.loopback_hub import closed_port
-from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401 - a fixture
 from tests.fakes.sample_corpus import DOCUMENTS
 from tests.walks.test_browser import ARGUMENTS, CHROMIUM
 
@@ -106,7 +105,7 @@ def site(home: Path) -> Iterator[str]:
         ("年假有多少天？", "hr/休假制度-2026.md", "22天"),
     ],
 )
-def test_the_first_question_is_answered_rightly(home: Path, question: str, document: str, answer: str) -> None:
+def test_the_first_question_is_answered_correctly(home: Path, question: str, document: str, answer: str) -> None:
     """The question of the README gets the newest policy's answer, cited, from the terminal."""
     asked = docent(home, "ask", question, "--json")
     assert asked.returncode == 0, asked.stderr
@@ -119,7 +118,7 @@ def test_the_first_question_is_answered_rightly(home: Path, question: str, docum
 
 
 def test_a_fact_deep_in_a_pdf_is_found_with_its_page(home: Path) -> None:
-    """A search names the page of the PDF that a person would turn to."""
+    """A search names the right page of the PDF."""
     hits = json.loads(docent(home, "search", "AQ-400 error E-17 pump motor overloaded", "--json").stdout)
     pages = [(hit["path"], hit["page"]) for hit in hits if hit["path"].endswith(".pdf")]
     assert pages[0][0] == "product/aq-400-operator-manual.pdf"
@@ -127,7 +126,7 @@ def test_a_fact_deep_in_a_pdf_is_found_with_its_page(home: Path) -> None:
 
 
 def test_without_weights_the_terminal_says_how_to_get_them(home: Path) -> None:
-    """The extractive answer comes with one line on why, and the exit code is still 0."""
+    """The quoted answer comes with one line that says why, and the exit code is 0."""
     asked = docent(home, "ask", "How many days of annual leave do employees get?")
     assert asked.returncode == 0
     assert "docent models pull" in asked.stderr
@@ -135,7 +134,7 @@ def test_without_weights_the_terminal_says_how_to_get_them(home: Path) -> None:
 
 
 def test_a_running_server_answers_from_what_another_process_ingests(home: Path, site: str, tmp_path: Path) -> None:
-    """Ingested while serving: answered from; removed while serving: no longer, both without a restart."""
+    """A document ingested while the server runs is used for answers, a removed one no longer, without a restart."""
     note = tmp_path / "parking.md"
     note.write_text("# Parking\n\nVisitors may use 17 spaces in the Quayside garage.\n", "utf-8")
     question = {"input": "How many spaces may visitors use in the Quayside garage?"}
@@ -177,8 +176,8 @@ def test_the_stream_is_the_answer_in_pieces(site: str) -> None:
     assert "".join(texts) == done["response"]
 
 
-def test_a_real_checkpoint_answers_over_http(home: Path, tiny_checkpoint: Path) -> None:  # noqa: F811
-    """With weights in a folder the model is made fast and answers, citing only what its sources bear out."""
+def test_a_real_checkpoint_answers_over_http(home: Path, tiny_checkpoint: Path) -> None:
+    """With weights in a folder the model is converted and answers, and cites only what its sources support."""
     with serving(
         home, DOCENT_MODEL=str(tiny_checkpoint), DOCENT_TEMPERATURE="0", DOCENT_MAX_NEW_TOKENS="24"
     ) as address:
@@ -188,7 +187,7 @@ def test_a_real_checkpoint_answers_over_http(home: Path, tiny_checkpoint: Path) 
         assert first["engine"] == "openvino"
         assert first["finish_reason"] in {"stop", "length"}
         assert first["response"]
-        # A checkpoint of random weights says nothing that the documents say.
+        # A checkpoint of random weights writes nothing that the documents say.
         assert first["citations"] == []
         second = httpx.post(
             f"{address}/chat",

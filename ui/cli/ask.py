@@ -28,9 +28,9 @@ def ask_command(text: str, as_json: bool, **flags: Any) -> int:
     try:
         # Loading the model takes seconds: a wrong question or an empty library is reported before that.
         assistant.admit(question)
-        engine = assistant.load()
-        if engine.note and not as_json:
-            click.echo(f"({engine.note})\n", err=True)
+        choice = assistant.load()
+        if choice.note and not as_json:
+            click.echo(f"({choice.note})\n", err=True)
         for event in assistant.ask(question):
             match event:
                 case Delta() if not as_json:

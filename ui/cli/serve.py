@@ -24,7 +24,7 @@ def serve_command(**flags: Any) -> int:
     try:
         assistant.library.follow()
         assistant.keep_thresholds_fitted()
-        assistant.load_in_background(announce=lambda note: click.echo(note, err=True))
+        assistant.engines.load_in_background(announce=lambda note: click.echo(note, err=True))
         click.echo(f"Docent is at http://{settings.host}:{settings.port}; press Ctrl-C to stop it.", err=True)
         serve(assistant, settings.host, settings.port)
     finally:

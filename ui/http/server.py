@@ -1,7 +1,6 @@
-"""The HTTP face: FastAPI outside, the Streamlit page mounted at `/`, one port. Knows no model and no library format.
+"""The web server: FastAPI, with the Streamlit page mounted at `/`, on one port.
 
-Routes hand a question to `Assistant.ask` and pass its events on. Whatever may block runs in a thread, never on the
-event loop, so `/health` answers while a model is at work.
+Whatever may block runs in a thread, never on the event loop: `/health` answers while a model is at work.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import re
 import socket
 import time
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -21,7 +19,7 @@ import streamlit
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, Field, model_validator
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import Response
@@ -30,7 +28,10 @@ import ui.page
 from assistant.engines.admission import Refused
 from ingest.base.errors import DocentError
 from ingest.base.logs import get_logger
-from ui.http.answers import AnswerStream, Asking, RequestRecord, request_id, whole_answer
+from ui.http.answers import Answering, AnswerStream, whole_answer
+from ui.http.api_page import api_page
+from ui.http.middleware import RequestMiddleware, request_id
+from ui.http.originals import original
 from ui.page.strings import strings_for
 from ui.runtime import set_assistant
 
@@ -54,17 +55,10 @@ PAGE_OPTIONS = {
     "theme.light.primaryColor": "#1b7a63",
     "ui.hideTopBar": True,
 }
-# The browser itself refuses to fetch anything from another machine, whatever a document or an answer holds.
-PAGE_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-    "connect-src 'self' ws: wss:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'"
-)
-TEXT_SUFFIXES = {".csv", ".log", ".markdown", ".md", ".rst", ".text", ".tsv", ".txt"}
 
 
 class Question(BaseModel):
-    """A question, under either of the two names that clients use, and the conversation it belongs to."""
+    """A question, under either of the two names that clients use, and the conversation that it continues."""
 
     input: str | None = Field(None, description="the question")
     message: str | None = Field(None, description="the question, under the other name clients use")
@@ -86,7 +80,7 @@ def create_app(assistant: Assistant) -> FastAPI:
     set_assistant(assistant)
     for key, value in PAGE_OPTIONS.items():
         streamlit.config.set_option(key, value)
-    # Streamlit allows one running page in a process, so it is made when the application starts and not before.
+    # Streamlit allows one running page per process, so the page is started with the application, not before.
     page = streamlit.App(PAGE_SCRIPT, on_script_error=_show_page_error)
     app = FastAPI(
         title="Docent",
@@ -95,22 +89,22 @@ def create_app(assistant: Assistant) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(RequestRecord, page_policy=PAGE_POLICY)
+    app.add_middleware(RequestMiddleware)
     _answer_errors(app)
-    asking = Asking(assistant)
+    answering = Answering(assistant)
     limited = [Depends(_limiter(assistant.settings.requests_per_minute))]
 
     @app.post("/chat", dependencies=limited, summary="Answer a question, whole")
     async def chat(question: Question, request: Request) -> JSONResponse:
-        return JSONResponse(await whole_answer(asking, question.text, question.session, request))
+        return JSONResponse(await whole_answer(answering, question.text, question.session, request))
 
     @app.post("/stream_chat", dependencies=limited, summary="Answer a question as server-sent events")
     async def stream_chat(question: Question) -> Response:
-        return await AnswerStream.open(asking, question.text, question.session)
+        return await AnswerStream.open(answering, question.text, question.session)
 
     @app.get("/stream_chat", dependencies=limited, summary="The same, for a browser's EventSource")
     async def stream_chat_get(question: Annotated[Question, Query()]) -> Response:
-        return await AnswerStream.open(asking, question.text, question.session)
+        return await AnswerStream.open(answering, question.text, question.session)
 
     @app.get("/health", summary="Alive, and whether questions can be answered")
     async def health() -> dict[str, Any]:
@@ -118,19 +112,19 @@ def create_app(assistant: Assistant) -> FastAPI:
 
     @app.get("/documents/{document_id}", summary="Open the original of a document in the library")
     def document(document_id: int) -> Response:
-        return _original(assistant, document_id)
+        return original(assistant, document_id)
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return HTMLResponse(_docs_page(app.openapi()))
+        return HTMLResponse(api_page(app.openapi()))
 
     app.mount("/", page)
     return app
 
 
 def _health(assistant: Assistant) -> dict[str, Any]:
-    """Alive is the answer itself; `ready` says whether a question would be answered now."""
-    engine = assistant.engine_state()
+    """That there is a response says that the server is alive; `ready`: a question would be answered now."""
+    engine = assistant.engines.state
     try:
         library = assistant.library.status()
     except DocentError as error:
@@ -151,50 +145,8 @@ def _health(assistant: Assistant) -> dict[str, Any]:
     }
 
 
-def _original(assistant: Assistant, document_id: int) -> Response:
-    """The file of a catalogued document. Only PDF and plain text open in the browser: the rest is downloaded,
-    because a page or a drawing from a document must never run as part of this site."""
-    try:
-        record = assistant.library.document(document_id)
-    except DocentError as error:
-        raise HTTPException(404, str(error)) from error
-    # An attachment lies in its mail, and the mail is what there is to open.
-    path = Path(record.paths[0] if record.member else record.path)
-    if not path.is_file():
-        raise HTTPException(
-            404, f"{record.name} is no longer where it was read: ask for `docent ingest` to be run again."
-        )
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-cache"}
-    suffix = path.suffix.lower()
-    if suffix == ".pdf":
-        # No sandbox: browsers refuse to show a PDF inside one, and a PDF does not run as part of a site.
-        media_type, disposition = "application/pdf", "inline"
-    else:
-        headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-        media_type, disposition = "application/octet-stream", "attachment"
-        if suffix in TEXT_SUFFIXES:
-            media_type, disposition = f"text/plain; charset={_charset(path)}", "inline"
-    return FileResponse(
-        path, media_type=media_type, filename=path.name, content_disposition_type=disposition, headers=headers
-    )
-
-
-def _charset(path: Path) -> str:
-    """The encoding to name to the browser: what the file's first bytes allow."""
-    with path.open("rb") as file:
-        head = file.read(65536)
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        # A character cut in two by the end of what was read is not an error of the file.
-        return "utf-8" if error.start >= len(head) - 3 and len(head) == 65536 else "gb18030"
-    return "utf-8"
-
-
 def _limiter(per_minute: int) -> Any:
-    """A dependency that lets each caller address ask `per_minute` questions in any sixty seconds."""
+    """A dependency that allows each caller address `per_minute` questions within any sixty seconds."""
     window = limits.strategies.MovingWindowRateLimiter(limits.storage.MemoryStorage())
     allowance = limits.RateLimitItemPerMinute(per_minute)
 
@@ -209,7 +161,7 @@ def _limiter(per_minute: int) -> Any:
 
 
 def _answer_errors(app: FastAPI) -> None:
-    """Every error leaves as JSON: one line and the request id under which the log has the details."""
+    """Every error is answered as JSON: one line, and the request id under which the log has the details."""
 
     def answer(status: int, line: str, headers: Any = None) -> JSONResponse:
         return JSONResponse({"error": line, "request_id": request_id()}, status, headers)
@@ -235,7 +187,7 @@ def _answer_errors(app: FastAPI) -> None:
 
 
 def _show_page_error(error: Exception) -> bool:
-    """One line in the page instead of a traceback; the log has the rest."""
+    """Show one line in the page instead of a traceback, which goes to the log."""
     strings = strings_for(streamlit.context.locale)
     reference = request_id()
     log.error("page failed", request_id=reference, exc_info=error)
@@ -244,36 +196,8 @@ def _show_page_error(error: Exception) -> bool:
     return True
 
 
-def _docs_page(schema: dict[str, Any]) -> str:
-    """The routes as one page. FastAPI's own page loads its scripts from another site, which an office may not reach."""
-    parts = []
-    for path, methods in schema["paths"].items():
-        for method, route in methods.items():
-            fields = [
-                f"<li><code>{escape(field['name'])}</code> {escape(field.get('description', ''))}</li>"
-                for field in route.get("parameters", [])
-            ]
-            body = route.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-            model = schema.get("components", {}).get("schemas", {}).get(body.get("$ref", "").rsplit("/", 1)[-1], {})
-            fields += [
-                f"<li><code>{escape(name)}</code> {escape(field.get('description', ''))}</li>"
-                for name, field in model.get("properties", {}).items()
-            ]
-            parts.append(
-                f"<h2><code>{method.upper()} {escape(path)}</code></h2><p>{escape(route.get('summary', ''))}</p>"
-            )
-            parts.append(f"<ul>{''.join(fields)}</ul>")
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        "<title>Docent API</title><style>body{font:16px/1.5 sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}"
-        "h2{margin:2rem 0 0;font-size:1.1rem}</style><h1>Docent API</h1><p>Errors are JSON: one line as "
-        '<code>error</code>, and <code>request_id</code>. The same as a file: <a href="/openapi.json">openapi.json</a>.'
-        f"</p>{''.join(parts)}</html>"
-    )
-
-
 def serve(assistant: Assistant, host: str, port: int) -> None:
-    """Run until stopped by a signal. Raises DocentError when the address cannot be listened on."""
+    """Run until a signal stops it. Raises DocentError when the server cannot listen on the address."""
     check_address(host, port)
     config = uvicorn.Config(
         create_app(assistant), host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5,
@@ -284,7 +208,7 @@ def serve(assistant: Assistant, host: str, port: int) -> None:
 
 
 def check_address(host: str, port: int) -> None:
-    """Raise DocentError when the address cannot be listened on."""
+    """Raises DocentError when the server could not listen on the address."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:

@@ -26,7 +26,8 @@ from ui.page.styles import STYLE
 from ui.runtime import get_assistant
 
 if TYPE_CHECKING:
-    from assistant.assistant import Assistant, EventStream
+    from assistant.assistant import Assistant
+    from assistant.event_stream import EventStream
 
 DRAW_SECONDS = 1 / 15
 WATCH_SECONDS = 1
@@ -102,7 +103,7 @@ def _input(assistant: Assistant, usable: bool, strings: Strings) -> str:
 
 def _banners(assistant: Assistant, strings: Strings) -> bool:
     """Draws what a person should know before asking; returns False while there are no documents or no engine."""
-    engine, library = assistant.engine_state(), assistant.library.status()
+    engine, library = assistant.engines.state, assistant.library.status()
     waits_for_documents = not library.problem and (html.is_growing(library) or library.passages == 0)
     if library.problem:
         st.html(html.note_html(strings.library_problem.format(problem=library.problem), "banner"))
@@ -122,7 +123,7 @@ def _watch(drawn: tuple[bool, bool, bool], strings: Strings) -> None:
     """Draws the progress of an ingest, and redraws the page once documents or engine are there."""
     assistant = get_assistant()
     library = assistant.library.status()
-    if drawn != (library.passages > 0, html.is_growing(library), assistant.engine_state().loaded):
+    if drawn != (library.passages > 0, html.is_growing(library), assistant.engines.state.loaded):
         st.rerun()
     if html.is_growing(library):
         st.html(html.building_html(library, strings))

@@ -77,7 +77,7 @@ ENGLISH = Strings(
     newer="There is a newer version: {name}",
     abstained="The documents do not say. Try other words, or look at the nearest passages below.",
     caution="This may not be what you asked for: check the sources before you rely on it.",
-    unsupported="No source bears out: “{sentence}”. Check it before you rely on it.",
+    unsupported="No source supports: “{sentence}”. Check it before you rely on it.",
     extractive="No language model is installed: answers are quoted from the documents word for word. "
     "Your administrator can add one with `docent models pull`.",
     library_empty="There are no documents yet: ask your administrator to run `docent ingest FOLDER`.",

@@ -1,4 +1,4 @@
-"""Answers kept: the one asked for, never another, and no more than there is room for."""
+"""The answer cache: the answer of a key, never another, and never more answers than its bound."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def turns(*texts: str) -> list[ChatMessage]:
     return [ChatMessage(role=role, content=text) for role, text in zip(roles, texts, strict=False)]
 
 
-def test_what_was_kept_comes_back() -> None:
+def test_an_answer_is_found_by_its_key() -> None:
     """The answer of a key, and nothing for a key that was never used."""
     cache = AnswerCache()
     cache.put("a", CachedAnswer("22 days", "stop"))
@@ -23,8 +23,8 @@ def test_what_was_kept_comes_back() -> None:
     assert cache.get("b") is None
 
 
-def test_the_answer_not_used_for_longest_makes_room() -> None:
-    """Asking keeps an answer; with no room nothing is kept."""
+def test_the_least_recently_used_answer_is_dropped() -> None:
+    """Reading an answer counts as use; a cache of size 0 keeps nothing."""
     cache = AnswerCache(most=2)
     for key in "ab":
         cache.put(key, CachedAnswer(key, "stop"))
@@ -70,7 +70,7 @@ def test_it_can_be_used_from_several_threads() -> None:
             cache.put(str(number), CachedAnswer("x", "stop"))
             cache.get(str(number - 5))
 
-    threads = [threading.Thread(target=work, args=(1000 * place,)) for place in range(4)]
+    threads = [threading.Thread(target=work, args=(1000 * number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

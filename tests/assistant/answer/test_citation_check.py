@@ -1,3 +1,5 @@
+"""The citation check: which sentences are cited or unsupported, and that streaming does not change it."""
+
 from __future__ import annotations
 
 import random
@@ -29,7 +31,7 @@ ANSWERS = (
 
 
 def checked(parts: list[str]) -> CheckedText:
-    """What comes of an answer in these pieces; the pieces shown are the text."""
+    """The answer that arrives in these pieces; the texts shown join to its text."""
     answer = CheckedText(SOURCES)
     shown = [answer.more(part) for part in parts]
     shown.append(answer.more("", last=True))
@@ -49,8 +51,8 @@ def outcome(answer: CheckedText) -> tuple[str, list[Citation], list[str]]:
     return answer.text, answer.citations, answer.unsupported
 
 
-def test_markers_of_the_model_go_and_ours_follow_their_sentences() -> None:
-    """Each sentence that the passage bears out ends in its source's number; the model's own numbers are gone."""
+def test_markers_of_the_model_are_removed_and_ours_follow_their_sentences() -> None:
+    """Each sentence that a passage supports ends in its source's number; the model's own numbers are removed."""
     answer = checked(["Every employee has 25 days [2] of annual leave[3]. Unused days may be carried over【1, 2】."])
     assert answer.text == ("Every employee has 25 days of annual leave. [1] Unused days may be carried over. [1]")
     assert answer.unsupported == []
@@ -70,13 +72,13 @@ def test_markers_of_the_model_go_and_ours_follow_their_sentences() -> None:
         (" \n", ""),
     ],
 )
-def test_what_is_left_of_an_answer(answer: str, shown: str) -> None:
-    """Markers go at the start, at a line break, nested, and cut short at the end; other brackets stay."""
+def test_markers_are_removed_wherever_they_are(answer: str, shown: str) -> None:
+    """At the start, at a line break, nested, and incomplete at the end; other brackets stay."""
     assert checked([answer]).text == shown
 
 
 def test_a_marker_split_over_deltas_is_never_shown() -> None:
-    """Nothing of a marker is shown while it may still become one."""
+    """No part of a possible marker is shown."""
     answer = CheckedText(SOURCES)
     shown = [answer.more(delta) for delta in ("Every employee has 25 days", " [", "1", ", ", "2", "]", " of leave.")]
     assert shown == ["Every employee has 25 days", "", "", "", "", "", " of leave."]
@@ -84,7 +86,7 @@ def test_a_marker_split_over_deltas_is_never_shown() -> None:
 
 
 def test_brackets_that_are_no_marker_are_shown_once_that_is_clear() -> None:
-    """Text held back as a possible marker comes with the delta that shows it is none."""
+    """Text that was held back as a possible marker is shown with the delta that makes clear it is none."""
     answer = CheckedText(SOURCES)
     assert [answer.more(delta) for delta in ("See [", "1", "0 items]")] == ["See", "", " [10 items]"]
 
@@ -99,7 +101,7 @@ def test_any_chunking_gives_the_same(answer: str) -> None:
 
 
 def test_any_chunking_of_scrambled_text_gives_the_same() -> None:
-    """The same for text no model would write: brackets, numbers, line breaks and closing marks in any order."""
+    """The same for text that no model would write: brackets, numbers, line breaks and closing marks in any order."""
     scraps = ["[", "]", "1", "12", ",", "【", "】", " ", "\n", ".", "。", "?", '"', "e.g.", "x" * 60, "一", "、", "）"]
     scraps += ["| ", "- ", "25 days", " of annual leave", "请保留发票", "#", "…"]
     for seed in range(1, 600):
@@ -115,9 +117,9 @@ def test_markers_stand_after_sentences_and_never_inside_words(answer: str) -> No
     """Before each of our markers a sentence ends, and after it comes a line break, white space or a new sentence."""
     text = checked(pieces(answer, 3)).text
     plain = re.sub(r" \[\d\]", "", text)
-    for found in re.finditer(r" \[\d\]", text):
-        after = text[found.end() : found.end() + 1]
-        before = text[: found.start()]
+    for marker in re.finditer(r" \[\d\]", text):
+        after = text[marker.end() : marker.end() + 1]
+        before = text[: marker.start()]
         ends_a_line = after in ("", "\n")
         assert before[-1:] in '.!?。！？"' or ends_a_line
         assert not (before[-1:].isascii() and before[-1:].isalnum() and after.isalnum())
@@ -135,12 +137,12 @@ def test_a_number_the_passage_lacks_is_not_cited() -> None:
 
 
 def test_part_of_a_number_is_another_number() -> None:
-    """The passage's 25 and 31 do not bear out a 5 or a 3."""
+    """The passage's 25 and 31 do not support a 5 or a 3."""
     assert checked(["Every employee has 5 days of annual leave until 3 March."]).citations == []
 
 
 def test_numbers_written_differently_are_the_same() -> None:
-    """Full-width digits and the commas of thousands do not make a number another one."""
+    """Full-width digits and thousands separators do not change a number."""
     answer = checked(["差旅费用在１４天内报销。住宿每晚不超过1200元。"])
     assert answer.text == "差旅费用在１４天内报销。 [2]住宿每晚不超过1200元。 [2]"
     assert [citation.quote for citation in answer.citations] == ["差旅费用在14天内报销。", "住宿每晚不超过1,200元。"]
@@ -148,7 +150,7 @@ def test_numbers_written_differently_are_the_same() -> None:
 
 @pytest.mark.parametrize("number", ["1. ", "12) ", "3、"])
 def test_the_number_of_a_list_item_is_no_claim(number: str) -> None:
-    """An item is borne out by its words; where it stands in the model's list is in no passage."""
+    """An item is supported by its words; its position in the model's list is in no passage."""
     answer = checked([f"{number}Every employee has 25 days of annual leave."])
     assert answer.text == f"{number}Every employee has 25 days of annual leave. [1]"
     assert answer.unsupported == []
@@ -175,8 +177,8 @@ def test_rare_words_weigh_more() -> None:
     assert (answer.citations, answer.unsupported) == ([], [sentence])
 
 
-def test_citations_point_at_the_sentence_that_says_it() -> None:
-    """Everything of the source is in the citation, and the quote is the passage's nearest sentence, word for word."""
+def test_citations_quote_the_sentence_that_supports() -> None:
+    """The citation has all fields of the source, and the quote is the passage's nearest sentence, word for word."""
     answer = checked(["请保留发票。Unused days may be carried over to 31 March. 请保留发票。"])
     assert answer.citations == [
         Citation(2, "财务/差旅.md", "差旅制度", "报销", "", 12, 8, "请保留发票。"),
@@ -221,11 +223,11 @@ MERGED = Source(
 
 
 def test_a_citation_names_the_passage_that_holds_the_quote() -> None:
-    """Of a source of several passages the one that says it, with its page, whoever quotes."""
+    """Of a source of several passages the one with the quote, and its page, in a checked and in a quoted answer."""
     answer = CheckedText([MERGED])
     answer.more(f"{SECOND} Every employee has 25 days of annual leave.", last=True)
-    said = [(one.passage_id, one.page, one.quote) for one in answer.citations]
-    assert said == [(22, "p. 4", SECOND), (21, "p. 3", "Every employee has 25 days of annual leave.")]
+    cited = [(citation.passage_id, citation.page, citation.quote) for citation in answer.citations]
+    assert cited == [(22, "p. 4", SECOND), (21, "p. 3", "Every employee has 25 days of annual leave.")]
     start = MERGED.text.index("Unused")
     quoted = EvidenceSentence(1, FIRST[start:], start, len(FIRST), 1.0, FIRST[start:])
     (citation,) = cite_evidence([quoted], [MERGED])
@@ -233,7 +235,7 @@ def test_a_citation_names_the_passage_that_holds_the_quote() -> None:
 
 
 def test_words_of_two_passages_do_not_add_up() -> None:
-    """Half of a claim from one passage and half from the next is borne out by neither."""
+    """A claim with half of its words in one passage and half in the next is supported by neither."""
     answer = CheckedText([MERGED])
     claim = "Every employee carried an unused note of illness, says the doctor."
     answer.more(claim, last=True)

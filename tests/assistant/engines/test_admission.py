@@ -1,3 +1,5 @@
+"""Admission control: the order of the queue, its limits, and its estimates."""
+
 from __future__ import annotations
 
 import threading
@@ -12,12 +14,12 @@ from assistant.events import Queued
 
 
 def test_the_first_does_not_wait() -> None:
-    """Whoever comes to an empty queue is served at once, without a word about waiting."""
+    """In an empty queue the first place may begin at once, without a `Queued` event."""
     assert list(Admission(3, 60).enter().wait()) == []
 
 
-def test_places_are_served_in_the_order_people_came() -> None:
-    """A place's position is how many are before it, and each leaving moves everybody behind it up by one."""
+def test_places_are_served_in_order_of_arrival() -> None:
+    """A place's position is the number of places before it; each place that leaves moves all behind it up by one."""
     queue = Admission(3, 60)
     first, second, third = queue.enter(), queue.enter(), queue.enter()
     assert [queue.position(place) for place in (first, second, third)] == [0, 1, 2]
@@ -30,8 +32,8 @@ def test_places_are_served_in_the_order_people_came() -> None:
     assert list(waiting) == []
 
 
-def test_waiting_says_where_and_for_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each event says the position and the seconds waited so far."""
+def test_a_waiting_place_has_position_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each event has the position and the seconds waited so far."""
     now = stopped_clock(monkeypatch)
     queue = Admission(3, 60)
     queue.enter()
@@ -42,7 +44,7 @@ def test_waiting_says_where_and_for_how_long(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_leaving_while_waiting_frees_the_place() -> None:
-    """Somebody in the middle who gives up is no longer before those behind."""
+    """A caller in the middle who gives up no longer counts for those behind."""
     queue = Admission(3, 60)
     first, second, third = queue.enter(), queue.enter(), queue.enter()
     second.leave()
@@ -51,7 +53,7 @@ def test_leaving_while_waiting_frees_the_place() -> None:
 
 
 def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
-    """One is served and `queue_size` wait; the next is refused with 503 until any of them has left."""
+    """One is served and `queue_size` wait; the next is refused with 503 until one of them has left."""
     queue = Admission(2, 60)
     places = [queue.enter() for _ in range(3)]
     with pytest.raises(Refused, match="ask again in about 30 seconds") as refused:
@@ -71,8 +73,8 @@ def test_a_queue_of_none_serves_one() -> None:
     assert list(queue.enter().wait()) == []
 
 
-def test_the_wait_is_guessed_from_what_answers_took(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long answer makes the advice longer; giving up before being served teaches nothing."""
+def test_the_wait_is_estimated_from_the_duration_of_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long answer makes the estimate longer; a caller who gives up before being served does not change it."""
     now = stopped_clock(monkeypatch)
     queue = Admission(0, 60)
     served = queue.enter()
@@ -88,7 +90,7 @@ def test_the_wait_is_guessed_from_what_answers_took(monkeypatch: pytest.MonkeyPa
 
 
 def test_waiting_too_long_is_refused() -> None:
-    """After the limit the one who waits is told 504, and leaving then frees the place."""
+    """After the limit the waiting caller gets 504, and leaving then frees the place."""
     queue = Admission(1, 0.05)
     first, second = queue.enter(), queue.enter()
     with pytest.raises(Refused, match="busy") as refused:
@@ -101,8 +103,8 @@ def test_waiting_too_long_is_refused() -> None:
 
 
 def test_several_may_be_served_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a model that answers two at a time the first two do not wait, the third has one before it, and whichever of
-    the two ends makes room; a full queue counts only those who wait."""
+    """With a model that generates two answers at a time the first two do not wait, the third has one before it, and
+    either of the two makes room when it ends; the size of the queue counts only those who wait."""
     now = stopped_clock(monkeypatch)
     queue = Admission(2, 60, at_once=2)
     first, second, third, fourth = (queue.enter() for _ in range(4))
@@ -125,8 +127,8 @@ def test_only_a_wrong_question_is_the_callers_mistake() -> None:
 
 
 def test_many_threads_are_served_one_at_a_time_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody overtakes, no two use the model at once, and every leaving wakes the next one up: with the pause between
-    two looks set to a minute, a lost wake-up would leave threads waiting."""
+    """Nobody overtakes, no two use the model at once, and every place that leaves wakes the next: with a minute between
+    two checks, a lost wake-up would leave threads waiting."""
     monkeypatch.setattr(admission, "_STEP_SECONDS", 60.0)
     queue = Admission(20, 300)
     served: list[int] = []
@@ -134,18 +136,18 @@ def test_many_threads_are_served_one_at_a_time_in_order(monkeypatch: pytest.Monk
     using: list[int] = []
     places = [queue.enter() for _ in range(12)]
     threads = [
-        threading.Thread(target=hold, args=(place, number, served, together, using), daemon=True)
+        threading.Thread(target=use_model, args=(place, number, served, together, using), daemon=True)
         for number, place in enumerate(places)
     ]
     for thread in reversed(threads):
         thread.start()
-    threads[-1].join(20)  # the last to be served; a lost wake-up must not hang the test
+    threads[-1].join(20)  # the last to be served; a lost wake-up must not block the test
     assert served == list(range(12))
     assert together == [1] * 12
 
 
-def test_a_thread_is_woken_when_the_one_before_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaving without ever having been served wakes the next one just as well."""
+def test_a_thread_is_woken_when_the_caller_before_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller who leaves without having been served wakes the next caller too."""
     monkeypatch.setattr(admission, "_STEP_SECONDS", 60.0)
     queue = Admission(3, 300)
     first, second = queue.enter(), queue.enter()
@@ -163,7 +165,7 @@ def test_a_thread_is_woken_when_the_one_before_it_gives_up(monkeypatch: pytest.M
     assert done.wait(10)
 
 
-def hold(place: Place, number: int, served: list[int], together: list[int], using: list[int]) -> None:
+def use_model(place: Place, number: int, served: list[int], together: list[int], using: list[int]) -> None:
     """Wait, use the model for a moment, leave."""
     list(place.wait())
     using.append(number)
@@ -181,7 +183,7 @@ def retry_after(queue: Admission) -> int | None:
 
 
 def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """A clock that only moves when its one item is changed; waiting for a change returns at once."""
+    """A clock that only moves when its only item is changed; waiting for a change returns at once."""
     now = [1000.0]
 
     class Clock:

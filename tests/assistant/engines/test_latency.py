@@ -1,4 +1,4 @@
-"""How much a question may take along follows from how fast the machine reads."""
+"""The length of a prompt follows from how fast the machine reads."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from assistant.engines.engine import Engine
 from assistant.engines.latency import (
     LEAST_TOKENS,
     RATE_FILE,
@@ -16,11 +17,8 @@ from assistant.engines.latency import (
     measure_reading,
     tokens_in_time,
 )
-from assistant.engines.transformers_engine import TransformersLLM
 from ingest.base.logs import configure_logs
-from ingest.base.settings import Settings
 from tests.conftest import fill
-from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
 
 
 @pytest.mark.parametrize(
@@ -38,10 +36,9 @@ def test_the_budget_is_what_can_be_read_in_time(rate: float, seconds: float, mos
     assert tokens_in_time(rate, seconds, most) == tokens
 
 
-def test_the_rate_is_measured_on_the_engine(tiny_checkpoint: Path) -> None:  # noqa: F811
-    """A real engine reads a real prompt; the rate is tokens over its own clock."""
-    llm = TransformersLLM.load(tiny_checkpoint, Settings(dtype="float32"))
-    assert measure_reading(llm) > 0
+def test_the_rate_is_measured_on_the_engine(transformers_engine: Engine) -> None:
+    """A real engine reads a real prompt; the rate is tokens divided by the seconds of its own clock."""
+    assert measure_reading(transformers_engine) > 0
 
 
 def test_the_rate_is_kept_for_the_doctor(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from assistant.engines.tokens import load_tokenizer
 from assistant.models.gguf_export import gguf_name, write_gguf
+from assistant.models.tokens import load_tokenizer
 from ingest.base.errors import DocentError
 from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
 

@@ -15,11 +15,11 @@ import pytest
 from safetensors.torch import load_file
 
 from assistant.answer import chatml
-from assistant.engines.tokens import load_tokenizer
 from assistant.models import machine
 from assistant.models.checkpoint import check_checkpoint, weight_files
 from assistant.models.gguf_export import checkpoint_name, gguf_name, write_gguf
 from assistant.models.gguf_import import FOLDER, find_unpacked, unpack
+from assistant.models.tokens import load_tokenizer
 from ingest.base.errors import DocentError
 from tests.fakes.model_fixtures import tiny_family  # noqa: F401
 from tests.project import PROJECT

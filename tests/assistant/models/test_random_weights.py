@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from assistant.answer import chatml
-from assistant.engines.tokens import load_tokenizer
 from assistant.models import random_weights
 from assistant.models.checkpoint import check_checkpoint
 from assistant.models.random_weights import ARCHITECTURES, make_random_checkpoint
+from assistant.models.tokens import load_tokenizer
 from ingest.base.errors import SettingsError
 
 SMALL = {

@@ -29,7 +29,8 @@ def test_it_is_what_the_assistant_would_do(library: Library) -> None:
     """Confidence, decision, evidence and nearest documents are those of `assess`, for a question of either kind."""
     for question, decision in ((QUESTION, ANSWER), ("Who won the football world cup?", REFUSE)):
         explanation = explain_answerability(library, question, 4)
-        evidence = assess(library, question, (), 4, Thresholds(explanation.threshold, explanation.caution))
+        thresholds = Thresholds(explanation.threshold, explanation.caution)
+        evidence = assess(library, question, question, retrieve(library, question, 4), thresholds)
         assert (explanation.confidence, explanation.decision) == (evidence.confidence, decision)
         assert (explanation.confidence < explanation.threshold) is evidence.abstained is (decision == REFUSE)
         assert explanation.evidence == evidence.sentences

@@ -208,9 +208,9 @@ def test_real_questions_find_their_sentence_and_are_believed(
     with_library(settings, tmp_path)
     assistant = Assistant(settings)
     try:
-        found = assistant.find(question)
-        off_topic = assistant.find("Who won the football world cup in 1998?")
-        chinese_off_topic = assistant.find("火星上有没有海洋？")
+        found = assistant.evidence_for(question)
+        off_topic = assistant.evidence_for("Who won the football world cup in 1998?")
+        chinese_off_topic = assistant.evidence_for("火星上有没有海洋？")
     finally:
         assistant.close()
     by_number = {source.n: source for source in found.sources}

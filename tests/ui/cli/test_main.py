@@ -12,7 +12,8 @@ from typing import Any
 import click
 import pytest
 
-from assistant.assistant import NOT_SAID, Assistant
+from assistant.answer.quote import NOT_SAID
+from assistant.assistant import Assistant
 from assistant.events import Citation, EvidenceSentence, Failed
 from assistant.refuse.thresholds import THRESHOLDS_FILE, FittedThresholds, read_fitted_thresholds
 from ingest.base.settings import Settings

@@ -1,4 +1,4 @@
-"""The HTTP contract: statuses, limits, health, which files may be opened, and the page of routes."""
+"""The HTTP contract: fields, statuses, limits, health, and the page of routes."""
 
 from __future__ import annotations
 
@@ -11,22 +11,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from assistant.assistant import EngineState
 from assistant.engines.admission import Refused
+from assistant.engines.loader import EngineState
 from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
 from tests.fakes.scripted_assistant import CITATIONS, READY_ENGINE, READY_LIBRARY, ScriptedAssistant
 from ui.http import server
-
-
-@pytest.fixture
-def assistant(tmp_path: Path) -> ScriptedAssistant:
-    return ScriptedAssistant(Settings(home=tmp_path, question_characters=40, requests_per_minute=30))
-
-
-@pytest.fixture
-def client(assistant: ScriptedAssistant) -> TestClient:
-    return TestClient(server.create_app(assistant), raise_server_exceptions=False)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["input", "message"])
@@ -123,55 +113,16 @@ def test_health_says_alive_and_ready_apart(client: TestClient, assistant: Script
         "status": "alive", "ready": True, "model_loaded": True, "engine": "qwen",
         "model": "qwen/Qwen1.5-0.5B-Chat", "documents": 3, "passages": 12, "problem": "", "note": "",
     }  # fmt: skip
-    assistant.engine = EngineState("extractive", "", "no weights", loaded=True)
+    assistant.engines.state = EngineState("extractive", "", "no weights", loaded=True)
     assert (client.get("/health").json()["ready"], client.get("/health").json()["model_loaded"]) == (True, False)
-    assistant.engine = replace(READY_ENGINE, loaded=False)
+    assistant.engines.state = replace(READY_ENGINE, loaded=False)
     assert (client.get("/health").json()["ready"], client.get("/health").json()["model_loaded"]) == (False, False)
-    assistant.engine = READY_ENGINE
+    assistant.engines.state = READY_ENGINE
     problem = "The index is damaged: run `docent rebuild`."
     for unready in (replace(READY_LIBRARY, documents=0, passages=0), replace(READY_LIBRARY, problem=problem)):
         assistant.library.state = unready
         response = client.get("/health")
         assert (response.status_code, response.json()["ready"]) == (200, False)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "media_type", "disposition", "sandboxed"),
-    [
-        ("a.pdf", b"%PDF-1.4", "application/pdf", "inline", False),
-        ("a.md", "年假".encode(), "text/plain; charset=utf-8", "inline", True),
-        ("a.txt", "年假有多少天".encode("gb18030"), "text/plain; charset=gb18030", "inline", True),
-        ("a.html", b"<script>alert(1)</script>", "application/octet-stream", "attachment", True),
-        ("a.svg", b"<svg onload='alert(1)'/>", "application/octet-stream", "attachment", True),
-        ("a.eml", b"Content-Type: text/html\n\n<script>", "application/octet-stream", "attachment", True),
-        ("a.docx", b"PK", "application/octet-stream", "attachment", True),
-    ],
-)
-def test_originals_open_without_ever_running(
-    client: TestClient, assistant: ScriptedAssistant, tmp_path: Path,
-    name: str, content: bytes, media_type: str, disposition: str, sandboxed: bool,
-) -> None:  # fmt: skip
-    """PDF and text open in the browser; whatever a browser could run is downloaded, sandboxed and not sniffed."""
-    path = tmp_path / name
-    path.write_bytes(content)
-    assistant.library.files[7] = path
-    response = client.get("/documents/7")
-    assert response.content == content
-    assert response.headers["content-type"] == media_type
-    assert response.headers["content-disposition"].startswith(f"{disposition};")
-    assert response.headers["x-content-type-options"] == "nosniff"
-    assert response.headers.get("content-security-policy", "").startswith("sandbox") == sandboxed
-
-
-def test_only_catalogued_files_open(client: TestClient, assistant: ScriptedAssistant, tmp_path: Path) -> None:
-    """Unknown numbers, paths and files that have gone are 404 with one line."""
-    assistant.library.files[8] = tmp_path / "gone.pdf"
-    gone = client.get("/documents/8")
-    assert (gone.status_code, gone.json()["error"]) == (
-        404, "gone.pdf is no longer where it was read: ask for `docent ingest` to be run again.",
-    )  # fmt: skip
-    assert client.get("/documents/9").json()["error"] == "Document 9 is not in the library: search again."
-    assert client.get("/documents/%2e%2e%2fetc%2fpasswd").status_code in (400, 404, 422)
 
 
 def test_docs_need_no_other_site(client: TestClient) -> None:

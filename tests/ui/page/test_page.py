@@ -12,8 +12,8 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 import ui.page
-from assistant.assistant import EngineState
 from assistant.engines.admission import Refused
+from assistant.engines.loader import EngineState
 from assistant.events import Citation, Done, Evidence, EvidenceSentence, Failed, Source
 from ingest.base.settings import Settings
 from ingest.library import LibraryStatus
@@ -161,9 +161,9 @@ def test_a_doubtful_answer_says_so(
 
 
 def test_sentences_without_support_are_pointed_out(assistant: ScriptedAssistant) -> None:
-    """What no source bears out is named, so that nobody relies on it unaware."""
+    """A sentence that no source supports is named, so that nobody relies on it unaware."""
     assistant.unsupported = ("Leave doubles after ten years.",)
-    assert "No source bears out: “Leave doubles after ten years.”" in shown(ask(visit(), "How much leave?"))
+    assert "No source supports: “Leave doubles after ten years.”" in shown(ask(visit(), "How much leave?"))
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -189,7 +189,7 @@ def test_the_interface_is_chinese_for_a_chinese_browser(
 ) -> None:
     """Every word of the page, the banner included, follows the browser's language."""
     monkeypatch.setattr(ContextProxy, "locale", property(lambda _self: "zh-CN"))
-    assistant.engine = EngineState("extractive", "", "Answers are quoted from the documents.", True)
+    assistant.engines.state = EngineState("extractive", "", "Answers are quoted from the documents.", True)
     page = visit()
     assert CHINESE.welcome in shown(page)
     assert "目前直接引用文档原文作答" in shown(page)
@@ -229,7 +229,7 @@ def test_states_are_said_plainly(
     assistant: ScriptedAssistant, state: LibraryStatus, engine: EngineState, line: str
 ) -> None:
     """Empty, being built, damaged, loading, without a model: one line each; asking waits for passages and engine."""
-    assistant.library.state, assistant.engine = state, engine
+    assistant.library.state, assistant.engines.state = state, engine
     page = visit()
     assert line in shown(page)
     usable = state.passages > 0 and engine.loaded

@@ -9,14 +9,13 @@ import pytest
 from tokenizers import Tokenizer
 
 from assistant.answer import chatml
-from assistant.engines.tokens import CompleteCharacters, load_tokenizer, token_bytes_of
-from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
+from assistant.models.tokens import CompleteCharacters, estimate_tokens, load_tokenizer, token_bytes_of
 
 TEXT = "Leave: 25 days › 每位员工 25 天。\n\tÜnïcödé 🦉  end"
 
 
 @pytest.fixture
-def tokenizer(tiny_checkpoint: Path) -> Tokenizer:  # noqa: F811
+def tokenizer(tiny_checkpoint: Path) -> Tokenizer:
     return load_tokenizer(tiny_checkpoint)
 
 
@@ -42,7 +41,7 @@ def test_every_text_survives_the_token_table(tokenizer: Tokenizer) -> None:
 
 
 def test_a_checkpoint_with_vocab_and_merges_only_counts_the_same(
-    tiny_checkpoint: Path,  # noqa: F811
+    tiny_checkpoint: Path,
     tmp_path: Path,
     tokenizer: Tokenizer,
 ) -> None:
@@ -66,3 +65,10 @@ def test_threads_may_count_at_the_same_time(tokenizer: Tokenizer) -> None:
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda text: chatml.count_plain(text, tokenizer), texts))
     assert together == alone
+
+
+def test_the_estimate_is_near_what_qwen_needs() -> None:
+    """Without a tokenizer, 240 Chinese characters count as 200 tokens and 420 English ones as 100."""
+    assert estimate_tokens("年" * 240) == 200
+    assert estimate_tokens("a" * 420) == 100
+    assert estimate_tokens("") in (0, 1)
