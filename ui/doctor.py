@@ -1,4 +1,4 @@
-"""`docent doctor`: one finding each for machine, disk, library, models and hub. Knows what to advise, mends nothing."""
+"""What `docent doctor` finds: machine, disk, library, models and hub, and what to do about each problem."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ingest.store.catalog import CATALOG_FILE, Catalog
 
 # A library of 100,000 passages with its indexes takes about half of this; Qwen's weights take 1.2 GB.
 DISK_BYTES = 2_000_000_000
-# As many words as an ordinary passage has.
-_ABOUT_A_PASSAGE = "Full-time staff have twenty-five days of annual leave a year. " * 12
+# About as many words as a passage has.
+_PASSAGE = "Full-time staff have twenty-five days of annual leave a year. " * 12
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at; `text` says what was found and, when it is not well, what to do."""
+    """The state of one thing. `text` describes it and, when it is not `ok`, says what to do."""
 
     name: str
     ok: bool
@@ -37,33 +37,30 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Everything worth knowing when an answer is slow, wrong or missing."""
+    """Everything worth knowing when an answer is slow, wrong or missing. Changes nothing."""
+    optional = (_thresholds(settings.home), _reading_rate(settings.home), _reranker(settings))
+    thresholds, reading_rate, reranker = ([finding] if finding else [] for finding in optional)
     return [
-        _machine(), _disk(settings.home), _library(settings.home), *_refusing(settings.home),
-        _engine(settings), *_reading(settings),
-        *_reranker(settings),
-        *_models(settings),
-        _hub(settings),
+        _machine(), _disk(settings.home), _library(settings.home), *thresholds, _engine(settings), *reading_rate,
+        *reranker, *_models(settings), _hub(settings),
     ]  # fmt: skip
 
 
 def _machine() -> Finding:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return Finding(
-        "machine",
-        True,
-        f"{os.cpu_count()} cores ({', '.join(cpu_features()) or platform.machine()}), {memory:.0f} GB of memory, "
-        f"Python {platform.python_version()}",
-    )
+    features = ", ".join(cpu_features()) or platform.machine()
+    text = f"{os.cpu_count()} cores ({features}), {memory:.0f} GB of memory, Python {platform.python_version()}"
+    return Finding("machine", True, text)
 
 
 def _disk(home: Path) -> Finding:
-    place = next(folder for folder in (home.absolute(), *home.absolute().parents) if folder.exists())
-    free = shutil.disk_usage(place).free
-    if not os.access(place, os.W_OK):
-        return Finding("disk", False, f"{place} cannot be written: set DOCENT_HOME to a folder that can")
-    advice = "" if free >= DISK_BYTES else ": free some space before ingesting or downloading a model"
-    return Finding("disk", not advice, f"{free / 1e9:.1f} GB free at {place}{advice}")
+    """The disk of the state folder, or of the nearest parent that exists."""
+    folder = next(folder for folder in (home.absolute(), *home.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(folder).free
+    if not os.access(folder, os.W_OK):
+        return Finding("disk", False, f"{folder} cannot be written: set DOCENT_HOME to a folder that can")
+    advice = "" if free >= DISK_BYTES else ": free some space before you ingest documents or download a model"
+    return Finding("disk", not advice, f"{free / 1e9:.1f} GB free in {folder}{advice}")
 
 
 def _library(home: Path) -> Finding:
@@ -73,100 +70,91 @@ def _library(home: Path) -> Finding:
         problems = check(home)
     except DocentError as error:
         return Finding("library", False, str(error))
-    return Finding("library", not problems, " ".join(problems) or f"the one in {home} is whole")
+    return Finding("library", not problems, " ".join(problems) or f"catalog and indexes in {home} agree")
 
 
-def _refusing(home: Path) -> list[Finding]:
-    """When questions are refused, and whether that was fitted to this library; nothing where there is none."""
+def _thresholds(home: Path) -> Finding | None:
+    """The confidence below which a question is refused, and how it was fitted; None without a readable library."""
     if not (home / CATALOG_FILE).is_file():
-        return []
-    kept = read_fitted_thresholds(home)
-    if kept is None:
-        return [Finding("refusing", True, "not fitted to this library yet: the next `docent ingest` does it")]
+        return None
+    fitted = read_fitted_thresholds(home)
+    if fitted is None:
+        return Finding("thresholds", True, "not fitted to this library yet: the next `docent ingest` does it")
     try:
         catalog = Catalog(home / CATALOG_FILE)
         try:
-            level = still_holds(catalog, kept)
+            current = still_holds(catalog, fitted)
         finally:
             catalog.close()
-    except DocentError:  # what is wrong with the library is a finding of its own
-        return []
-    said = f"refused below a confidence of {kept.refuse:.2f}, answered with caution below {kept.caution:.2f}; "
-    if kept.questions:
-        said += (
-            f"fitted on {kept.questions} questions made from its passages, told from near misses in "
-            f"{kept.separation:.0%} of the pairs"
+    except DocentError:  # the problem is in the finding on the library
+        return None
+    text = f"confidence below {fitted.refuse:.2f}: no answer; below {fitted.caution:.2f}: an answer with a caution; "
+    if fitted.questions:
+        text += (
+            f"fitted on {fitted.questions} synthetic questions, told apart from unanswerable ones in "
+            f"{fitted.separation:.0%} of the pairs"
         )
     else:
-        said += "the defaults, because too little of the library can be asked about"
-    if not level:
-        said += f"; {CHANGED:.0%} of the passages or more have changed since: the next `docent ingest` fits anew"
-    return [Finding("refusing", True, said)]
+        text += "the defaults, because the library is too small for synthetic questions"
+    if not current:
+        text += f"; {CHANGED:.0%} of the passages or more have changed since: the next `docent ingest` fits them again"
+    return Finding("thresholds", True, text)
 
 
 def _engine(settings: Settings) -> Finding:
     if settings.engine == "extractive":
-        return Finding("engine", True, "answers are quoted from the documents, as the settings say")
+        return Finding("engine", True, "answers are quoted from the documents, because `engine` is extractive")
     try:
         folder = locate(settings, unpacking=False)
     except DocentError as error:
         return Finding("engine", False, str(error))
     if folder is None and settings.model.lower().endswith(".gguf"):
-        return Finding("engine", True, f"{settings.model} is not unpacked yet: `docent models pull` does it")
+        return Finding("engine", True, f"{settings.model} is not unpacked yet: `docent models pull` unpacks it")
     if folder is None:
-        return Finding(
-            "engine",
-            settings.engine == "auto",
-            f"{settings.model} is not on this machine, so answers are quoted from the documents: "
-            "run `docent models pull` to get it",
-        )
+        missing = f"{settings.model} is not on this machine, so answers are quoted from the documents"
+        return Finding("engine", settings.engine == "auto", f"{missing}: run `docent models pull` to get it")
     if settings.engine == "transformers":
-        return Finding("engine", True, f"transformers with {settings.model} from {folder}, as the settings say")
+        text = f"transformers with {settings.model} from {folder}, because `engine` is transformers"
+        return Finding("engine", True, text)
     converted = find_converted(folder, settings.models_cache)
-    if converted is None:
-        return Finding(
-            "engine",
-            True,
-            f"openvino with {settings.model}, not made yet: `docent models pull` makes it, or the next start",
-        )
-    manifest = read_manifest(converted)
-    assert manifest is not None  # or it would not have been found
+    manifest = None if converted is None else read_manifest(converted)
+    if manifest is None:
+        waiting = f"openvino with {settings.model}, which is not converted yet"
+        return Finding("engine", True, f"{waiting}: `docent models pull` converts it, or the next start does")
     parity = manifest.parity
-    said = (
-        f"openvino with {settings.model} from {converted}; against the original in float32: divergence "
-        f"{parity.divergence:.5f}, same choice at {parity.same_choice:.0%} of {parity.positions} places"
+    text = (
+        f"openvino with {settings.model} from {converted}; compared with the original in float32: divergence "
+        f"{parity.divergence:.5f}, same token chosen at {parity.same_choice:.0%} of {parity.positions} positions"
     )
-    return Finding("engine", not parity.problem, f"{said}; not used: {parity.problem}" if parity.problem else said)
+    return Finding("engine", not parity.problem, f"{text}; not used: {parity.problem}" if parity.problem else text)
 
 
-def _reading(settings: Settings) -> list[Finding]:
-    """How much the engine that was loaded last could read in time; nothing before the first."""
-    rate = kept_rate(settings.home)
+def _reading_rate(home: Path) -> Finding | None:
+    """How fast the engine that was loaded last reads a prompt; None before the first."""
+    rate = kept_rate(home)
     if rate is None:
-        return []
-    return [
-        Finding(
-            "reading",
-            True,
-            f"{rate.engine} read {rate.tokens_per_second:.0f} prompt tokens a second here, so a question takes along "
-            f"at most {rate.prompt_tokens} for a first word within {rate.first_word_seconds:g} s",
-        )
-    ]
+        return None
+    return Finding(
+        "reading rate",
+        True,
+        f"{rate.engine} reads {rate.tokens_per_second:.0f} prompt tokens a second on this machine; for a first word "
+        f"within {rate.first_word_seconds:g} s, a prompt has at most {rate.prompt_tokens} tokens",
+    )
 
 
-def _reranker(settings: Settings) -> list[Finding]:
-    """Opened and tried, which takes seconds: nothing less shows that it can be used. Nothing where none is set."""
+def _reranker(settings: Settings) -> Finding | None:
+    """The reranker is loaded and tried, which takes seconds: nothing else shows that it works. None if none is set."""
     reranker = reranker_of(settings)
     if reranker is None:
-        return []
+        return None
     try:
         reranker.open()
         started = time.monotonic()
-        reranker.scores("How many days of leave are there?", [_ABOUT_A_PASSAGE] * RERANKED)
+        reranker.scores("How many days of leave are there?", [_PASSAGE] * RERANKED)
         seconds = time.monotonic() - started
     except DocentError as error:
-        return [Finding("reranker", False, f"searches go without it: {error}")]
-    return [Finding("reranker", True, f"{reranker.name} makes a search take {seconds:.1f} s longer")]
+        return Finding("reranker", False, f"not used for searches: {error}")
+    return Finding("reranker", True, f"{reranker.name} makes each search {seconds:.1f} s slower")
 
 
 def _models(settings: Settings) -> list[Finding]:
@@ -179,4 +167,4 @@ def _models(settings: Settings) -> list[Finding]:
 def _hub(settings: Settings) -> Finding:
     if hub_reachable(settings.hub_connect_seconds):
         return Finding("hub", True, f"{hub_endpoint()} answers")
-    return Finding("hub", True, f"{hub_endpoint()} is not reached; only `docent models pull` needs it")
+    return Finding("hub", True, f"{hub_endpoint()} does not answer; only `docent models pull` needs it")

@@ -1,4 +1,4 @@
-"""`docent eval`: how measuring is told in a terminal. Knows nothing of what a metric means."""
+"""`docent eval`: measure retrieval, evidence and refusals on question sets, and print a table."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingest.base.errors import SettingsError
+from ingest.base.files import write_whole
 from ingest.base.logs import configure_logs
 from ui.cli.terminal.options import json_option, settings_from, settings_options
 from ui.cli.terminal.output import json_text, print_json
@@ -21,47 +22,55 @@ if TYPE_CHECKING:
     from assistant.measure.metrics import Difference, Measured
 
 _FACTS = ("documents", "passages", "queries", "ingest_seconds")
-# Of the widest cell, with its margin: the value and its interval, and the difference with its own and its mark.
+# Columns of the terminal: a value with its interval, a difference with its interval and mark, the names of the metrics.
 _CELL, _DIFFERENCE_CELL, _NAMES = 21, 27, 31
 
 
 @click.command("eval")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--limit", type=click.IntRange(min=1), default=None, help="only the first N questions of each set")
 @click.option(
-    "--compare", type=click.Path(path_type=Path, dir_okay=False), help="say what changed since FILE, an earlier --save"
+    "--limit", type=click.IntRange(min=1), default=None, metavar="N", help="use only the first N questions of each set"
 )
 @click.option(
-    "--save", type=click.Path(path_type=Path, dir_okay=False), help="write all of it to FILE, question by question"
+    "--compare",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="show what changed since FILE, which --save wrote",
 )
-@click.option("--per-question", is_flag=True, help="let --json have what each question scored, for --compare")
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="write all results to FILE, question by question",
+)
+@click.option("--per-question", is_flag=True, help="add the scores of each question to --json")
 @json_option
 @settings_options("embedder", "reranker")
 def eval_command(
     folders: tuple[Path, ...], limit: int | None, compare: Path | None, save: Path | None, per_question: bool,
     as_json: bool, **flags: Any,
 ) -> int:  # fmt: skip
-    """Measure retrieval, evidence and refusing on FOLDERS, each a set in BEIR layout (`data/eval` is one).
+    """Measure retrieval, evidence and refusals on FOLDERS, each a set in BEIR layout such as `data/eval`.
 
-    Each set gets a library of its own, which is thrown away. Every figure has a 95 % interval: where it would lie with
-    other questions of the same kind. --compare puts the same questions against those of an earlier run.
+    Each set is ingested into a temporary library. Every figure has a 95 % confidence interval over the questions.
+    --compare shows the differences from an earlier run, question by question, with their intervals.
     """
     if per_question and not as_json:
-        raise click.UsageError("--per-question says what --json prints: add --json, or use --save.")
+        raise click.UsageError("--per-question changes what --json prints: add --json, or use --save.")
     from assistant.measure import evaluate_report
     from assistant.measure.evaluate import evaluate
 
     configure_logs("error", console=True)
     earlier = None if compare is None else evaluate_report.read_earlier(compare)
     if save is not None and not save.absolute().parent.is_dir():
-        raise SettingsError(f"{save} cannot be written: its folder is not there. Make it, or name another file.")
+        raise SettingsError(f"{save} cannot be written: its folder does not exist. Create it, or name another file.")
     settings = settings_from(flags)
     hidden = as_json or not sys.stderr.isatty()
     reports = []
     with click.progressbar(length=1, file=sys.stderr, hidden=hidden) as bar:
 
         def progress(name: str, done: int, total: int) -> None:
-            bar.label = name if done else f"{name}, reading"
+            bar.label = name if done else f"{name}, ingesting"
             bar.length = max(1, total)
             bar.update(done - bar.pos)
 
@@ -69,7 +78,7 @@ def eval_command(
             reports.append(evaluate_report.report(evaluation, earlier))
     if save is not None:
         saved = evaluate_report.as_json(reports, per_question=True)
-        save.write_text(json_text(saved, indent=1) + "\n", "utf-8")
+        write_whole(save, json_text(saved, indent=1) + "\n")
     if as_json:
         print_json(evaluate_report.as_json(reports, per_question))
     else:
@@ -78,11 +87,11 @@ def eval_command(
 
 
 def _show(reports: Sequence[SetReport], compared: Path | None) -> None:
-    """One table, metrics downwards and sets across; on a narrow terminal as many sets beside one another as fit."""
+    """Print a table with a row for each metric and a column for each set; on a narrow terminal, several tables."""
     from rich.console import Console
 
     console = Console(highlight=False)
-    # Without a terminal, in a file or a pipe, nothing limits the width.
+    # A file or a pipe has no width.
     cell = _CELL if compared is None else _CELL + _DIFFERENCE_CELL
     beside = max(1, (console.width - _NAMES) // cell) if console.is_terminal else len(reports)
     console.width = max(console.width, _NAMES + cell * beside)
@@ -94,14 +103,14 @@ def _show(reports: Sequence[SetReport], compared: Path | None) -> None:
     for report in reports if compared is not None else ():
         if note := _note(report, compared):
             click.echo(note)
-    if any(one.significant for report in reports for one in (report.differences or {}).values()):
-        click.echo("* the 95 % interval of the difference leaves out 0: about one mark in twenty comes by chance.")
+    if any(change.significant for report in reports for change in (report.differences or {}).values()):
+        click.echo("* The 95 % interval of the difference excludes 0. About one mark in twenty appears by chance.")
 
 
 def _note(report: SetReport, compared: Path | None) -> str:
     name, asked = report.evaluation.set, len(report.evaluation.questions)
     if report.differences is None:
-        return f"{name}: {compared} does not have this set."
+        return f"{name}: {compared} does not contain this set."
     if report.common is None:
         return f"{name}: {compared} has no values per question, so differences have no interval (see --save)."
     return "" if report.common == asked else f"{name}: differences are over the {report.common} questions of both runs."
@@ -153,7 +162,7 @@ def _difference(metric: str, difference: Difference | None) -> str:
 
 
 def _number(metric: str, value: float, sign: str = "") -> str:
-    """Milliseconds with one place, shares with three and without the 0 before the point, counts as they are."""
+    """Milliseconds with one decimal, shares with three and without the 0 before the point, counts as they are."""
     if isinstance(value, int):
         return f"{value:{sign}d}"
     if metric.endswith("_ms"):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ingest.base.logs import configure_logs
-from ingest.base.settings import Settings
-from ingest.runs.dry_run import DryRunReport, dry_run
-from ingest.runs.report import IngestReport
-from ingest.runs.watch import watch
-from ingest.sync import ingest
 from ui.cli.terminal.options import json_option, settings_from, settings_options
 from ui.cli.terminal.output import print_json, print_line
 from ui.cli.terminal.progress import progress_shown
+
+if TYPE_CHECKING:
+    from ingest.base.settings import Settings
+    from ingest.runs.dry_run import DryRunReport
+    from ingest.runs.report import IngestReport
 
 EXAMPLES = (
     "\b\nExamples:\n  docent ingest data/documents\n  docent ingest /srv/share --dry-run\n"
@@ -46,6 +46,11 @@ def ingest_command(
     library holds an older version of the file, it keeps that version. The file is tried again when it changes, or when
     it is named on the command line. A document of which little can be read is quarantined: answers do not use it.
     """
+    # Imported here, and so in every command: `docent --help` need not wait seconds for them.
+    from ingest.runs.dry_run import dry_run
+    from ingest.runs.watch import watch
+    from ingest.sync import ingest
+
     if not paths and not accept:
         raise click.UsageError("Missing argument 'PATHS...'.")
     if watching + dry + bool(accept) > 1:
@@ -73,7 +78,6 @@ def finish_run(report: IngestReport, settings: Settings, as_json: bool, quiet: b
     Fitting takes seconds, and happens only when a tenth of the library has changed; `quiet` does not announce it.
     Returns the exit code of the run.
     """
-    # Imported here: `docent --help` need not wait for it.
     from assistant.refuse.thresholds import fit_thresholds_when_due
 
     def announce() -> None:

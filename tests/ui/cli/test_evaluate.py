@@ -1,4 +1,4 @@
-"""`docent eval` on the command line; what it measures is tested where it is made."""
+"""`docent eval`: its table, its JSON and its comparisons. The figures are tested where they are computed."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ def scored(hits: Sequence[int]) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[int]]:
-    """Sets by name with what their questions scored, in the place of real ones."""
+    """Instead of real sets: sets by name, with the scores of their questions."""
     sets = {"first": [1, 0] * 10, "second": [1] * 20}
 
     def evaluate(folders: Sequence[Path], _settings: Any, limit: int | None, _progress: Any) -> Iterator[Evaluation]:
-        for place in folders:
-            yield Evaluation(place.name, 3, 7, 1.5, scored(sets[place.name][:limit]))
+        for path in folders:
+            yield Evaluation(path.name, 3, 7, 1.5, scored(sets[path.name][:limit]))
 
     monkeypatch.setattr(module, "evaluate", evaluate)
     return sets
 
 
 def table(out: str) -> dict[str, list[str]]:
-    """First cell → further cells of each line that has some."""
+    """The cells of each line by its first cell."""
     return {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.split()}
 
 
 @pytest.mark.usefixtures("prepared")
 def test_a_real_set_is_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
-    """As JSON by name, and nothing on standard error that is not a terminal."""
+    """The figures as JSON; without a terminal nothing on standard error."""
     assert run(docent, ["eval", str(folder), "--json"]) == 0
     out, err = capsys.readouterr()
-    told = json.loads(out)
-    assert (told["set"], told["queries"], told["ndcg@10"], told["refusal_auroc"]) == ("set", 4, 1.0, 1.0)
-    assert told["intervals"]["ndcg@10"] == [1.0, 1.0]
+    figures = json.loads(out)
+    assert (figures["set"], figures["queries"], figures["ndcg@10"], figures["refusal_auroc"]) == ("set", 4, 1.0, 1.0)
+    assert figures["intervals"]["ndcg@10"] == [1.0, 1.0]
     assert err == ""
 
 
 @pytest.mark.usefixtures("measured")
-def test_people_get_one_table(capsys: pytest.CaptureFixture[str]) -> None:
-    """Metrics downwards, sets across, each with its interval; where a set has no such metric nothing stands."""
+def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """A row for each metric, a column for each set, each value with its interval; no value where a set has none."""
     assert run(docent, ["eval", "first", "second", "--limit", "10"]) == 0
     out, err = capsys.readouterr()
     rows = table(out)
@@ -70,8 +70,8 @@ def test_people_get_one_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_saved_run_is_compared_with(
     measured: dict[str, list[int]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """--save keeps what each question scored; later --compare tells the differences, marks those beyond chance, and
-    says of which questions they are; the exit code stays 0."""
+    """--save keeps the scores of each question; --compare later shows the differences, marks the significant ones and
+    says which questions they cover. The exit code stays 0."""
     file = tmp_path / "before.json"
     assert run(docent, ["eval", "first", "--save", str(file)]) == 0
     assert table(capsys.readouterr().out)["hit@5"][0] == ".500"
@@ -82,8 +82,8 @@ def test_a_saved_run_is_compared_with(
     assert table(out)["hit@5"][2] == "+.474"
     assert table(out)["hit@5"][6:] == ["*", "1.000", "1.000–1.000"]
     assert "first: differences are over" not in out
-    assert f"second: {file} does not have this set." in out
-    assert "about one mark in twenty comes by chance" in out
+    assert f"second: {file} does not contain this set." in out
+    assert "About one mark in twenty appears by chance" in out
     measured["first"] = [0] * 5 + [1] * 20
     assert run(docent, ["eval", "first", "--compare", str(file)]) == 0
     assert "first: differences are over the 20 questions of both runs." in capsys.readouterr().out
@@ -91,7 +91,7 @@ def test_a_saved_run_is_compared_with(
 
 @pytest.mark.usefixtures("measured")
 def test_json_has_values_per_question_when_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without them a comparison still tells differences, and says why they have no interval."""
+    """A comparison with a file that lacks them shows differences, and says why they have no interval."""
     assert run(docent, ["eval", "first", "--json", "--per-question"]) == 0
     assert len(json.loads(capsys.readouterr().out)["per_question"]) == 20
     assert run(docent, ["eval", "first", "--json"]) == 0
@@ -105,30 +105,30 @@ def test_json_has_values_per_question_when_asked_for(tmp_path: Path, capsys: pyt
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["eval"], "Missing argument 'FOLDERS...'"),
         (["eval", "first", "--per-question"], "add --json"),
         (["eval", "first", "--compare", "nowhere.json"], "nowhere.json cannot be read"),
-        (["eval", "first", "--save", "nowhere/after.json"], "its folder is not there"),
+        (["eval", "first", "--save", "nowhere/after.json"], "its folder does not exist"),
     ],
 )
 @pytest.mark.usefixtures("measured")
-def test_a_wrong_command_is_said_before_any_work(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+def test_a_wrong_command_fails_before_any_work(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit code 2, one line on standard error, nothing printed."""
     assert run(docent, arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert said in err
+    assert message in err
 
 
 @pytest.mark.usefixtures("measured")
 def test_a_narrow_terminal_gets_the_table_in_parts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As many sets beside one another as fit; no line is wider than the terminal."""
+    """As many sets side by side as fit; no line is wider than the terminal."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")

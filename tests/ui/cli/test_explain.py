@@ -1,17 +1,15 @@
-"""`docent search --explain` on the command line; what it tells is tested where it is found."""
+"""`docent search --explain`: what it prints. The numbers are tested where they are computed."""
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
 from ingest.base.settings import Settings
 from ingest.search.rerank import Reranker
-from ingest.sync import ingest
 from ui.cli.main import docent
 from ui.cli.terminal.run import run
 
@@ -19,9 +17,8 @@ QUESTION = "How many days of annual leave do full-time staff get?"
 
 
 @pytest.fixture(autouse=True)
-def filled(settings: Settings, office: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ingest([office], settings).failed == []
-    monkeypatch.setenv("DOCENT_HOME", str(settings.home))
+def narrow_terminal(filled: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCENT_HOME", str(filled.home))
     monkeypatch.setenv("COLUMNS", "80")
 
 
@@ -32,17 +29,16 @@ def explained(capsys: pytest.CaptureFixture[str], question: str, *options: str) 
     return out
 
 
-def test_people_are_told_what_brought_a_passage_up(capsys: pytest.CaptureFixture[str]) -> None:
-    """The question's words and weights, each hit's legs with ranks, the factor of an old version, and the verdict."""
-    out = explained(capsys, QUESTION, "-k", "2")
-    told = " ".join(out.split())
-    assert "all-MiniLM-L6-v2 knows every token of the question: meaning has its full vote" in told
-    assert "1. hr/leave-policy-2026.md · Leave policy 2026 score" in told
-    assert "best sentence: “Full-time staff get 25 days of annual leave a year.”" in told
-    assert "× 0.85: an older version of hr/leave-policy-2026.md" in told
-    assert "why here most by its meaning" in told
-    assert "so it would answer." in told
-    assert "without it 0." in told
+def test_the_score_of_each_hit_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    """The weights of the question's words, both parts of each score, the factor of an old version, and the decision."""
+    text = " ".join(explained(capsys, QUESTION, "-k", "2").split())
+    assert "embedding weight 1: all-MiniLM-L6-v2 knows every token of the question" in text
+    assert "1. hr/leave-policy-2026.md · Leave policy 2026 score" in text
+    assert "best sentence: “Full-time staff get 25 days of annual leave a year.”" in text
+    assert "× 0.85: an older version of hr/leave-policy-2026.md" in text
+    assert "reason mostly the embedding, above all of the" in text
+    assert "decision The assistant would answer. The strongest reason: " in text
+    assert "; without it the confidence is 0." in text
 
 
 @pytest.mark.parametrize(
@@ -54,58 +50,58 @@ def test_no_line_is_wider_than_the_terminal(capsys: pytest.CaptureFixture[str], 
 
 
 def test_a_question_in_chinese_is_decided_by_words(capsys: pytest.CaptureFixture[str]) -> None:
-    """That the embedder cannot read it is said, and no cosines are shown."""
-    told = " ".join(explained(capsys, "差旅费用几天内报销？").split())
-    assert "meaning has no vote" in told
-    assert "1. finance/差旅.md" in told
-    assert re.search("most by its words, “(旅|差|差旅|旅费|费用|用)” first of all", told), told
-    assert "whole passage" not in told
-    assert "meaning of the best" not in told
+    """The explanation says that the embedder does not know its tokens, and shows no cosines."""
+    text = " ".join(explained(capsys, "差旅费用几天内报销？").split())
+    assert "embedding weight 0: all-MiniLM-L6-v2 does not know" in text
+    assert "1. finance/差旅.md" in text
+    assert re.search("mostly the words, above all “(旅|差|差旅|旅费|费用|用)”", text), text
+    assert "whole passage" not in text
+    assert "cosine of the best" not in text
 
 
-def test_a_refusal_says_why_and_what_is_nearest(capsys: pytest.CaptureFixture[str]) -> None:
-    """What the assistant would say instead of an answer, and the documents it would name."""
-    told = " ".join(explained(capsys, "Who won the football world cup in 1998?").split())
-    assert "it would say that the documents do not say, and not ask the model" in told
-    assert "in no passage: won .2" in told
-    assert "name the nearest documents: " in told
+def test_a_question_that_would_be_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Why the assistant would abstain, and the documents that it would name."""
+    text = " ".join(explained(capsys, "Who won the football world cup in 1998?").split())
+    assert "The assistant would say that the documents do not say, without asking a model" in text
+    assert "in no passage: won .2" in text
+    assert "name the nearest documents: " in text
 
 
-def test_nothing_found_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """No hit, no crash, and the verdict all the same."""
-    told = " ".join(explained(capsys, "饕餮").split())
-    assert "No passage found: none shares a word" in told
-    assert "nearest documents: none." in told
+def test_nothing_found(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a hit the decision is shown all the same."""
+    text = " ".join(explained(capsys, "饕餮").split())
+    assert "No passage found: none shares a word" in text
+    assert "nearest documents: none." in text
 
 
 def test_a_cross_encoder_has_the_last_word(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its scores stand beside those of the fusion; when it cannot be used, that is said and the fusion stands."""
-    told = " ".join(explained(capsys, QUESTION, "--reranker", "owner/none").split())
-    assert "reranker" in told.split("1. ")[0]
-    assert "owner/none is not on this machine" in told
-    assert "by the cross-encoder" not in told
+    """Its scores stand beside those of the fusion; if it cannot be used, the reason is shown and the fusion decides."""
+    text = " ".join(explained(capsys, QUESTION, "--reranker", "owner/none").split())
+    assert "reranker" in text.split("1. ")[0]
+    assert "owner/none is not on this machine" in text
+    assert "by the cross-encoder" not in text
     monkeypatch.setattr(Reranker, "problem", "")
     monkeypatch.setattr(Reranker, "scores", lambda _self, _question, texts: [0.9 * ("E-07" in text) for text in texts])
-    told = " ".join(explained(capsys, QUESTION, "--reranker", "owner/none").split())
-    assert "owner/none reads the best once more" in told
-    assert told.index("1. it/vpn.txt") < told.index("0.900 by the cross-encoder") < told.index("2. ")
+    text = " ".join(explained(capsys, QUESTION, "--reranker", "owner/none").split())
+    assert "owner/none reads the best passages and decides their order" in text
+    assert text.index("1. it/vpn.txt") < text.index("0.900 by the cross-encoder") < text.index("2. ")
 
 
 def test_programs_get_every_number(capsys: pytest.CaptureFixture[str]) -> None:
-    """Question, hits with their parts, and the verdict, under names that do not change."""
-    told = json.loads(explained(capsys, QUESTION, "--json", "-k", "1"))
-    assert list(told) == [
+    """With --json: question, hits with their parts, and the decision, under names that do not change."""
+    explanation = json.loads(explained(capsys, QUESTION, "--json", "-k", "1"))
+    assert list(explanation) == [
         "question", "embedder", "unknown_share", "unreadable_share", "dense_weight", "lexical_weight", "candidates",
         "words", "reranker", "reranker_problem", "hits", "verdict",
     ]  # fmt: skip
-    (hit,) = told["hits"]
+    (hit,) = explanation["hits"]
     assert list(hit) == [
         "hit", "mean_cosine", "passage_cosine", "best_sentence_cosine", "surroundings_cosine", "nearest_sentence",
         "lexical", "lexical_rank", "words", "dense_lead", "lexical_lead", "factors", "fused", "reranked",
     ]  # fmt: skip
     assert (hit["hit"]["path"], hit["lexical_rank"], hit["reranked"]) == ("hr/leave-policy-2026.md", 1, None)
     assert hit["nearest_sentence"] == "Full-time staff get 25 days of annual leave a year."
-    verdict = told["verdict"]
+    verdict = explanation["verdict"]
     assert list(verdict) == [
         "confidence", "threshold", "caution", "decision", "dense_weight", "parts", "evidence", "nearest",
     ]  # fmt: skip

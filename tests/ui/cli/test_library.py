@@ -1,40 +1,141 @@
-"""`docent backup` and `docent restore` on the command line."""
+"""The commands that look after a library: list, remove, rebuild, status, check, backup and restore."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from ingest.base.settings import Settings
 from ingest.library import Library
-from ingest.sync import ingest
-from ui.cli.main import docent
-from ui.cli.terminal.run import run
+from ingest.runs.report import Progress
+from ingest.store import write_lock as writer
+from ingest.store.catalog import CATALOG_FILE, Catalog
+from ingest.store.write_lock import write_lock
+from tests.ui.cli.conftest import Docent
 
 
-def test_there_and_back(office: Path, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Saved, put elsewhere, refused where something is, and put there all the same when asked to."""
-    ingest([office], settings)
-    home, file, new = str(settings.home), str(tmp_path / "saved"), str(tmp_path / "new")
-    assert run(docent, ["backup", file, "--home", home, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["passages"] == 4
-    assert run(docent, ["restore", file, "--home", new]) == 0
-    assert "Restored 4 documents and 4 passages" in capsys.readouterr().out
-    library = Library(tmp_path / "new")
+def test_documents_are_listed_removed_and_rebuilt(run_docent: Docent, filled: Settings, ingested_office: Path) -> None:
+    """The list names every document; a removed one is not listed and its file stays; a rebuild keeps the others."""
+    documents = run_docent("list", "--json").json
+    assert [document["name"] for document in documents] == [
+        "finance/差旅.md", "hr/leave-policy-2024.md", "hr/leave-policy-2026.md", "it/vpn.txt",
+    ]  # fmt: skip
+    assert documents[0]["title"] == "差旅标准"
+    lines = run_docent("list").out.splitlines()
+    assert "finance/差旅.md" in lines[0]
+    assert lines[-1] == "4 documents."
+
+    removed = run_docent("remove", "it/vpn.txt", "hr/nothing.md", "--json")
+    assert removed.code == 1
+    assert removed.json["removed"] == ["it/vpn.txt"]
+    assert [failure["path"] for failure in removed.json["failed"]] == ["hr/nothing.md"]
+    again = run_docent("remove", "it/vpn.txt")
+    assert again.code == 1
+    assert again.err.startswith("Not removed: it/vpn.txt: ")
+    assert (
+        run_docent("remove", str(ingested_office / "hr" / "leave-policy-2024.md")).out
+        == "Removed: hr/leave-policy-2024.md.\n"
+    )
+    assert (ingested_office / "it" / "vpn.txt").is_file()
+    assert [document["name"] for document in run_docent("list", "--json").json] == [
+        "finance/差旅.md", "hr/leave-policy-2026.md",
+    ]  # fmt: skip
+
+    rebuilt = run_docent("rebuild", "--json")
+    assert rebuilt.code == 0
+    assert (rebuilt.json["updated"], rebuilt.json["passages"], rebuilt.json["failed"]) == (2, 2, [])
+    assert run_docent("search", "annual leave", "--json").json[0]["path"] == "hr/leave-policy-2026.md"
+    assert Catalog(filled.home / CATALOG_FILE).counts() == (2, 2)
+
+
+def test_status_and_check_say_how_the_library_is(
+    run_docent: Docent, filled: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counts, embedder and work in progress with exit code 0; problems with exit code 1."""
+    status = run_docent("status", "--json")
+    assert status.code == 0
+    assert list(status.json) == [
+        "home", "documents", "passages", "revision", "embedder", "building", "problem", "note", "work",
+    ]  # fmt: skip
+    assert status.json["home"] == str(filled.home)
+    assert (status.json["documents"], status.json["passages"], status.json["problem"]) == (4, 4, "")
+    assert (status.json["embedder"], status.json["building"]) == ("all-MiniLM-L6-v2", False)
+    assert run_docent("status").out == f"{filled.home}: 4 documents, 4 passages, embedder all-MiniLM-L6-v2.\n"
+    monkeypatch.setattr(writer, "_NOTE_SECONDS", 0.0)
+    with write_lock(filled.home, "docent rebuild") as publish:
+        publish(Progress(40, 90, 700, "", pages=60, seconds=20.0, left=130.0))
+        _, line = run_docent("status").out.splitlines()
+        assert line.startswith("In progress: docent rebuild (process ")
+        assert line.endswith("), 40 of 90 files, 60 pages, 35 passages/s, about 2 min left.")
+        work = run_docent("status", "--json").json["work"]
+        assert (work["doing"], work["done"], work["total"], work["left"]) == ("docent rebuild", 40, 90, 130)
+        assert (work["pages"], work["passages_per_second"]) == (60, 35.0)
+    assert (run_docent("check").out, run_docent("check", "--json").json) == ("No problems found.\n", {"problems": []})
+
+    catalog = Catalog(filled.home / CATALOG_FILE)
+    catalog.set_embedder({**(catalog.embedder() or {}), "fingerprint": "0" * 16})
+    catalog.close()
+    broken = run_docent("status")
+    assert broken.code == 1
+    assert broken.err.startswith("Problem: ")
+    assert run_docent("status", "--json").json["problem"] != ""
+    checked = run_docent("check", "--json")
+    assert checked.code == 1
+    assert any(problem.startswith("embedder: ") for problem in checked.json["problems"])
+    result = run_docent("check")
+    assert result.err.splitlines() == checked.json["problems"]
+    assert result.out == f"Problems found: {len(checked.json['problems'])}.\n"
+
+
+def test_another_embedder_asks_for_a_rebuild(run_docent: Docent, filled: Settings, ingested_office: Path) -> None:
+    """To ingest with another embedder than the library's is rejected with exit code 2 and what to do."""
+    catalog = Catalog(filled.home / CATALOG_FILE)
+    catalog.set_embedder({**(catalog.embedder() or {}), "name": "BAAI/bge-m3", "fingerprint": "0" * 16})
+    catalog.close()
+    wrong = run_docent("ingest", str(ingested_office), "--embedder", "all-MiniLM-L6-v2")
+    assert (wrong.code, wrong.out, wrong.err.count("\n")) == (2, "", 1)
+    assert "'BAAI/bge-m3'" in wrong.err
+    assert "`docent rebuild`" in wrong.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["search", "leave"], ["ask", "leave"], ["list"], ["check"], ["remove", "1"], ["rebuild"]]
+)
+def test_without_a_library_every_command_says_how_to_make_one(run_docent: Docent, arguments: list[str]) -> None:
+    """One line on standard error that ends in what to do, and exit code 1."""
+    result = run_docent(*arguments)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("Error: ")
+    assert "docent ingest FOLDER" in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_status_of_no_library_is_no_failure(run_docent: Docent) -> None:
+    """A machine that has not ingested yet is empty, not broken."""
+    status = run_docent("status", "--json")
+    assert (status.code, status.json["documents"], status.json["problem"]) == (0, 0, "")
+
+
+def test_backup_and_restore(run_docent: Docent, filled: Settings, tmp_path: Path) -> None:
+    """A backup is restored to another folder; an existing library is replaced only with --replace."""
+    file, new = str(tmp_path / "saved"), tmp_path / "new"
+    assert run_docent("backup", file, "--json").json["passages"] == 4
+    assert "Restored 4 documents and 4 passages from " in run_docent("restore", file, "--home", str(new)).out
+    library = Library(new)
     assert library.search("What does E-07 mean?")[0].path == "it/vpn.txt"
     library.close()
-    assert run(docent, ["restore", file, "--home", home]) == 1
-    assert "add --replace" in capsys.readouterr().err
-    assert run(docent, ["restore", file, "--home", home, "--replace", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["documents"] == 4
+    refused = run_docent("restore", file)
+    assert (refused.code, "add --replace" in refused.err) == (1, True)
+    replaced = run_docent("restore", file, "--replace", "--json")
+    assert (replaced.code, replaced.json["documents"]) == (0, 4)
+    assert Catalog(filled.home / CATALOG_FILE).counts() == (4, 4)
 
 
-def test_a_wrong_file(settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One line and exit code 1."""
+def test_a_file_that_is_no_backup(run_docent: Docent, tmp_path: Path) -> None:
+    """To restore it, or to back up a library that does not exist: one line and exit code 1."""
     (tmp_path / "wrong").write_text("not a backup")
-    assert run(docent, ["restore", str(tmp_path / "wrong"), "--home", str(settings.home)]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
-    assert run(docent, ["backup", str(tmp_path / "b"), "--home", str(tmp_path / "none")]) == 1
-    assert "There is no library" in capsys.readouterr().err
+    result = run_docent("restore", str(tmp_path / "wrong"))
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    result = run_docent("backup", str(tmp_path / "b"), "--home", str(tmp_path / "none"))
+    assert (result.code, "There is no library" in result.err) == (1, True)

@@ -1,4 +1,4 @@
-"""`docent bench`: what it prints, and that a comparison takes turns."""
+"""`docent bench engine` and `compare`: the figures they print, and that a comparison alternates."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def test_one_engine_as_json(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The figures of the contract, for programs."""
+    """The promised figures are printed as JSON."""
     sizes = ["--prompt-tokens", "40", "--new-tokens", "3", "--repeats", "1"]
-    place = ["--model", str(tiny_checkpoint), "--models-cache", str(tmp_path)]
-    assert run(docent, ["bench", "engine", "--engine", "transformers", *place, *sizes, "--json"]) == 0
+    model = ["--model", str(tiny_checkpoint), "--models-cache", str(tmp_path)]
+    assert run(docent, ["bench", "engine", "--engine", "transformers", *model, *sizes, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert {"ttft_s", "prefill_tok_s", "decode_tok_s", "followup_ttft_s", "rss_gb", "load_s"} <= set(figures)
 
@@ -30,16 +30,15 @@ def test_one_engine_as_json(
 def test_a_comparison_takes_turns_and_shows_ratios(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """Each engine gets its turn in each round; the table has medians, and ratios to the first row."""
+    """Each round measures each engine once; the table has medians, and ratios to the first row."""
     asked: list[tuple[str, str]] = []
     speeds = iter([1.0, 2.0, 4.0, 3.0, 6.0, 8.0, 2.0, 4.0, 6.0])
 
-    def measured(_flags: Any, engine: str, environment: dict[str, str], *_sizes: int) -> dict[str, Any]:
+    def measure(_flags: Any, engine: str, environment: dict[str, str], _sizes: Any) -> dict[str, Any]:
         asked.append((engine, environment.get("DOCENT_DTYPE", "")))
-        figures = {name: 1.0 for name in bench._TABLE if name != "engine"}
-        return {**figures, "ttft_s": next(speeds)}
+        return {**dict.fromkeys(bench.COLUMNS[1:], 1.0), "ttft_s": next(speeds)}
 
-    monkeypatch.setattr(bench, "_apart", measured)
+    monkeypatch.setattr(bench, "_measure", measure)
     monkeypatch.setattr(bench, "find_spec", lambda _name: None)
     arguments = ["bench", "compare", "--rounds", "3", "--models-cache", str(tmp_path)]
     assert run(docent, [*arguments, "--json"]) == 0
@@ -57,8 +56,8 @@ def test_a_comparison_takes_turns_and_shows_ratios(
     assert lines[4].startswith("| transformers float32 | 6.0 (3.00 ×) |")
 
 
-def test_a_name_that_is_no_architecture_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """Exit code 2 and no traceback."""
+def test_random_weights_of_an_unknown_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Exit code 2 and one line."""
     arguments = ["bench", "engine", "--random-weights", "qwen9", "--models-cache", str(tmp_path)]
     assert run(docent, arguments) == 2
     assert "--random-weights qwen9 could not be made" in capsys.readouterr().err

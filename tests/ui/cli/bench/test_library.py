@@ -1,4 +1,4 @@
-"""`docent bench search` and `docent bench ingest` on the command line; what they measure is tested where it is made."""
+"""`docent bench search` and `docent bench ingest`: what they call and print. The figures are tested elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ui.cli.terminal.run import run
 
 
 def test_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The library is made in the size asked for, where it is to be kept, and its figures are printed either way."""
+    """The library has the requested size and folder, and its figures are printed as JSON or text."""
     made: list[tuple[Path, int]] = []
     monkeypatch.setattr(bench_search, "make_library", lambda settings, n, _progress: made.append((settings.home, n)))
     figures = {"recall@10": 1.0, "search_ms": {"p50": 2.0, "p95": 3.0}}
@@ -29,7 +29,7 @@ def test_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 
 def test_ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The folder goes into a library that is thrown away afterwards; what is no folder is refused."""
+    """The folder is ingested into a temporary library; a path that is not a folder is rejected."""
     homes: list[Path] = []
 
     def measured(folder: Path, settings: Settings, _progress: Any) -> dict[str, Any]:
@@ -42,4 +42,4 @@ def test_ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert json.loads(capsys.readouterr().out) == {"folder": str(tmp_path)}
     assert not homes[0].exists()
     assert run(docent, ["bench", "ingest", str(tmp_path / "none")]) == 2
-    assert "which is no folder" in capsys.readouterr().err
+    assert "which is not a folder" in capsys.readouterr().err

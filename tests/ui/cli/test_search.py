@@ -1,0 +1,51 @@
+"""`docent search` on the command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from ingest.base.settings import Settings
+from tests.project import PROJECT
+from tests.ui.cli.conftest import Docent
+
+
+@pytest.mark.usefixtures("filled")
+def test_search_prints_hits(run_docent: Docent) -> None:
+    """As JSON with exactly the promised keys, best first; as text a location and the passage each."""
+    hits = run_docent("search", "annual leave", "--json", "-k", "3")
+    assert hits.code == 0
+    assert [list(hit) for hit in hits.json] == [
+        ["rank", "score", "document_id", "path", "title", "heading", "page", "passage_id", "text", "newer"]
+    ] * 3
+    assert [hit["rank"] for hit in hits.json] == [1, 2, 3]
+    assert [hit["score"] for hit in hits.json] == sorted((hit["score"] for hit in hits.json), reverse=True)
+    assert (hits.json[0]["path"], hits.json[0]["newer"]) == ("hr/leave-policy-2026.md", "")
+    assert (hits.json[1]["path"], hits.json[1]["newer"]) == ("hr/leave-policy-2024.md", "hr/leave-policy-2026.md")
+    lines = run_docent("search", "annual leave").out.splitlines()
+    assert lines[0].startswith("1. hr/leave-policy-2026.md · Leave policy 2026  [0.")
+    assert lines[1].strip() == "Full-time staff get 25 days of annual leave a year."
+    assert lines[2].endswith("(older than hr/leave-policy-2026.md)")
+    assert run_docent("search", "差旅费用", "-k", "1", "--json").json[0]["path"] == "finance/差旅.md"
+
+
+@pytest.mark.usefixtures("filled")
+def test_search_says_when_nothing_is_found(run_docent: Docent) -> None:
+    """No hit is a result, not a failure: an empty list, or one line."""
+    assert run_docent("search", "饕餮", "--json").json == []
+    assert run_docent("search", "饕餮").out.startswith("No passage found: ")
+
+
+def test_searching_does_not_load_torch(filled: Settings) -> None:
+    """A search in a process of its own finds the passage without torch or transformers."""
+    script = (
+        "import sys\nfrom ui.cli.terminal.run import run\nfrom ui.cli.main import docent\n"
+        "code = run(docent, sys.argv[1:])\n"
+        "print([code, *(name for name in ('torch', 'transformers', 'sentence_transformers') if name in sys.modules)])"
+    )
+    command = [sys.executable, "-X", "utf8", "-c", script, "search", "annual leave", "--home", str(filled.home)]
+    output = subprocess.run(command, cwd=PROJECT, capture_output=True, encoding="utf-8", check=False).stdout
+    assert output.startswith("1. hr/leave-policy-2026.md")
+    assert output.splitlines()[-1] == "[0]"
