@@ -21,7 +21,7 @@ define install
 	elif $(1)/bin/python -m pip --timeout 5 --retries 0 index versions --index-url $(TORCH_INDEX) torch >/dev/null 2>&1; \
 	then $(1)/bin/python -m pip install -qq $(2) --no-deps --index-url $(TORCH_INDEX) torch; \
 	else echo "$(TORCH_INDEX) cannot be reached, so torch comes from the default index, perhaps with CUDA."; fi
-	$(1)/bin/python -m pip install --quiet $(2) --editable '.[dev]'
+	$(1)/bin/python -m pip install -qq $(2) --editable '.[dev]'
 endef
 
 # The environment is made again only when its contents must change.

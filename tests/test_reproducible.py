@@ -188,5 +188,5 @@ def test_setup_prefers_the_torch_build_without_cuda(tmp_path: Path, reachable: b
     assert upgrade.endswith("-c constraints.txt --upgrade pip")
     assert "--timeout 5" in probe and probe.endswith("--index-url https://torch.test/cpu torch")
     torch_alone = "-m pip install -qq -c constraints.txt --no-deps --index-url https://torch.test/cpu torch"
-    everything = "-m pip install --quiet -c constraints.txt --editable .[dev]"
+    everything = "-m pip install -qq -c constraints.txt --editable .[dev]"
     assert installs == ([torch_alone, everything] if reachable else [everything])

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 @json_option
 @settings_options("home", "engine", "model", "temperature")
 def ask_command(text: str, as_json: bool, **flags: Any) -> int:
-    """Answer the question TEXT from the documents, with sources; exit code 1 when there is no answer."""
+    """Answer the question TEXT from the documents.
+
+    The answer is printed while it is written, its sources after it. Exit code 1 when there is no answer.
+    """
     from assistant.assistant import Assistant
     from assistant.events import Delta, Done, Failed, to_json
 

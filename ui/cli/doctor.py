@@ -14,7 +14,10 @@ from ui.cli.terminal.output import print_json
 @json_option
 @settings_options("home", "engine", "model", "embedder")
 def doctor_command(as_json: bool, **flags: Any) -> int:
-    """Examine machine, disk, library, models and hub; for each problem say what to do."""
+    """Examine machine, disk, library, models and hub.
+
+    Each problem is printed with what to do about it. Exit code 1 when there is one.
+    """
     from ui.doctor import examine
 
     findings = examine(settings_from(flags))

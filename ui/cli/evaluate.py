@@ -50,10 +50,11 @@ def eval_command(
     folders: tuple[Path, ...], limit: int | None, compare: Path | None, save: Path | None, per_question: bool,
     as_json: bool, **flags: Any,
 ) -> int:  # fmt: skip
-    """Measure retrieval, evidence and refusals on FOLDERS, each a set in BEIR layout such as `data/eval`.
+    """Measure retrieval, evidence and refusals.
 
-    Each set is ingested into a temporary library. Every figure has a 95 % confidence interval over the questions.
-    --compare shows the differences from an earlier run, question by question, with their intervals.
+    FOLDERS are question sets in BEIR layout, such as `data/eval`. Each set is ingested into a temporary library.
+    Every figure has a 95 % confidence interval over the questions. --compare shows the differences from an earlier
+    run, question by question, with their intervals.
     """
     if per_question and not as_json:
         raise click.UsageError("--per-question changes what --json prints: add --json, or use --save.")

@@ -153,7 +153,7 @@ def _show_answerability(console: Console, search: SearchExplanation, answerabili
     parts = [part for part in answerability.parts if answerability.dense_weight > 0 or not part.name.endswith("cosine")]
     for part in parts:
         description = _PARTS.get(part.name, part.name)
-        _row(console, "", f"{_share(part.value)}  {description}; without it the confidence is {part.without:.3f}")
+        _row(console, "", f"{_share(part.value)}  {description} ({part.without:.3f} without it)")
     for sentence in answerability.evidence[:1]:
         _row(console, "evidence", f"“{_cut(sentence.shown)}”")
     if answerability.decision == ANSWER:

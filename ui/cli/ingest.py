@@ -40,11 +40,12 @@ def ingest_command(
     paths: tuple[Path, ...], watching: bool, dry: bool, accept: tuple[str, ...], allow_removals: bool,
     json_lines: bool, as_json: bool, **flags: Any,
 ) -> int:  # fmt: skip
-    """Add the documents in PATHS (files or folders) to the library; update and remove those that changed.
+    """Add, update and remove documents.
 
-    Unchanged files are skipped. A file that cannot be read is reported with the reason, and the run continues; if the
-    library holds an older version of the file, it keeps that version. The file is tried again when it changes, or when
-    it is named on the command line. A document of which little can be read is quarantined: answers do not use it.
+    PATHS are files or folders; afterwards the library holds their present content. Unchanged files are skipped. A
+    file that cannot be read is reported with the reason, and the run continues; if the library holds an older
+    version of the file, it keeps that version. The file is tried again when it changes, or when it is named on the
+    command line. A document of which little can be read is quarantined: answers do not use it.
     """
     # Imported here, and so in every command: `docent --help` need not wait seconds for them.
     from ingest.runs.dry_run import dry_run

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 @json_option
 @settings_options("home")
 def list_command(unreadable: bool, as_json: bool, **flags: Any) -> int:
-    """List the documents of the library with format, language, pages, passages, parse score and state."""
+    """List the documents of the library.
+
+    With format, language, pages, passages, parse score and state.
+    """
     from ingest.store.catalog import CATALOG_FILE, Catalog
     from ingest.store.unreadable_files import unreadable_files
 
@@ -63,9 +66,10 @@ def list_command(unreadable: bool, as_json: bool, **flags: Any) -> int:
 @json_option
 @settings_options("home", "log_level")
 def remove_command(names: tuple[str, ...], as_json: bool, **flags: Any) -> int:
-    """Remove documents from the library by number, name, path or folder. The files themselves are not touched.
+    """Remove documents from the library.
 
-    When a removed document's folder is ingested again, the document is added again.
+    NAMES are numbers, names, paths or folders. The files themselves are not touched. When a removed document's
+    folder is ingested again, the document is added again.
     """
     from ingest.sync import remove
 
@@ -85,10 +89,10 @@ def remove_command(names: tuple[str, ...], as_json: bool, **flags: Any) -> int:
 @json_option
 @settings_options("home", "embedder", "log_level")
 def rebuild_command(rollback: bool, as_json: bool, **flags: Any) -> int:
-    """Split and embed all documents again, with --embedder by another model. Searches keep working meanwhile.
+    """Split and embed all documents again.
 
-    The replaced embeddings are kept, so that --rollback can undo the rebuild; documents added since then are embedded
-    during the rollback.
+    With --embedder by another model. Searches keep working meanwhile. The replaced embeddings are kept, so that
+    --rollback can undo the rebuild; documents added since then are embedded during the rollback.
     """
     from ingest.runs import rebuild as rebuilding
 
@@ -105,7 +109,10 @@ def rebuild_command(rollback: bool, as_json: bool, **flags: Any) -> int:
 @json_option
 @settings_options("home")
 def status_command(as_json: bool, **flags: Any) -> int:
-    """Show what the library holds, what is being done to it now, and any problem."""
+    """Show the state of the library.
+
+    What it holds, what is being done to it now, and any problem, with exit code 1.
+    """
     from ingest.library import Library
     from ingest.search.rerank import reranker_of
 
@@ -150,7 +157,10 @@ def _described(work: Work) -> str:
 @json_option
 @settings_options("home")
 def check_command(as_json: bool, **flags: Any) -> int:
-    """Compare the catalog with the search indexes; exit code 1 when they disagree."""
+    """Compare the catalog with the search indexes.
+
+    Exit code 1 when they disagree.
+    """
     from ingest.runs.check import check
 
     problems = check(settings_from(flags).home)
@@ -168,10 +178,10 @@ def check_command(as_json: bool, **flags: Any) -> int:
 @json_option
 @settings_options("home")
 def backup_command(file: Path, as_json: bool, **flags: Any) -> int:
-    """Write the library and the conversations to FILE. Searches and ingest runs keep working meanwhile.
+    """Write the library and the conversations to FILE.
 
-    FILE is complete or not written at all. The backup does not contain the documents' own files. The search indexes
-    are built again when the backup is restored.
+    Searches and ingest runs keep working meanwhile. FILE is complete or not written at all. The backup does not
+    contain the documents' own files. The search indexes are built again when the backup is restored.
     """
     from ingest.runs.backup import backup
 
@@ -192,9 +202,9 @@ def backup_command(file: Path, as_json: bool, **flags: Any) -> int:
 @json_option
 @settings_options("home")
 def restore_command(file: Path, replace: bool, as_json: bool, **flags: Any) -> int:
-    """Restore the library and the conversations from FILE. A running server switches to them without a restart.
+    """Restore the library and the conversations from FILE.
 
-    Every byte is checked before anything changes.
+    A running server switches to them without a restart. Every byte is checked before anything changes.
     """
     from ingest.runs.backup import restore
 

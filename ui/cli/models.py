@@ -38,11 +38,11 @@ def list_models_command(as_json: bool, **flags: Any) -> int:
 @json_option
 @settings_options("model", "embedder", "reranker", "models_cache", "hub_connect_seconds")
 def pull_command(names: tuple[str, ...], as_json: bool, **flags: Any) -> int:
-    """Download NAMES (default: the models that the settings name) from ModelScope and verify every byte.
+    """Download models from ModelScope and verify every byte.
 
-    NAMES may also be folders or GGUF files on this machine. Files that are already here are not downloaded again; an
-    interrupted download continues where it stopped. A chat model is then converted to an int8 OpenVINO model, once,
-    and compared with the original.
+    NAMES are the models that the settings name, unless given. They may also be folders or GGUF files on this
+    machine. Files that are already here are not downloaded again; an interrupted download continues where it
+    stopped. A chat model is then converted to an int8 OpenVINO model, once, and compared with the original.
     """
     from assistant.models.convert import convert
     from assistant.models.locate import is_checkpoint, pull

@@ -25,7 +25,10 @@ _SHOWN_CHARACTERS = 300
 @json_option
 @settings_options("home", "reranker")
 def search_command(text: str, count: int, explain: bool, as_json: bool, **flags: Any) -> int:
-    """Find the passages nearest to TEXT, best first, without asking a model."""
+    """Find the passages nearest to TEXT, best first.
+
+    No chat model is needed.
+    """
     from ingest.library import Library
     from ingest.search.rerank import reranker_of
 

@@ -13,7 +13,10 @@ from ui.cli.terminal.options import settings_from, settings_options
 @click.command("serve")
 @settings_options("home", "host", "port", "engine", "model", "log_level")
 def serve_command(**flags: Any) -> int:
-    """Serve the page and the HTTP API, by default on http://127.0.0.1:8501."""
+    """Serve the page and the HTTP API.
+
+    By default on http://127.0.0.1:8501.
+    """
     from assistant.assistant import Assistant
     from ui.http.server import check_address, serve
 

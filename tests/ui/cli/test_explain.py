@@ -38,7 +38,7 @@ def test_the_score_of_each_hit_is_explained(capsys: pytest.CaptureFixture[str]) 
     assert "× 0.85: an older version of hr/leave-policy-2026.md" in text
     assert "reason mostly the embedding, above all of the" in text
     assert "decision The assistant would answer. The strongest reason: " in text
-    assert "; without it the confidence is 0." in text
+    assert "question words in the best sentence (0." in text
 
 
 @pytest.mark.parametrize(
