@@ -57,7 +57,7 @@ class LibraryStatus:
 class Library:
     """A read-only view that follows the catalog; safe to share between threads. Close it when done.
 
-    With a `reranker` (`rerank.reranker_of`), that decides the order of the best hits of a search.
+    A `reranker` (`rerank.reranker_of`) decides the order of the best hits of a search; `weights` are the fusion's.
     """
 
     def __init__(self, home: Path, reranker: Reranker | None = None, weights: FusionWeights = FUSION) -> None:
@@ -82,7 +82,7 @@ class Library:
 
     @property
     def embedder(self) -> Embedder:
-        """The model the library was made with. Raises DocentError while there is nothing in it."""
+        """The model the library was made with. Raises DocentError while the library is empty."""
         return self._open()[0]
 
     @property
@@ -100,7 +100,7 @@ class Library:
         return opened
 
     def refresh(self) -> bool:
-        """Bring embedder and indexes up to date with the catalog. True when anything changed."""
+        """Bring embedder and index up to date with the catalog. True when anything changed."""
         with self._refreshing:
             card = self.catalog.embedder()
             if card is None:
@@ -136,6 +136,7 @@ class Library:
                 failing = str(error)
 
     def close(self) -> None:
+        """Stop following, and close the index and this thread's connection."""
         self._stop.set()
         if self._follower is not None:
             self._follower.join()
@@ -160,28 +161,29 @@ class Library:
 
     def search_scored(self, question: str, count: int = 10, among: Sequence[int] | None = None) -> list[ScoredHit]:
         """Like `search`, with the parts of each score."""
-        return self._found(question, count, among).hits
+        return self._search(question, count, among).hits
 
     def explain(self, question: str, count: int = 5) -> SearchExplanation:
         """The `count` best hits of `search`, explained. Raises DocentError while there is no library."""
-        result = self._found(question, count)
-        return explain(question, result, self.embedder.card.name, self.reranker, self.weights)
+        result = self._search(question, count)
+        return explain(question, result, self.reranker, self.weights)
 
-    def _found(self, question: str, count: int, among: Sequence[int] | None = None) -> SearchResult:
+    def _search(self, question: str, count: int, among: Sequence[int] | None = None) -> SearchResult:
+        """The walk of a search."""
         depth = count if self.reranker is None else max(count, RERANKED)
         # 1. Both legs, fused.
-        result = self._searched(question, depth, among)
+        result = self._search_once(question, depth, among)
         # 2. If a passage disappeared during the search, or nothing was found, once more on a consistent snapshot.
         if not result.hits or not result.complete:
             with self._consistent() as consistent:
                 if consistent:
-                    result = self._searched(question, depth, among)
+                    result = self._search_once(question, depth, among)
         # 3. A cross-encoder decides the order of the best.
         if self.reranker is not None:
             result = replace(result, hits=self.reranker.reorder(question, result.hits)[:count])
         return result
 
-    def _searched(self, question: str, depth: int, among: Sequence[int] | None) -> SearchResult:
+    def _search_once(self, question: str, depth: int, among: Sequence[int] | None) -> SearchResult:
         embedder, index = self._open()
         # After a backup was restored, the same numbers mean other passages.
         if (self.catalog.note(LINEAGE) or "") != index.snapshot.version.lineage:
@@ -217,11 +219,11 @@ class Library:
         return self.catalog.documents()
 
     def document(self, document_id: int) -> ListedDocument:
-        """Raises DocentError when the library does not have it (any more)."""
+        """Raises DocentError when the library has no such document."""
         return self.catalog.document(document_id)
 
     def content(self, document_id: int) -> ReadDocument:
-        """The document as it was read. Raises DocentError when the library does not have it (any more)."""
+        """The document as it was read. Raises DocentError when the library has no such document."""
         return self.catalog.content(document_id)
 
     def status(self) -> LibraryStatus:

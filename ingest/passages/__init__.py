@@ -1,1 +1,1 @@
-"""Text to passages, and passages to vectors."""
+"""Passages and their vectors: split, embed, multi-vector embeddings."""

@@ -1,1 +1,1 @@
-"""From a question's words and vector to the passages in the best order."""
+"""Hybrid search: from a question to the best passages, in order."""

@@ -1,4 +1,4 @@
-"""Why a search found what it found: the part of every cosine and of every word in the score of a hit.
+"""The explanation of a search: what every cosine and every word adds to the score of a hit.
 
 The scores, their factors and the candidates are those the search recorded; explaining computes no score again.
 """
@@ -90,18 +90,14 @@ class SearchExplanation:
 
 
 def explain(
-    question: str,
-    result: SearchResult,
-    embedder: str,
-    reranker: Reranker | None,
-    weights: FusionWeights = FUSION,
+    question: str, result: SearchResult, reranker: Reranker | None, weights: FusionWeights = FUSION
 ) -> SearchExplanation:
-    """The hits of a search explained. `embedder` is the name of its embedder; `weights` those it was made with."""
+    """The hits of a search explained; `reranker` and `weights` are those of the search."""
     candidates = result.candidates
     words = _question_words(question, result.index)
     shares = _word_shares(words, result.index, [scored.hit.passage_id for scored in result.hits])
     return SearchExplanation(
-        question=question, embedder=embedder, unknown_share=candidates.unknown_share,
+        question=question, embedder=result.embedder, unknown_share=candidates.unknown_share,
         unreadable_share=weights.unreadable_share, dense_weight=candidates.dense_weight,
         lexical_weight=weights.lexical, candidates=len(candidates.ranked), words=words,
         reranker=reranker.name if reranker else "", reranker_problem=reranker.problem if reranker else "",

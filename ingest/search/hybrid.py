@@ -62,11 +62,13 @@ class ScoredHit:
 class SearchResult:
     """The best hits of one search, best first, with the candidates they are from and the index that was searched.
 
-    `complete` is False when a candidate has left the catalog since the index was refreshed.
+    `embedder` is the name of the index's embedder. `complete` is False when a candidate has left the catalog since the
+    index was refreshed.
     """
 
     hits: list[ScoredHit]
     candidates: Candidates
+    embedder: str
     index: IndexSnapshot
     complete: bool
 
@@ -95,7 +97,7 @@ def search(
         )
         for rank, (parts, hit) in enumerate(best, 1)
     ]
-    return SearchResult(hits, candidates, index, complete)
+    return SearchResult(hits, candidates, embedder.card.name, index, complete)
 
 
 def propose(

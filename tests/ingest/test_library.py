@@ -1,4 +1,4 @@
-"""The library as its readers see it: what is found first, and that it follows what others change."""
+"""The library as its readers see it: what a search finds first, and that it follows other processes' changes."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_question_of_nothing(shared_library: Library) -> None:
 
 
 def test_removed_passages_are_not_answered(library: Library, settings: Settings) -> None:
-    """What left the catalog since the index was levelled is not shown; whoever would have found it levels the index."""
+    """What left the catalog since the last refresh is not shown; a search that would have found it refreshes."""
     library.search("leave")
     remove(["it/vpn.txt"], settings)
     assert library.index.lexical(["e-07"], 5)
@@ -110,7 +110,7 @@ def test_removed_passages_are_not_answered(library: Library, settings: Settings)
 def test_exchanged_while_searching(
     library: Library, office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    """A document that is replaced while a search is on its way is found as it is now, not missed."""
+    """A document that is replaced during a search is found as it is now."""
     library.search("leave")
     propose = hybrid.propose
     rounds = iter(range(3))
@@ -129,29 +129,29 @@ def test_exchanged_while_searching(
 
 
 def test_a_search_does_not_wait_for_ever(library: Library, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the index is being made level for minutes, a search that met what is gone answers with the rest."""
+    """While a refresh takes minutes, a search that would have to be repeated answers with what it has."""
     library.search("leave")
     remove(["it/vpn.txt"], settings)
     monkeypatch.setattr(library_module, "_CONSISTENT_SECONDS", 0.01)
-    held, done = threading.Event(), threading.Event()
+    started, done = threading.Event(), threading.Event()
 
-    def level() -> None:
+    def refresh() -> None:
         with library._refreshing:
-            held.set()
+            started.set()
             done.wait()
 
-    levelling = threading.Thread(target=level)
-    levelling.start()
-    held.wait()
+    refreshing = threading.Thread(target=refresh)
+    refreshing.start()
+    started.wait()
     assert sorted(names(library.search("What does E-07 mean?"))) == [
         "finance/差旅.md", "hr/leave-policy-2024.md", "hr/leave-policy-2026.md",
     ]  # fmt: skip
     done.set()
-    levelling.join()
+    refreshing.join()
 
 
 def test_refresh_after_another_process(library: Library, office: Path, settings: Settings) -> None:
-    """What another process takes in is found after a refresh."""
+    """What another process ingests is found after a refresh."""
     assert "it/printer.md" not in names(library.search("printer"))
     (office / "it" / "printer.md").write_text("# Printer\n\nThe printer on floor 2 needs a badge.\n")
     arguments = [sys.executable, "-m", "ingest", str(office), "--home", str(settings.home)]
@@ -161,7 +161,7 @@ def test_refresh_after_another_process(library: Library, office: Path, settings:
 
 
 def test_follow(library: Library, office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library that follows is level without being asked, and stops when closed."""
+    """A library that follows refreshes by itself, and stops when closed."""
     monkeypatch.setattr(library_module, "FOLLOW_SECONDS", 0.01)
     library.search("leave")
     library.follow()
@@ -192,7 +192,7 @@ def test_follow_from_before_there_is_anything(
 
 
 def test_rebuild_under_a_reader(library: Library, settings: Settings) -> None:
-    """A reader that has not heard of a rebuild answers as before; one that has, from the new passages."""
+    """A reader that has not refreshed since a rebuild answers as before; after a refresh, from the new passages."""
     before = library.search("What does E-07 mean?")[0]
     rebuild(settings)
     assert library.search("What does E-07 mean?")[0] == before
@@ -203,7 +203,7 @@ def test_rebuild_under_a_reader(library: Library, settings: Settings) -> None:
 
 
 def test_rebuild_with_another_embedder_under_a_reader(library: Library, settings: Settings) -> None:
-    """The reader takes up the new embedder with the new vectors, never one without the other."""
+    """The reader exchanges embedder and vectors together, never one without the other."""
     first = library.embedder.card.fingerprint
     prefixed = settings.model_copy(
         update={"embedder_query_prefix": "question: ", "embedder_passage_prefix": "passage: "}
@@ -216,7 +216,7 @@ def test_rebuild_with_another_embedder_under_a_reader(library: Library, settings
 
 
 def test_threads(shared_library: Library) -> None:
-    """Many threads may search at once, each with its own connection, and get what one gets."""
+    """Many threads may search at once, each with its own connection, and get what a single thread gets."""
     questions = ["leave days", "What does E-07 mean?", "出差住宿标准", "carry over", "sign in to the network"]
     alone = [names(shared_library.search(question)) for question in questions]
     results: list[list[list[str]]] = []
@@ -242,7 +242,7 @@ def test_best_hit_of_each_document() -> None:
 
 
 def test_no_library(settings: Settings) -> None:
-    """Before anything was taken in, asking says how to begin, and the status is simply empty."""
+    """Before anything was ingested, a search says how to begin, and the status is empty."""
     library = Library(settings.home)
     for ask in (lambda: library.search("x"), library.documents, lambda: library.embedder, lambda: library.document(1)):
         with pytest.raises(DocentError, match="run `docent ingest FOLDER`"):
@@ -286,7 +286,7 @@ def test_status_never_raises(library: Library, settings: Settings, monkeypatch: 
 
 
 def test_embedder_gone(library: Library, settings: Settings) -> None:
-    """Without the compiled embedder nothing can be searched; status and search say how to mend it."""
+    """Without the prepared embedder nothing can be searched; status and search say what to run."""
     library.close()
     (settings.home / EMBEDDERS_FOLDER).unlink()
     (settings.home / EMBEDDERS_FOLDER).mkdir()
@@ -297,7 +297,7 @@ def test_embedder_gone(library: Library, settings: Settings) -> None:
 
 
 def test_index_folder_may_be_deleted(library: Library, settings: Settings) -> None:
-    """The cache is remade from the catalog by whoever opens the library next, without embedding anything."""
+    """Whoever opens the library next rebuilds the index from the catalog, without embedding anything."""
     expected = library.search("What does E-07 mean?")
     library.close()
     shutil.rmtree(settings.home / "index")
@@ -318,8 +318,8 @@ def test_damaged_catalog_is_one_line(library: Library, settings: Settings) -> No
         library.search("What does E-07 mean?")
 
 
-def test_a_statement_lifts_its_passage(shared_library: Library) -> None:
-    """Each hit brings the cosine of every statement it has, and the best of them is part of its score."""
+def test_the_best_sentence_counts(shared_library: Library) -> None:
+    """Each hit has the cosine of each of its sentences and rows, and the best of them is part of its score."""
     for scored in shared_library.search_scored("How much leave?"):
         cosines = scored.sentence_cosines
         assert len(cosines) == len(list(sentences_and_rows(scored.hit.text))) or not cosines

@@ -28,7 +28,7 @@ log = get_logger(__name__)
 def embedder_for_adding(catalog: Catalog, settings: Settings) -> Path:
     """The folder of the prepared embedder to add documents with.
 
-    Raises SettingsError when the settings name another one than the library's.
+    Raises SettingsError when the settings name an embedder that is not the library's.
     """
     card = catalog.embedder()
     if card is None:

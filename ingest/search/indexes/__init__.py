@@ -1,1 +1,1 @@
-"""FAISS and Tantivy over the record: a cache that can always be made anew."""
+"""The search index: vectors in FAISS and BM25 in Tantivy, a cache that is built from the catalog."""

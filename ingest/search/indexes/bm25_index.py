@@ -70,7 +70,8 @@ class BM25Index:
         """Term → its BM25 weight, ln(1 + (N - n + 0.5) / (n + 0.5)): rare terms tell passages apart."""
         # Tantivy counts passages that were dropped until their segment is merged, here as in its own scores.
         total = self._searcher.doc_freq("any", 1)
-        counts = {term: min(self._searcher.doc_freq("terms", term), total) for term in set(query_terms)}
+        # In the order of the question, so that a sum of weights is the same to the last bit in every process.
+        counts = {term: min(self._searcher.doc_freq("terms", term), total) for term in dict.fromkeys(query_terms)}
         return {term: math.log(1 + (total - n + 0.5) / (n + 0.5)) for term, n in counts.items()}
 
     def bound(self, query_terms: Sequence[str]) -> float:
@@ -155,7 +156,7 @@ class BM25Writer:
 
 
 def digest_of(passage_terms: Sequence[str]) -> int:
-    """63 bits that tell the terms of one passage from those of another."""
+    """A 63-bit digest of a passage's terms, in order."""
     return int.from_bytes(hashlib.blake2b(" ".join(passage_terms).encode(), digest_size=8).digest()) >> 1
 
 

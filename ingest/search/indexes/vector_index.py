@@ -63,7 +63,7 @@ class VectorIndex:
 
     @property
     def exact(self) -> bool:
-        """Whether what `search` and `vector` give are the vectors' own values."""
+        """Whether the vectors are kept as they are, so that `search` and `vector` give exact values."""
         return isinstance(faiss.downcast_index(self._index.index), faiss.IndexFlat)
 
     @property
@@ -85,7 +85,10 @@ class VectorIndex:
         return dict(islice(nearest.items(), count))
 
     def vector(self, passage_id: int) -> Vectors:
-        """What is held for an id, shape (dimension,). Raises RuntimeError for an id that is not in the index."""
+        """The vector under an id, shape (dimension,); of a compressed index, what its code stands for.
+
+        Raises RuntimeError for an id that is not in the index.
+        """
         if passage_id in self._removed:
             raise RuntimeError(f"vector {passage_id} was removed")
         vector: Vectors = self._index.reconstruct(int(passage_id))

@@ -17,13 +17,13 @@ def test_finds_what_a_search_finds(shared_library: Library) -> None:
     hits = shared_library.search(QUESTION, 3)
     retriever = LibraryRetriever(shared_library, 3)
 
-    def told(nodes: list[NodeWithScore]) -> list[tuple[str, float | None, str]]:
+    def summary(nodes: list[NodeWithScore]) -> list[tuple[str, float | None, str]]:
         return [(node.node.node_id, node.score, node.node.get_content()) for node in nodes]
 
     expected = [(str(hit.passage_id), hit.score, hit.text) for hit in hits]
-    assert told(retriever.retrieve(QUESTION)) == expected
-    assert told(retriever.retrieve(QueryBundle(QUESTION))) == expected
-    assert told(asyncio.run(retriever.aretrieve(QUESTION))) == expected
+    assert summary(retriever.retrieve(QUESTION)) == expected
+    assert summary(retriever.retrieve(QueryBundle(QUESTION))) == expected
+    assert summary(asyncio.run(retriever.aretrieve(QUESTION))) == expected
     assert len(LibraryRetriever(shared_library).retrieve("leave")) == 4
 
 

@@ -176,17 +176,17 @@ def test_filters_and_ids_by_number(shared_library: Library, store: LibraryVector
     ids = {document.name: document.id for document in shared_library.documents()}
     vector = embedded(shared_library)
 
-    def found(**query: Any) -> set[str]:
+    def found_paths(**query: Any) -> set[str]:
         return set(paths(store.query(VectorStoreQuery(vector, similarity_top_k=4, **query))))
 
-    assert found(filters=where(condition("document_id", ids[VPN]))) == {VPN}
+    assert found_paths(filters=where(condition("document_id", ids[VPN]))) == {VPN}
     above = {name for name, number in ids.items() if number > ids[OLD]}
-    assert found(filters=where(condition("document_id", ids[OLD], FilterOperator.GT))) == above
-    assert found(doc_ids=[str(ids[VPN]), str(ids[OLD]), "none"]) == {VPN, OLD}
+    assert found_paths(filters=where(condition("document_id", ids[OLD], FilterOperator.GT))) == above
+    assert found_paths(doc_ids=[str(ids[VPN]), str(ids[OLD]), "none"]) == {VPN, OLD}
     (node,) = store.get_nodes(filters=where(condition("path", NEW)))
-    assert found(node_ids=[node.node_id]) == {NEW}
-    assert found(node_ids=[node.node_id], doc_ids=[str(ids[VPN])]) == set()
-    assert found(node_ids=[], doc_ids=[]) == set(ids)
+    assert found_paths(node_ids=[node.node_id]) == {NEW}
+    assert found_paths(node_ids=[node.node_id], doc_ids=[str(ids[VPN])]) == set()
+    assert found_paths(node_ids=[], doc_ids=[]) == set(ids)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_filters_and_ids_by_number(shared_library: Library, store: LibraryVector
     ],
 )  # fmt: skip
 def test_wrong_filters(store: LibraryVectorStore, wrong: MetadataFilter, error: type[Exception], message: str) -> None:
-    """A filter that could never mean anything here is an error, also inside others, and not simply nothing found."""
+    """A filter that no passage could ever pass is an error, also inside others, and no empty result."""
     for filters in (where(wrong), where(where(wrong), combined=FilterCondition.NOT)):
         with pytest.raises(error, match=message):
             store.get_nodes(filters=filters)

@@ -29,14 +29,14 @@ def passages(*texts: tuple[str, str]) -> list[Passage]:
     return [Passage(number, text, heading, "", 0, len(text)) for number, (heading, text) in enumerate(texts)]
 
 
-def test_surroundings_then_statements() -> None:
-    """Row 0 is the mean direction of the passages near it under its heading, then each statement as it is read."""
+def test_surroundings_then_sentences() -> None:
+    """Row 0 is the mean direction of the passages near it under its heading, then each sentence as it is read."""
     toy = Toy()
-    found = passages(
+    document = passages(
         ("A", "Apples are red. **Pears** are not."), ("A", "Plums are blue."), ("B", "Cars are fast."), ("A", "Figs.")
     )
-    own = toy_vectors([passage.text for passage in found])
-    packed = pack_multi_vectors([found], [own], cast(Embedder, toy))[0]
+    own = toy_vectors([passage.text for passage in document])
+    packed = pack_multi_vectors([document], [own], cast(Embedder, toy))[0]
     assert toy.embedded == ["Apples are red.", "Pears are not.", "Plums are blue.", "Cars are fast.", "Figs."]
     first = unpack_multi_vectors(packed[0], own.shape[1])
     together = own[[0, 1, 3]].sum(axis=0)
@@ -47,20 +47,21 @@ def test_surroundings_then_statements() -> None:
 
 def test_only_near_passages_surround() -> None:
     """In a long section the fourth passage on is no neighbour any more."""
-    found = passages(*(("A", f"word{number}") for number in range(8)))
+    document = passages(*(("A", f"word{number}") for number in range(8)))
     own = np.eye(8, 16, dtype=np.float32)
-    packed = pack_multi_vectors([found], [own], cast(Embedder, Toy()))[0]
+    packed = pack_multi_vectors([document], [own], cast(Embedder, Toy()))[0]
     surroundings = unpack_multi_vectors(packed[0], 16)[0]
     assert (np.flatnonzero(surroundings > 0.01)).tolist() == [0, 1, 2, 3]
     middle = unpack_multi_vectors(packed[4], 16)[0]
     assert (np.flatnonzero(middle > 0.01)).tolist() == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_what_cannot_be_read_has_no_views() -> None:
-    """No time is spent on a passage in a language the embedder does not know, nor on one without statements."""
+def test_what_cannot_be_read_has_no_vectors() -> None:
+    """No time is spent on a passage in a language the embedder does not know, nor on one without sentences."""
     toy = Toy()
-    found = passages(("", "年假有25天。"), ("", "---"), ("", "Leave is 25 days."))
-    packed = pack_multi_vectors([found], [toy_vectors([passage.text for passage in found])], cast(Embedder, toy))[0]
+    document = passages(("", "年假有25天。"), ("", "---"), ("", "Leave is 25 days."))
+    own = toy_vectors([passage.text for passage in document])
+    packed = pack_multi_vectors([document], [own], cast(Embedder, toy))[0]
     assert toy.embedded == ["Leave is 25 days."]
     assert packed[:2] == [b"", b""]
     assert unpack_multi_vectors(packed[0], 16).shape == (0, 16)
@@ -70,9 +71,9 @@ def test_what_cannot_be_read_has_no_views() -> None:
 def test_cosines_survive_packing(embedder: Embedder) -> None:
     """With real vectors a cosine read back differs by less than 0.005."""
     text = "Annual leave is 25 days. It must be taken by March. Parking is free for everyone."
-    found = passages(("", text))
+    document = passages(("", text))
     own = embedder.embed_passages([text])
-    views = unpack_multi_vectors(pack_multi_vectors([found], [own], embedder)[0][0], embedder.card.dimension)
+    vectors = unpack_multi_vectors(pack_multi_vectors([document], [own], embedder)[0][0], embedder.card.dimension)
     query = embedder.embed_query("How long is annual leave?")
     exact = embedder.embed_passages(["Annual leave is 25 days.", "It must be taken by March."]) @ query
-    np.testing.assert_allclose(views[1:3] @ query, exact, atol=0.005)
+    np.testing.assert_allclose(vectors[1:3] @ query, exact, atol=0.005)

@@ -10,7 +10,7 @@ def shown(text: str) -> list[str]:
 
 
 def test_sentences_and_rows() -> None:
-    """A row is one statement with its column headings, whatever ends in its cells; headings and rule are none."""
+    """A row is one unit with its header row, whatever ends in its cells; header row and rule are left out."""
     table = "| City | Limit |\n|---|:--|\n| Berlin | up to 150 euros. Ask first! |\n| Cork | 120 euros |"
     text = f"Hotels are booked early. See below:\n\n{table}\n\nThat is all."
     assert shown(text) == [
@@ -29,7 +29,7 @@ def test_a_chinese_semicolon_joins() -> None:
 
 
 def test_marks_alone_say_nothing() -> None:
-    """What has neither letter nor digit is no statement."""
+    """What has neither letter nor digit is left out."""
     assert shown("**\n\n---\n\nParking is free.") == ["Parking is free."]
     assert shown("") == []
 

@@ -33,7 +33,7 @@ def table_header(passage: Passage, text: str) -> str:
 
 
 def assert_sound(whole: ReadDocument, passages: Sequence[Passage]) -> None:
-    """In order, without overlap, each exactly its range of the text and within one page."""
+    """Passages are in order and do not overlap; each is exactly its range of the text, within one page."""
     assert [passage.ordinal for passage in passages] == list(range(len(passages)))
     pages, offset = [], 0
     for page in whole.pages:
@@ -80,7 +80,7 @@ def test_offsets_when_a_heading_repeats_its_text() -> None:
 
 
 def test_heading_with_nothing_below() -> None:
-    """A heading that is all there is, as on a title slide, is a passage; one with only subheadings is in their path."""
+    """A heading without any text, as on a title slide, is a passage; one with only subheadings is in their path."""
     whole = document("# Welcome", "# Leave\n\n## Annual\n\n25 days.\n\n## Hotline 112")
     passages = split(whole, count, 100)
     assert [(passage.heading, passage.text, passage.page) for passage in passages] == [
@@ -150,8 +150,8 @@ def test_table() -> None:
     assert passages[0].text.startswith("Rates:\n\n| City | Hotel |\n| --- | --- |\n| city 0 |")
     for passage in passages[1:]:
         assert passage.text.startswith(header) or passage.text == "Ask finance."
-    found = [line for passage in passages for line in passage.text.splitlines() if line.startswith("| city")]
-    assert found == rows
+    table_rows = [line for passage in passages for line in passage.text.splitlines() if line.startswith("| city")]
+    assert table_rows == rows
     assert max(count(passage.text) for passage in passages) <= 60
 
 

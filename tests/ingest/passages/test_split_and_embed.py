@@ -28,9 +28,9 @@ def test_every_passage_has_its_own_vector(embedder: Embedder) -> None:
     assert [len(passages) > 1 for _, passages in split] == [True, False, False]
     together = maker.embed(split)
     assert [len(vectors) for vectors, _ in together] == [len(passages) for _, passages in split]
-    for (title, passages), (vectors, views) in zip(split, together, strict=True):
-        assert views == pack_multi_vectors([passages], [vectors], embedder)[0]
-        assert all(views)
+    for (title, passages), (vectors, packed) in zip(split, together, strict=True):
+        assert packed == pack_multi_vectors([passages], [vectors], embedder)[0]
+        assert all(packed)
         for passage, vector in zip(passages, vectors, strict=True):
             alone = embedder.embed_passages([f"{title}\n{passage.text}"])[0]
             assert float(alone @ vector) == pytest.approx(1.0, abs=2e-3)

@@ -40,7 +40,7 @@ def test_kind_asked(question: str, kind: str) -> None:
 
 
 def test_a_question_may_not_say() -> None:
-    """'What is', 如何 and plain words ask for no kind that could be told from a text's surface."""
+    """'What is', 如何 and plain words ask for no type that a pattern can recognise."""
     for question in ("What is Riverdesk?", "如何申请账号？", "parking"):
         assert answer_types_asked(question) == []
 
@@ -65,7 +65,7 @@ def test_a_question_may_not_say() -> None:
     ],
 )
 def test_has_kind(kind: str, with_it: str, without: str) -> None:
-    """The surface of the text tells whether it has one."""
+    """A pattern recognises whether the text has one."""
     assert has_answer_type(with_it, kind)
     assert not has_answer_type(without, kind)
 

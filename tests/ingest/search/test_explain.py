@@ -71,7 +71,7 @@ def test_ranks_and_leads_say_what_brought_a_passage_up(library: Library) -> None
 
 
 def test_words_are_shown_as_they_were_asked(library: Library) -> None:
-    """A stem is shown as its word, a code as itself, and a word that no passage has is said to be unknown."""
+    """A stem is shown as its word, a code as itself, and a word that no passage has is marked as unknown."""
     words = {word.term: word for word in library.explain("Which certificate has expired, wombat?").words}
     assert (words["certif"].shown, words["certif"].known) == ("certificate", True)
     assert (words["wombat"].shown, words["wombat"].known) == ("wombat", False)

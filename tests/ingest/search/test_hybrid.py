@@ -1,4 +1,4 @@
-"""What a search proposes: each score is what its parts say, and the two rules move what they should."""
+"""Hybrid search: candidates and the parts of their scores, and the two factors that change their order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def written(folder: Path, texts: dict[str, str]) -> Path:
 
 
 def test_what_either_leg_finds_is_scored_by_both(settings: Settings, tmp_path: Path) -> None:
-    """Values against the stored vectors: the whole, the best statement, the surroundings; no passage is left out."""
+    """Cosines of passage, best sentence and surroundings are those of the stored vectors; no passage is left out."""
     texts = {
         "a.md": "Annual leave is 25 days. Parking is free.",
         "b.md": "Holidays are granted by the manager.",
@@ -59,7 +59,7 @@ def test_what_either_leg_finds_is_scored_by_both(settings: Settings, tmp_path: P
 
 
 def test_an_answer_of_yes_or_no_is_for_such_a_question(settings: Settings, tmp_path: Path) -> None:
-    """A passage that opens with 'Yes' is lifted when that is asked, unless it stands under a question of its own."""
+    """A passage that opens with 'Yes' has a factor when that is asked, unless its heading is a question itself."""
     texts = {
         "a.md": "Dogs in the office are seen by visitors, and dogs in the office are loud.",
         "b.md": "Yes, dogs are welcome in the office.",
@@ -73,12 +73,12 @@ def test_an_answer_of_yes_or_no_is_for_such_a_question(settings: Settings, tmp_p
     finally:
         library.close()
     for name, factor in (("a.md", 1.0), ("b.md", FUSION.yes_or_no), ("c.md", 1.0)):
-        for found, expected in ((plain[name], 1.0), (asked[name], factor)):
-            assert found.score == pytest.approx(expected * (found.cosines.mean + 0.25 * found.lexical))
+        for parts, expected in ((plain[name], 1.0), (asked[name], factor)):
+            assert parts.score == pytest.approx(expected * (parts.cosines.mean + 0.25 * parts.lexical))
 
 
 def test_few_hits_are_the_first_of_many(settings: Settings, tmp_path: Path) -> None:
-    """However few are asked for, a passage that is lifted from far down is among them."""
+    """However few are asked for, a passage that a factor lifts from a low rank is among them."""
     texts = {f"{number:02}.md": f"The office has dogs in it, says note {number}." for number in range(20)}
     ingest([written(tmp_path / "notes", {**texts, "yes.md": "Yes, pets such as dogs may come along."})], settings)
     library = Library(settings.home)
@@ -104,8 +104,7 @@ def test_few_hits_are_the_first_of_many(settings: Settings, tmp_path: Path) -> N
     ],
 )  # fmt: skip
 def test_preference(question: str, newer: str, text: str, heading: str, factor: float) -> None:
-    """An older version steps back unless it is asked for; an answer of yes or no comes forward; never by more than
-    `highest`."""
+    """An older version has a factor unless it is asked for, and so has a yes or no; no product is above `highest`."""
     preference = Preference(question)
     row = {"text": text, "heading": heading}
     factors = preference.factors(row, "leave-2024.md", newer)  # type: ignore[arg-type]

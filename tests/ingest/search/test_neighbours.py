@@ -1,4 +1,4 @@
-"""Passages around others: the right ones are found, and put together they read as the document does."""
+"""Neighbours of passages: the right passages, and a joined text that reads as the document does."""
 
 from __future__ import annotations
 
@@ -38,36 +38,36 @@ def test_those_of_the_section_within_reach(catalog: Catalog) -> None:
     """Only passages of the same document under the same heading, in order, and each once."""
     ids = catalog.passage_ids().tolist()
     every = neighbours(catalog, ids, 0)
-    assert [one.passage_id for one in every] == ids
-    hotels = [one.passage_id for one in every if one.heading.endswith("Hotels")]
+    assert [neighbour.passage_id for neighbour in every] == ids
+    hotels = [neighbour.passage_id for neighbour in every if neighbour.heading.endswith("Hotels")]
     assert len(hotels) > 4
-    assert [one.passage_id for one in neighbours(catalog, hotels[:1], 2)] == hotels[:3]
-    assert [one.passage_id for one in neighbours(catalog, [hotels[2], hotels[3]], 1)] == hotels[1:5]
-    trains = next(one.passage_id for one in every if one.heading.endswith("Trains"))
-    assert [one.passage_id for one in neighbours(catalog, [trains], 9)] == [trains]
+    assert [neighbour.passage_id for neighbour in neighbours(catalog, hotels[:1], 2)] == hotels[:3]
+    assert [neighbour.passage_id for neighbour in neighbours(catalog, [hotels[2], hotels[3]], 1)] == hotels[1:5]
+    trains = next(neighbour.passage_id for neighbour in every if neighbour.heading.endswith("Trains"))
+    assert [neighbour.passage_id for neighbour in neighbours(catalog, [trains], 9)] == [trains]
     assert neighbours(catalog, [], 2) == []
     assert neighbours(catalog, [max(ids) + 1], 2) == []
 
 
 def test_joined_they_read_as_the_document_does(catalog: Catalog) -> None:
-    """Word for word, rows under one header, items on their own lines; each passage is where it is said to be."""
+    """Word for word, rows under one header, items on their own lines; each passage is at its offsets."""
     every = neighbours(catalog, catalog.passage_ids().tolist(), 0)
-    hotels = [one for one in every if one.heading.endswith("Hotels")]
+    hotels = [neighbour for neighbour in every if neighbour.heading.endswith("Hotels")]
     text, joined = join(hotels)
     start = TEXT.index(SENTENCES)
     assert text.split() == TEXT[start : TEXT.index("## Trains")].split()
     assert text.count("| City | Limit |") == 1
     assert TABLE in text
     assert "\n- keep the bill\n- hand it in" in text
-    assert any(one.lead for one in joined)
-    for one in joined:
-        assert one.lead + text[one.start : one.end] == one.passage.text
+    assert any(part.lead for part in joined)
+    for part in joined:
+        assert part.lead + text[part.start : part.end] == part.passage.text
 
 
 def test_the_first_keeps_its_header(catalog: Catalog) -> None:
     """A table's later rows need their column names when nothing stands before them."""
     every = neighbours(catalog, catalog.passage_ids().tolist(), 0)
-    rows = [one for one in every if len(one.text) > one.end - one.start]
+    rows = [neighbour for neighbour in every if len(neighbour.text) > neighbour.end - neighbour.start]
     text, joined = join(rows[:1])
     assert text == rows[0].text
     assert (joined[0].start, joined[0].end, joined[0].lead) == (0, len(text), "")
@@ -75,6 +75,7 @@ def test_the_first_keeps_its_header(catalog: Catalog) -> None:
 
 def test_pages_stay_apart(catalog: Catalog) -> None:
     """What stood on two pages is two paragraphs."""
-    pages = [one for one in neighbours(catalog, catalog.passage_ids().tolist(), 0) if one.text.endswith("days.")]
-    first = next(one for one in neighbours(catalog, [pages[0].passage_id], 1) if one.page == "p. 1")
+    every = neighbours(catalog, catalog.passage_ids().tolist(), 0)
+    pages = [neighbour for neighbour in every if neighbour.text.endswith("days.")]
+    first = next(neighbour for neighbour in neighbours(catalog, [pages[0].passage_id], 1) if neighbour.page == "p. 1")
     assert join([first, pages[0]])[0] == "One day.\n\nTwo days."

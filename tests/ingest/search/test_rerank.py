@@ -83,20 +83,20 @@ def test_the_order_is_the_cross_encoders(site: Settings, plain: list[ScoredHit],
     """What it likes comes first, with its own score; the parts of the fused score are still there."""
     assert names(plain)[:2] == POLICIES
     library = opened(site, cross_encoder)
-    found = library.search_scored(QUESTION)
+    reranked = library.search_scored(QUESTION)
     library.close()
-    assert found[0].hit.path == "it/vpn.txt"
-    assert sorted(names(found)) == sorted(names(plain))
-    assert [scored.hit.rank for scored in found] == list(range(1, len(found) + 1))
-    texts = [f"{scored.hit.heading or scored.hit.title}\n{scored.hit.text}" for scored in found]
+    assert reranked[0].hit.path == "it/vpn.txt"
+    assert sorted(names(reranked)) == sorted(names(plain))
+    assert [scored.hit.rank for scored in reranked] == list(range(1, len(reranked) + 1))
+    texts = [f"{scored.hit.heading or scored.hit.title}\n{scored.hit.text}" for scored in reranked]
     expected = reference(cross_encoder, [(QUESTION, text) for text in texts])
     fused = {scored.hit.passage_id: scored.parts for scored in plain}
-    for scored, score in zip(found, expected, strict=True):
+    for scored, score in zip(reranked, expected, strict=True):
         assert isinstance(scored, RerankedHit)
         assert scored.reranked == pytest.approx(score, abs=0.02)  # bfloat16 where the CPU has it
         assert scored.parts == fused[scored.hit.passage_id]
     assert expected[0] > 0.9 > 0.1 > max(expected[1:])
-    scores = [scored.hit.score for scored in found]
+    scores = [scored.hit.score for scored in reranked]
     assert scores == sorted(scores, reverse=True)
     assert reranker_of(site) is None
 
@@ -106,8 +106,8 @@ def test_an_older_version_steps_back(site: Settings, plain: list[ScoredHit], cro
     reranker = Reranker(str(cross_encoder), site.models_cache)
     library = opened(site, cross_encoder)
     for question, factor in ((QUESTION, FUSION.older_version), (f"{QUESTION[:-1]} in 2024?", 1.0)):
-        found = {scored.hit.path: scored for scored in library.search_scored(question)}
-        old, new = found["hr/leave-policy-2024.md"], found["hr/leave-policy-2026.md"]
+        reranked = {scored.hit.path: scored for scored in library.search_scored(question)}
+        old, new = reranked["hr/leave-policy-2024.md"], reranked["hr/leave-policy-2026.md"]
         assert isinstance(old, RerankedHit)
         assert isinstance(new, RerankedHit)
         assert old.reranked is not None
@@ -126,13 +126,13 @@ def test_only_the_best_are_read(
     for module in (rerank, library_module):
         monkeypatch.setattr(module, "RERANKED", 2)
     library = opened(site, cross_encoder)
-    found = library.search_scored(QUESTION)
-    assert set(names(found)[:2]) == set(POLICIES)
-    assert names(found)[2:] == names(plain)[2:]
-    behind = [scored for scored in found if isinstance(scored, RerankedHit) and scored.reranked is None]
-    assert behind == found[2:]
+    reranked = library.search_scored(QUESTION)
+    assert set(names(reranked)[:2]) == set(POLICIES)
+    assert names(reranked)[2:] == names(plain)[2:]
+    behind = [scored for scored in reranked if isinstance(scored, RerankedHit) and scored.reranked is None]
+    assert behind == reranked[2:]
     assert [scored.hit.score for scored in behind] == [scored.hit.score - plain[2].hit.score for scored in plain[2:]]
-    assert found[1].hit.score > 0 == found[2].hit.score
+    assert reranked[1].hit.score > 0 == reranked[2].hit.score
     library.close()
 
 
@@ -328,7 +328,7 @@ def test_doctor_tries_it(site: Settings, cross_encoder: Path, monkeypatch: pytes
 
     def finding(reranker: str | None) -> list[tuple[bool, str]]:
         wanted = site.model_copy(update={"reranker": reranker, "hub_connect_seconds": 1.0})
-        return [(found.ok, found.text) for found in examine(wanted) if found.name == "reranker"]
+        return [(result.ok, result.text) for result in examine(wanted) if result.name == "reranker"]
 
     ((ok, text),) = finding(str(cross_encoder))
     assert ok

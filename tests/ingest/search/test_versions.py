@@ -1,4 +1,4 @@
-"""Versions told from names: which numbers mean a version, and which only a different document."""
+"""Versions by name: which numbers mean a version, and which another document."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_passages_and_questions_at_once(model: OpenVINOEmbedding) -> None:
 
 
 def test_a_model_that_was_away(embedders_folder: Path, embedder: Embedder, tmp_path: Path) -> None:
-    """Opened anew for many texts, it may not be there just then; when it is back, it answers as before."""
+    """Compiled again for many texts, its file may be missing just then; once it is back, vectors are as before."""
     folder = shutil.copytree(embedders_folder / embedder.card.fingerprint, tmp_path / "copy")
     copy = load_embedder(folder)
     (folder / "model.xml").rename(tmp_path / "away.xml")
@@ -71,7 +71,7 @@ def test_batches() -> None:
     token_ids = [[7] * int(length) for length in [*chosen.integers(1, 512, 300), BATCH_TOKENS + 1, 3, 3]]
     batches = list(_batches(token_ids))
     assert sorted(chain.from_iterable(batches)) == list(range(len(token_ids)))
-    widths = [max(len(token_ids[place]) for place in batch) for batch in batches]
+    widths = [max(len(token_ids[row]) for row in batch) for batch in batches]
     assert all(first >= second for first, second in pairwise(widths))
     sizes = [width * len(batch) for width, batch in zip(widths, batches, strict=True)]
     assert all(size <= BATCH_TOKENS or len(batch) == 1 for size, batch in zip(sizes, batches, strict=True))

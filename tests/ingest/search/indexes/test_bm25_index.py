@@ -42,7 +42,7 @@ def test_changing_a_copy(tmp_path: Path) -> None:
 
 
 def test_digests() -> None:
-    """Each passage has the digest of its own words; one that is in it twice has none."""
+    """Each passage has the digest of its terms; a passage that is in the index twice has -1."""
     writer = BM25Writer()
     assert fill(writer).digests() == {5: digest_of(["red", "apple"]), 6: digest_of(["green", "apple"])}
     writer.add(6, ["other"])

@@ -56,6 +56,6 @@ def test_decide(catalog: IndexVersion, published: int, held: HeldIndex, action: 
 
 @pytest.mark.parametrize("held", [NOTHING, HeldIndex(at(3)), HeldIndex(at(3, lineage="x"), changeable=False)])
 def test_without_a_snapshot_none_is_opened(held: HeldIndex) -> None:
-    """With -1 for 'none', which also stands for one that could not be opened, the action is never to open one."""
+    """The revision -1 means that there is no snapshot, or none that can be opened: the action is never to open it."""
     for catalog in (at(0), at(4), at(4, lineage="restored")):
         assert decide(catalog, -1, held) != OpenSnapshot()

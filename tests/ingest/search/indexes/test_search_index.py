@@ -67,13 +67,13 @@ def bm25(texts: dict[int, str], query: Sequence[str]) -> dict[int, float]:
     words = {key: text.split() for key, text in texts.items()}
     average = sum(map(len, words.values())) / len(words)
     scores = {}
-    for key, found in words.items():
-        counts, score = Counter(found), 0.0
+    for key, text_terms in words.items():
+        counts, score = Counter(text_terms), 0.0
         for term in set(query):
             n = sum(term in others for others in words.values())
             idf = math.log(1 + (len(words) - n + 0.5) / (n + 0.5))
             tf = counts[term]
-            score += idf * (K1 + 1) * tf / (tf + K1 * (1 - B + B * len(found) / average))
+            score += idf * (K1 + 1) * tf / (tf + K1 * (1 - B + B * len(text_terms) / average))
         if score > 0:
             scores[key] = score
     return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
@@ -95,12 +95,12 @@ def test_dense_against_brute_force(catalog: Catalog, folder: Path, put: PutDocum
         query /= np.linalg.norm(query)
         cosines = vectors @ query
         best = np.argsort(-cosines)[:25]
-        found = index.snapshot.dense(query, 25)
-        assert list(found) == ids[best].tolist()
-        assert list(found.values()) == pytest.approx(cosines[best].tolist(), abs=1e-6)
-        some = ids[[5, 250, 7]].tolist()
-        assert index.snapshot.cosines(query, [*some, 9_999]) == pytest.approx(
-            dict(zip(some, cosines[[5, 250, 7]], strict=True)), abs=1e-6
+        nearest = index.snapshot.dense(query, 25)
+        assert list(nearest) == ids[best].tolist()
+        assert list(nearest.values()) == pytest.approx(cosines[best].tolist(), abs=1e-6)
+        chosen_ids = ids[[5, 250, 7]].tolist()
+        assert index.snapshot.cosines(query, [*chosen_ids, 9_999]) == pytest.approx(
+            dict(zip(chosen_ids, cosines[[5, 250, 7]], strict=True)), abs=1e-6
         )
     assert set(index.snapshot.dense(query, 1000)) == set(ids.tolist())
 
@@ -112,9 +112,9 @@ def test_lexical_against_bm25(catalog: Catalog, folder: Path, put: PutDocument) 
     index, by_id = refreshed(folder, catalog), numbered(catalog, texts)
     for query in (["101"], ["100", "120"], ["105", "105", "140", "155"], ["100", "101", "102", "999"]):
         expected = bm25(by_id, query)
-        found = index.snapshot.lexical(query, 1000)
-        assert found == pytest.approx(expected, rel=1e-5)
-        assert list(found.values()) == sorted(found.values(), reverse=True)
+        scores = index.snapshot.lexical(query, 1000)
+        assert scores == pytest.approx(expected, rel=1e-5)
+        assert list(scores.values()) == sorted(scores.values(), reverse=True)
         first = list(expected)[:10]
         assert [key for key in index.snapshot.lexical(query, 10) if expected[key] > expected[first[-1]] + 1e-4] == [
             key for key in first if expected[key] > expected[first[-1]] + 1e-4
@@ -136,9 +136,9 @@ def test_lexical_among(catalog: Catalog, folder: Path, put: PutDocument) -> None
     put(catalog, "a.md", texts)
     index = refreshed(folder, catalog)
     everywhere = index.snapshot.lexical(["101", "120"], 1000)
-    some = [3, 50, 99, 12_345]
-    assert index.snapshot.lexical(["101", "120"], 3, among=some) == pytest.approx(
-        {key: everywhere.get(key, 0.0) for key in some[:3]}
+    chosen_ids = [3, 50, 99, 12_345]
+    assert index.snapshot.lexical(["101", "120"], 3, among=chosen_ids) == pytest.approx(
+        {key: everywhere.get(key, 0.0) for key in chosen_ids[:3]}
     )
     assert index.snapshot.lexical(["101"], 10, among=[]) == {}
     assert index.snapshot.lexical([], 10) == {}
@@ -179,15 +179,15 @@ def test_bound_is_never_exceeded(catalog: Catalog, folder: Path, put: PutDocumen
 
 
 def test_rare_terms_weigh_more(catalog: Catalog, folder: Path, put: PutDocument) -> None:
-    """The weight of a term is ln(1 + (N - n + 0.5) / (n + 0.5)); of one that nobody uses, the highest."""
+    """The weight of a term is ln(1 + (N - n + 0.5) / (n + 0.5)); a term that no passage has weighs most."""
     put(catalog, "a.md", ["100 101", "100 102", "100 103"])
     weights = refreshed(folder, catalog).snapshot.inverse_frequencies(["100", "101", "999"])
     by_hand = {"100": math.log(1 + 0.5 / 3.5), "101": math.log(1 + 2.5 / 1.5), "999": math.log(1 + 3.5 / 0.5)}
     assert weights == pytest.approx(by_hand)
 
 
-def test_level_adds_and_drops(catalog: Catalog, folder: Path, put: PutDocument) -> None:
-    """After every change the index holds exactly the catalog's passages, in both halves, and finds the new text."""
+def test_refresh_adds_and_removes(catalog: Catalog, folder: Path, put: PutDocument) -> None:
+    """After every refresh both indexes have exactly the catalog's passages, and the new text is found."""
     index = opened(folder)
     assert index.snapshot.ids.tolist() == []
     first = put(catalog, "a.md", ["100 apples", "101 pears"])
@@ -210,7 +210,7 @@ def test_level_adds_and_drops(catalog: Catalog, folder: Path, put: PutDocument) 
 
 
 def test_a_snapshot_never_changes(catalog: Catalog, folder: Path, put: PutDocument) -> None:
-    """Whoever searches a snapshot finds the same passages in both halves, whatever is refreshed and published."""
+    """A search in a snapshot finds the same passages in both indexes, whatever is refreshed and published meanwhile."""
     first = put(catalog, "a.md", ["100 apples", "101 pears"])
     index = refreshed(folder, catalog)
     earlier = index.snapshot
@@ -282,8 +282,8 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_damaged_snapshot_is_remade(catalog: Catalog, folder: Path, put: PutDocument, damage: str) -> None:
-    """Whatever happens to the cache, the catalog makes it anew, and the next one to open it finds it whole."""
+def test_damaged_snapshot_is_rebuilt(catalog: Catalog, folder: Path, put: PutDocument, damage: str) -> None:
+    """Whatever happens to the cache, it is built from the catalog again, and is complete for whoever opens it next."""
     put(catalog, "a.md", ["100 apples", "101 pears"])
     refreshed(folder, catalog).publish()
     DAMAGE[damage](folder / (folder / CURRENT).read_text())
@@ -313,7 +313,7 @@ def test_folder_deleted_under_a_reader(catalog: Catalog, folder: Path, put: PutD
 
 
 def test_two_readers(catalog: Catalog, folder: Path, put: PutDocument) -> None:
-    """Each brings its own copy level, ahead of the writer or after it, and neither disturbs what is published."""
+    """Each refreshes a copy of its own, before the writer publishes or after, and neither changes what is published."""
     put(catalog, "a.md", ["100 apples"])
     refreshed(folder, catalog).publish()
     first, second = opened(folder), opened(folder)
@@ -337,7 +337,7 @@ def test_two_readers(catalog: Catalog, folder: Path, put: PutDocument) -> None:
 
 
 def test_tidying_up(catalog: Catalog, folder: Path, put: PutDocument) -> None:
-    """The snapshot and the one before it are kept, as are copies of living processes; older and dead ones go."""
+    """The snapshot, the one before it and copies of running processes are kept; older ones and other copies are not."""
     finished = subprocess.run(
         [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
     )
@@ -367,7 +367,7 @@ def test_empty_library(catalog: Catalog, folder: Path) -> None:
 def test_few_changes_of_a_large_index_are_left_to_readers(
     catalog: Catalog, folder: Path, put: PutDocument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The big snapshot is not written for one document; who opens it catches up, and many changes are written."""
+    """A large snapshot is not published for one document: readers apply few changes themselves. Many are published."""
     monkeypatch.setattr(index_module, "LARGE", 20)
     monkeypatch.setattr(index_module, "LEFT_TO_READERS", 4)
     put(catalog, "a.md", random_texts(30, 20))
@@ -406,23 +406,23 @@ def test_a_large_index_finds_what_is_nearest(
     assert not index.snapshot.vectors.exact
     index.publish()
     for held in (index, opened(folder)):
-        found = 0
+        proposed = 0
         for query in vectors[::150]:
             cosines = vectors @ query
             best = np.argsort(-cosines)[:10]
             nearest = held.snapshot.dense(query, 10, catalog)
             assert list(nearest.values()) == pytest.approx([float(cosines[i - 1]) for i in nearest], abs=1e-6)
             assert list(nearest.values()) == sorted(nearest.values(), reverse=True)
-            found += len(set(nearest) & set(ids[best].tolist()))
-            some = [5, 2_500, 17]
-            assert held.snapshot.cosines(query, [*some, 9_999], catalog) == pytest.approx(
-                {i: float(cosines[i - 1]) for i in some}, abs=1e-6
+            proposed += len(set(nearest) & set(ids[best].tolist()))
+            chosen_ids = [5, 2_500, 17]
+            assert held.snapshot.cosines(query, [*chosen_ids, 9_999], catalog) == pytest.approx(
+                {i: float(cosines[i - 1]) for i in chosen_ids}, abs=1e-6
             )
-        assert found >= 0.98 * 10 * len(vectors[::150])
+        assert proposed >= 0.98 * 10 * len(vectors[::150])
 
 
 def test_a_restored_catalog_is_another_lineage(catalog: Catalog, folder: Path, put: PutDocument) -> None:
-    """The same numbers and the same revision mean other passages then: nothing of the old index stays."""
+    """Then the same ids and the same revision mean other passages: nothing of the old index stays."""
     put(catalog, "a.md", ["100 apples", "101 pears"])
     index = refreshed(folder, catalog)
     index.publish()
@@ -464,7 +464,7 @@ def test_a_copy_costs_no_disk(catalog: Catalog, folder: Path, put: PutDocument) 
 def test_a_reader_on_a_full_disk(
     catalog: Catalog, folder: Path, put: PutDocument, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """It has no room for a copy of its own and knows what is new all the same; the next snapshot is taken as ever."""
+    """Without room for a working copy it finds what is new all the same, and opens the next published snapshot."""
     put(catalog, "a.md", ["100 apples"])
     writer = refreshed(folder, catalog)
     writer.publish()
@@ -500,7 +500,7 @@ def test_a_reader_on_a_full_disk(
 def test_a_disk_that_fails_half_way(
     catalog: Catalog, folder: Path, put: PutDocument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the word index cannot be written after the vectors were added, the next attempt mends both."""
+    """When BM25 cannot be written after the vectors were added, the next refresh has both right."""
     put(catalog, "a.md", ["100 apples"])
     index = refreshed(folder, catalog)
     put(catalog, "b.md", ["101 pears"])

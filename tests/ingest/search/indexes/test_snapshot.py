@@ -15,7 +15,7 @@ TEXTS = ["annual leave", "sick leave", "the vpn client", "travel expenses", "ann
 
 
 def test_dense(tmp_path: Path, put: PutDocument) -> None:
-    """The cosines are those of the vectors, the order is theirs, and what is not among the ids does not count."""
+    """Cosines and order are those of the stored vectors; with ids given, only these passages are searched."""
     catalog = Catalog(tmp_path / "catalog.db", create=True)
     put(catalog, "a.md", TEXTS)
     follower = SearchIndex(tmp_path / "index", 16, "toy")
@@ -27,9 +27,9 @@ def test_dense(tmp_path: Path, put: PutDocument) -> None:
     ranked = sorted(ids, key=lambda passage_id: -cosines[passage_id])
     of_all = index.dense(vector, 3, catalog)
     assert list(of_all) == ranked[:3]
-    some = [ids[4], ids[1], ids[2], 999]
-    of_some = index.dense(vector, 2, catalog, some)
-    assert list(of_some) == [passage_id for passage_id in ranked if passage_id in some][:2]
+    chosen = [ids[4], ids[1], ids[2], 999]
+    of_some = index.dense(vector, 2, catalog, chosen)
+    assert list(of_some) == [passage_id for passage_id in ranked if passage_id in chosen][:2]
     for values in (of_all, of_some):
         assert list(values.values()) == pytest.approx([cosines[passage_id] for passage_id in values], abs=1e-6)
     assert index.dense(vector, 2, catalog, []) == {}

@@ -14,8 +14,8 @@ from ingest.search.indexes.vector_index import VectorIndex
 
 def unit(count: int, seed: int = 1) -> Vectors:
     vectors = np.random.default_rng(seed).normal(size=(count, 16)).astype(np.float32)
-    found: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return found
+    normalised: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return normalised
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def large(monkeypatch: pytest.MonkeyPatch) -> VectorIndex:
 
 
 def test_exact(tmp_path: Path) -> None:
-    """Few vectors are held and found as they are, also after writing and reading."""
+    """Few vectors are kept and found as they are, also after writing and reading."""
     index = VectorIndex(16)
     index.add(np.array([7, 9, 8]), unit(3))
     index.write(tmp_path / "v")
@@ -42,7 +42,7 @@ def test_exact(tmp_path: Path) -> None:
 
 
 def test_compressed(large: VectorIndex, tmp_path: Path) -> None:
-    """Many are held as codes under the same ids; nearly all near ones are proposed; removing and adding go on."""
+    """Many are kept as codes under the same ids; nearly all near ones are proposed; they can be removed and added."""
     assert not large.exact
     assert large.ids.tolist() == list(range(1_000, 1_500))
     large.write(tmp_path / "v")
@@ -69,7 +69,7 @@ def test_compressed(large: VectorIndex, tmp_path: Path) -> None:
 
 
 def test_removing_many(large: VectorIndex, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When too many are only left out, the codes are made anew, and each still stands for what it stood for."""
+    """When too many are only left out, the codes are written again, and each stands for the same vector as before."""
     monkeypatch.setattr(vector_index, "_MOST_REMOVED", 50)
     before = {i: large.vector(i) for i in range(1_100, 1_500)}
     large.remove(np.arange(1_000, 1_100))
@@ -79,7 +79,7 @@ def test_removing_many(large: VectorIndex, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_as_held(large: VectorIndex) -> None:
-    """What codes stand for can be told in advance, so that a code that changed is noticed."""
+    """What a code stands for can be computed from the exact vector, so that a changed code is noticed."""
     expected = large.as_held(unit(500)[40:60])
     assert np.array_equal(expected, np.stack([large.vector(i) for i in range(1_040, 1_060)]))
     assert not np.array_equal(large.as_held(unit(20, seed=9))[0], large.vector(1_040))
@@ -95,3 +95,18 @@ def test_wrong_files(tmp_path: Path) -> None:
     (tmp_path / "v").write_bytes(b"no")
     with pytest.raises(RuntimeError):
         VectorIndex.read(tmp_path / "v", 16)
+
+
+def test_a_copy_is_changed_by_itself(large: VectorIndex) -> None:
+    """What is added to a copy or removed from it is not in the original, exact or compressed."""
+    small = VectorIndex(16)
+    small.add(np.array([1, 2]), unit(2))
+    for index in (small, large):
+        before = index.ids.tolist()
+        copy = index.copy()
+        copy.remove(np.array(before[:1]))
+        copy.add(np.array([9_000]), unit(1, seed=5))
+        assert copy.ids.tolist() == [*before[1:], 9_000]
+        assert index.ids.tolist() == before
+        assert 9_000 not in index.search(unit(1, seed=5)[0], 3)
+        assert next(iter(copy.search(unit(1, seed=5)[0], 3))) == 9_000
