@@ -1,4 +1,4 @@
-"""An e-mail (RFC 5322) as Markdown, and what is attached to it. Knows nothing of files."""
+"""E-mails (RFC 5322, MIME) as Markdown, and their attachments."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from ingest.documents.text.read_html import decode_html, to_text
 from ingest.documents.text.read_text import decode
 
 _SHOWN_HEADERS = ("From", "To", "Cc", "Date")
-# Signatures and the like, which mail programs attach and nobody reads.
+# Signatures and keys, which mail programs attach and nobody reads.
 _MACHINE_PARTS = re.compile(r"application/(?:pkcs7-signature|x-pkcs7-signature|pgp-signature|pgp-keys)")
-# A plain form shorter than this may be a stand-in for the HTML form, when that is this many times as long.
-_STUB = 200
-_MUCH_LONGER = 3
+# Plain text shorter than this is a placeholder ('your program cannot show HTML') if the HTML is this much longer.
+_STUB_LENGTH = 200
+_STUB_RATIO = 3
 _EVENT = {"SUMMARY": "What", "DTSTART": "Begins", "DTEND": "Ends", "LOCATION": "Where", "DESCRIPTION": "About"}
 _ENCRYPTED_PARTS = re.compile(r"application/(?:x-)?pkcs7-mime|multipart/encrypted")
 
 
 def read_mail(data: bytes) -> tuple[str, list[Page]]:
-    """(subject, one page). Raises ReadError when it is no e-mail, or an encrypted one."""
+    """(subject, one page): the headers that people read, the names of the attachments, the text.
+
+    Raises ReadError when the file is no e-mail, or an encrypted one.
+    """
     message = _parsed(data)
     if _ENCRYPTED_PARTS.match(message.get_content_type()) and "signed-data" not in str(message.get("Content-Type", "")):
         raise ReadError("the e-mail is encrypted: save its text where it can be read")
@@ -40,19 +43,19 @@ def read_mail(data: bytes) -> tuple[str, list[Page]]:
 
 def _parsed(data: bytes) -> EmailMessage:
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")) or b"\x00" in data[:64]:
-        # A mail saved from a text editor; mail itself is never in UTF-16.
+        # Saved by a text editor: an e-mail itself is never in UTF-16 and has no byte order mark.
         try:
             data = decode(data).encode()
         except ReadError:
             data = b""
-    message = email.message_from_bytes(_plain_headers(data.lstrip()), policy=email.policy.default)
+    message = email.message_from_bytes(_encoded_headers(data.lstrip()), policy=email.policy.default)
     if not message.keys() or not any(name in message for name in ("From", "Subject", "Date")):
         raise ReadError("the file is not an e-mail: it has neither sender nor subject")
     return message
 
 
-def _plain_headers(data: bytes) -> bytes:
-    """The mail with letters that stand bare in its headers encoded as they should be (RFC 2047)."""
+def _encoded_headers(data: bytes) -> bytes:
+    """The e-mail with unencoded non-ASCII letters of its headers encoded as RFC 2047 demands."""
     end = re.search(rb"\r?\n\r?\n", data)
     head = data[: end.start()] if end else data
     if head.isascii():
@@ -69,7 +72,10 @@ def _plain_headers(data: bytes) -> bytes:
 
 
 def attachments(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """(name, content) of what is attached; a forwarded mail is one as well, named after its subject."""
+    """(file name, content) of each attachment; a forwarded e-mail is one as well, named after its subject.
+
+    Raises ReadError when the file is no e-mail.
+    """
     for part in _attached(_parsed(data)):
         if part.get_content_type() == "message/rfc822":
             inner = part.get_payload(0) if part.is_multipart() else None
@@ -86,19 +92,19 @@ def _file_name(name: str) -> str:
 
 
 def _attached(message: EmailMessage) -> Iterator[MIMEPart]:
-    """The parts that are files. Pictures shown inside an HTML text are part of that text."""
-    pages = (part.get_payload(decode=True) for part in message.walk() if part.get_content_type() == "text/html")
-    shown = b" ".join(page for page in pages if isinstance(page, bytes))
+    """The parts that are attachments. Pictures that the HTML text shows are part of that text."""
+    html_parts = (part.get_payload(decode=True) for part in message.walk() if part.get_content_type() == "text/html")
+    html = b" ".join(page for page in html_parts if isinstance(page, bytes))
     for part in _leaves(message):
         content_id = str(part.get("Content-ID", "")).strip("<> ").encode()
-        is_picture = part.get_content_maintype() == "image" and content_id and b"cid:" + content_id in shown
+        is_picture = part.get_content_maintype() == "image" and content_id and b"cid:" + content_id in html
         is_file = part.get_filename() and not is_picture and not _MACHINE_PARTS.match(part.get_content_type())
         if is_file or part.get_content_type() == "message/rfc822":
             yield part
 
 
 def _leaves(message: MIMEPart) -> Iterator[MIMEPart]:
-    """The parts that hold something, a forwarded mail as one."""
+    """The parts with content, a forwarded e-mail as one part."""
     if message.get_content_type() == "message/rfc822" or not message.is_multipart():
         yield message
     else:
@@ -107,21 +113,20 @@ def _leaves(message: MIMEPart) -> Iterator[MIMEPart]:
 
 
 def _text(message: EmailMessage) -> str:
-    """The plain form of the text, else the HTML form, and what else is text without being a file."""
+    """The plain text, or the HTML text, and further text parts that are no attachments."""
     body = message.get_body(preferencelist=("plain", "html"))
     if body is None and message.get_content_maintype() == "text" and message.get_content_subtype() != "calendar":
         body = message
     text = _body_text(body) if body is not None else ""
-    if body is not None and len(text.strip()) < _STUB:
-        other = message.get_body(preferencelist=("html",))
-        shown = _body_text(other) if other is not None and other is not body else ""
-        # 'Your program cannot show HTML' is not what the mail says.
-        if len(shown) > _MUCH_LONGER * len(text.strip()):
-            text = shown
+    if body is not None and len(text.strip()) < _STUB_LENGTH:
+        html_body = message.get_body(preferencelist=("html",))
+        html_text = _body_text(html_body) if html_body is not None and html_body is not body else ""
+        if len(html_text) > _STUB_RATIO * len(text.strip()):
+            text = html_text
     if not text.strip():
         text = "\n\n".join(_invitation(part) for part in message.walk() if part.get_content_type() == "text/calendar")
     if message.get_content_type() == "multipart/mixed":
-        # Mailing lists and scanners put further texts after the first.
+        # Mailing lists and scanners add further texts after the first.
         for part in message.iter_parts():
             if part.get_content_type() == "text/plain" and not part.get_filename() and part is not body:
                 text += "\n\n" + _body_text(part)
@@ -129,21 +134,21 @@ def _text(message: EmailMessage) -> str:
 
 
 def _invitation(part: MIMEPart) -> str:
-    """What an invitation says (RFC 5545): a line for each of what, when, where and why."""
+    """An invitation (RFC 5545) as text, one line for each of what, begin, end, place and description."""
     payload = part.get_payload(decode=True)
     text = decode(payload, part.get_content_charset() or "") if isinstance(payload, bytes) and payload else ""
     event = re.sub(r"\r?\n[ \t]", "", text).partition("BEGIN:VEVENT")[2]
-    found = re.findall(r"^(SUMMARY|DTSTART|DTEND|LOCATION|DESCRIPTION)[^:\n]*:(.*)$", event, re.MULTILINE)
-    return "\n".join(f"{_EVENT[name]}: {_event_value(name, value)}" for name, value in found)
+    properties = re.findall(r"^(SUMMARY|DTSTART|DTEND|LOCATION|DESCRIPTION)[^:\n]*:(.*)$", event, re.MULTILINE)
+    return "\n".join(f"{_EVENT[name]}: {_event_value(name, value)}" for name, value in properties)
 
 
 def _event_value(name: str, value: str) -> str:
     if name.startswith("DT"):
-        return re.sub(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d)?(Z?)", _moment, value.strip())
+        return re.sub(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d)?(Z?)", _date_and_time, value.strip())
     return flat(re.sub(r"\\([,;\\])", r"\1", re.sub(r"\\[nN]", " ", value)))
 
 
-def _moment(match: re.Match[str]) -> str:
+def _date_and_time(match: re.Match[str]) -> str:
     year, month, day, hour, minute, universal = match.groups()
     clock = f" {hour}:{minute}" + (" UTC" if universal else "") if hour else ""
     return f"{year}-{month}-{day}{clock}"

@@ -1,8 +1,8 @@
-"""An Outlook message (msg) as Markdown, and what is attached to it. Knows nothing of files.
+"""Outlook messages (msg) as Markdown, and their attachments.
 
 The layout is that of Microsoft's [MS-OXMSG] "Outlook Item (.msg) File Format": each property is a stream named by its
-number and type (2.1), those of fixed length lie together in one stream (2.4), attachments and recipients are
-storages (2.2). The property numbers are those of [MS-OXPROPS].
+number and type (2.1), properties of fixed length stand together in one stream (2.4), attachments and recipients are
+storages (2.2). Property numbers are those of [MS-OXPROPS], property types those of [MS-OXCDATA] 2.11.1.
 """
 
 from __future__ import annotations
@@ -31,18 +31,26 @@ _DISPLAY_NAME = "3001"
 _EMBEDDED = "000D"
 _FILE_TIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _PROPERTIES = "__properties_version1.0"
-# Length of what stands before the properties: of a message in a file, and of one inside another.
+_STREAM = 2  # of olefile
+_UNICODE, _STRING_8, _BINARY, _TIME = "001F", "001E", "0102", 0x0040
+# Bytes before the properties of fixed length: in the message of a file, in a message inside another.
 _HEADER, _INNER_HEADER = 32, 24
 
 
 def read_msg(data: bytes) -> tuple[str, list[Page]]:
-    """(subject, one page). Raises ReadError for an encrypted message; other errors when it is damaged."""
+    """(subject, one page): the headers that people read, the names of the attachments, the text.
+
+    Raises ReadError when the file is no Outlook message or an encrypted one, other errors for a damaged file.
+    """
     with _opened(data) as container:
         return _Message(container, ()).read()
 
 
 def msg_attachments(data: bytes) -> Iterator[tuple[str, bytes | tuple[str, list[Page]]]]:
-    """(name, content) of what is attached; a forwarded message comes read already, as (subject, pages)."""
+    """(file name, content) of each attachment; a forwarded message is read already, as (subject, pages).
+
+    Raises as `read_msg` does.
+    """
     with _opened(data) as container:
         yield from _Message(container, ()).attachments()
 
@@ -54,7 +62,7 @@ def _opened(data: bytes) -> Any:
 
 
 class _Message:
-    """A message in a container: the file itself, or below `path` one that is attached to it."""
+    """The message in a compound file: its own, or the attached one in the storage at `path`."""
 
     def __init__(self, container: Any, path: tuple[str, ...]) -> None:
         self._container, self._path = container, path
@@ -78,39 +86,39 @@ class _Message:
 
     def attachments(self) -> Iterator[tuple[str, bytes | tuple[str, list[Page]]]]:
         for storage in self._storages("__attach_version1.0_"):
-            part = _Part(self._container, (*self._path, storage))
-            name = flat(part.text(_LONG_NAME) or part.text(_SHORT_NAME) or part.text(_DISPLAY_NAME))
+            properties = _Properties(self._container, (*self._path, storage))
+            name = flat(properties.text(_LONG_NAME) or properties.text(_SHORT_NAME) or properties.text(_DISPLAY_NAME))
             name = re.sub(r"[/\\\x00-\x1f]+", " ", name) or "unnamed"
             embedded = (*self._path, storage, f"__substg1.0_{_CONTENT}{_EMBEDDED}")
             if self._container.exists("/".join([*embedded, _PROPERTIES])):
                 yield f"{name.removesuffix('.msg')}.msg", _Message(self._container, embedded).read()
-            elif not (part.text(_CONTENT_ID) and re.search(r"^image\d+\.(png|jpe?g|gif)$", name)):
-                yield name, part.binary(_CONTENT)
+            elif not (properties.text(_CONTENT_ID) and re.search(r"^image\d+\.(png|jpe?g|gif)$", name)):
+                yield name, properties.binary(_CONTENT)
 
     def _storages(self, prefix: str) -> list[str]:
         depth = len(self._path)
-        found = (path[depth] for path in self._container.listdir() if tuple(path[:depth]) == self._path)
-        return sorted({name for name in found if name.startswith(prefix)})
+        names = {path[depth] for path in self._container.listdir() if tuple(path[:depth]) == self._path}
+        return sorted(name for name in names if name.startswith(prefix))
 
     def _text(self, number: str) -> str:
-        return _Part(self._container, self._path).text(number)
+        return _Properties(self._container, self._path).text(number)
 
     def _html(self) -> str:
-        part = _Part(self._container, self._path)
-        raw = part.binary(_HTML)
-        return decode_html(raw) if raw else part.text(_HTML)
+        properties = _Properties(self._container, self._path)
+        raw = properties.binary(_HTML)
+        return decode_html(raw) if raw else properties.text(_HTML)
 
     def _rich_text(self) -> str:
-        packed = _Part(self._container, self._path).binary(_RICH_TEXT)
-        return "\n\n".join(page.text for page in read_rtf(decompress(packed))) if packed else ""
+        compressed = _Properties(self._container, self._path).binary(_RICH_TEXT)
+        return "\n\n".join(page.text for page in read_rtf(decompress(compressed))) if compressed else ""
 
     def _date(self) -> str:
         data = self._container.openstream("/".join([*self._path, _PROPERTIES])).read()
         header = _INNER_HEADER if self._path else _HEADER
         times = {}
         for position in range(header, len(data) - 15, 16):
-            kind, number = struct.unpack_from("<HH", data, position)
-            if kind == 0x0040:
+            property_type, number = struct.unpack_from("<HH", data, position)
+            if property_type == _TIME:
                 (times[number],) = struct.unpack_from("<Q", data, position + 8)
         ticks = times.get(_SUBMITTED) or times.get(_DELIVERED)
         if not ticks:
@@ -118,24 +126,25 @@ class _Message:
         return f"{_FILE_TIME_EPOCH + timedelta(microseconds=ticks // 10):%Y-%m-%d %H:%M} UTC"
 
 
-class _Part:
-    """The properties of a message or an attachment."""
+class _Properties:
+    """The properties of the message or attachment in the storage at `path`."""
 
     def __init__(self, container: Any, path: tuple[str, ...]) -> None:
         self._container, self._path = container, path
 
-    def _stream(self, number: str, kind: str) -> bytes:
-        name = "/".join([*self._path, f"__substg1.0_{number}{kind}"])
-        # A storage of that name is no stream: OLE objects lie in one.
-        return bytes(self._container.openstream(name).read()) if self._container.get_type(name) == 2 else b""
+    def _stream(self, number: str, property_type: str) -> bytes:
+        name = "/".join([*self._path, f"__substg1.0_{number}{property_type}"])
+        # Where an OLE object is attached, a storage has this name instead of a stream.
+        return bytes(self._container.openstream(name).read()) if self._container.get_type(name) == _STREAM else b""
 
     def text(self, number: str) -> str:
-        """A text property, in UTF-16 or in the sender's code page."""
-        wide = self._stream(number, "001F")
-        if wide:
-            return wide.decode("utf-16-le", "replace").rstrip("\x00")
-        narrow = self._stream(number, "001E").rstrip(b"\x00")
-        return decode(narrow) if narrow else ""
+        """A text property, stored in UTF-16 or in the code page of the sender; '' when there is none."""
+        utf_16 = self._stream(number, _UNICODE)
+        if utf_16:
+            return utf_16.decode("utf-16-le", "replace").rstrip("\x00")
+        string_8 = self._stream(number, _STRING_8).rstrip(b"\x00")
+        return decode(string_8) if string_8 else ""
 
     def binary(self, number: str) -> bytes:
-        return self._stream(number, "0102")
+        """A binary property; b'' when there is none."""
+        return self._stream(number, _BINARY)

@@ -1,7 +1,7 @@
-"""Tables whose cells say only where they end, as those of doc and rtf do. Knows nothing of files.
+"""Tables whose cells state only where they end, as the cells of doc and rtf do, as a grid.
 
-Rows of one table may be cut differently. The columns are all the edges that its rows have together, so that a cell
-which reaches over several of them is one merged across, and stands under the right header.
+The rows of one table may be divided differently. The columns of the grid are all edges of all rows, so that a cell
+which covers several of them is a cell merged across, and stands under the right header.
 """
 
 from __future__ import annotations
@@ -13,73 +13,74 @@ from itertools import pairwise
 
 from ingest.documents.structure.tables import Grid, Span
 
-# Edges this close are one: programs round them differently from row to row. In twentieths of a point.
+# Edges this close are the same edge: programs round them differently in each row. In twips, twentieths of a point.
 _SAME_EDGE = 40
-_MOST_COLUMNS = 64  # of a table in Word, which has 63
+_MOST_COLUMNS = 64  # Word allows 63
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell that ends at `right`; `goes_on` says that it belongs to the one above, or `goes_along` to its left."""
+    """A cell and its right edge in twips; merged with the cell above it, or with the one on its left, where it is."""
 
     text: str
     right: int
-    goes_on: bool = False
-    goes_along: bool = False
+    merged_above: bool = False
+    merged_left: bool = False
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row's cells from left to right, and where the first begins."""
+    """The cells of a row from left to right, and the left edge of the first in twips."""
 
     cells: Sequence[Cell]
     left: int = 0
 
 
 def grid(rows: Sequence[TableRow]) -> Grid:
-    """The rows as a grid. Where the edges are damaged or far too many, the cells are taken as they come."""
-    edges = _columns({cell.right for row in rows for cell in row.cells} | {row.left for row in rows})
-    if not 1 < len(edges) <= _MOST_COLUMNS + 1 or not all(map(_ascending, rows)):
+    """The rows as a grid. Where the edges are damaged or too many, the cells are numbered in their order instead."""
+    edges = _distinct({cell.right for row in rows for cell in row.cells} | {row.left for row in rows})
+    if not 1 < len(edges) <= _MOST_COLUMNS + 1 or not all(map(_is_ascending, rows)):
         return Grid.of([[cell.text for cell in row.cells] for row in rows])
-    found = Grid()
-    above: dict[int, tuple[int, int]] = {}  # column: (the row, the place among the spans) of what goes on there
+    result = Grid()
+    spans_above: dict[int, tuple[int, int]] = {}  # column: (first row, index in spans) of the cell above
     for number, row in enumerate(rows):
-        column, start, below = _place(edges, row.left), 0, {}
+        column, start, spans_here = _column_of(edges, row.left), 0, {}
         for cell in row.cells:
-            end = max(_place(edges, cell.right) - 1, column)
-            if not cell.goes_along:
+            end = max(_column_of(edges, cell.right) - 1, column)
+            if not cell.merged_left:
                 start = column
-            if cell.goes_on and start in above:
-                first, place = above[start]
-                found.spans[place] = Span(first, start, number, max(end, found.spans[place].last_column))
-                below[start] = above[start]
+            if cell.merged_above and start in spans_above:
+                first_row, index = spans_above[start]
+                result.spans[index] = Span(first_row, start, number, max(end, result.spans[index].last_column))
+                spans_here[start] = spans_above[start]
             else:
-                if cell.goes_along and below and found.spans:
-                    last = found.spans[-1]
-                    found.spans[-1] = Span(last.first_row, last.first_column, number, end)
+                if cell.merged_left and spans_here and result.spans:
+                    last = result.spans[-1]
+                    result.spans[-1] = Span(last.first_row, last.first_column, number, end)
                 else:
-                    found.put(number, start, cell.text)
-                    found.spans.append(Span(number, start, number, end))
-                below[start] = (number, len(found.spans) - 1)
+                    result.put(number, start, cell.text)
+                    result.spans.append(Span(number, start, number, end))
+                spans_here[start] = (number, len(result.spans) - 1)
             column = end + 1
-        above = below
-    found.spans = [s for s in found.spans if (s.first_row, s.first_column) != (s.last_row, s.last_column)]
-    return found
+        spans_above = spans_here
+    result.spans = [s for s in result.spans if (s.first_row, s.first_column) != (s.last_row, s.last_column)]
+    return result
 
 
-def _columns(edges: set[int]) -> list[int]:
-    """The edges from left to right, those close to one another as one."""
-    found: list[int] = []
+def _distinct(edges: set[int]) -> list[int]:
+    """The edges from left to right, the first of those close together."""
+    distinct: list[int] = []
     for edge in sorted(edges):
-        if not found or edge - found[-1] > _SAME_EDGE:
-            found.append(edge)
-    return found
+        if not distinct or edge - distinct[-1] > _SAME_EDGE:
+            distinct.append(edge)
+    return distinct
 
 
-def _place(edges: list[int], edge: int) -> int:
+def _column_of(edges: list[int], edge: int) -> int:
+    """The index of the last distinct edge at or before this one."""
     return max(0, bisect_left(edges, edge + 1) - 1)
 
 
-def _ascending(row: TableRow) -> bool:
-    rights = [row.left, *(cell.right for cell in row.cells)]
-    return all(first < second for first, second in pairwise(rights))
+def _is_ascending(row: TableRow) -> bool:
+    edges = [row.left, *(cell.right for cell in row.cells)]
+    return all(left < right for left, right in pairwise(edges))

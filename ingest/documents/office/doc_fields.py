@@ -1,77 +1,83 @@
-"""Fields and notes in the text of a Word 97-2003 document. Knows nothing of where the text lies.
+"""Fields ([MS-DOC] 2.8.25) and references to notes in the text of a Word 97-2003 document.
 
-Fields ([MS-DOC] 2.8.25) stand in the text between marks: what they were made from, and what they show.
+A field stands in the text between marks: its code (what it is made from), then its result (what it shows).
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Mapping
 
-_FIELD = re.compile("[\x13\x14\x15]")
+_BEGIN, _SEPARATOR = "\x13", "\x14"
+_FIELD_MARK = re.compile("[\x13\x14\x15]")
 _LINK = re.compile(r'\s*HYPERLINK\s+"((?:https?://|mailto:)[^"\s]+)"')
+_NOTE_REFERENCE = "\x02"
 _CHARACTERS = str.maketrans({"\x0b": "\n", "\x1e": "-", "\x1f": None, "\t": " ", "\xa0": " ", **dict.fromkeys(
     ("\x00", "\x01", "\x02", "\x03", "\x04", "\x05", "\x08", "\x0e"), None)})  # fmt: skip
 
 
 class Notes:
-    """The notes of a text: a mark where it refers to one, and what has still to be told after the paragraph."""
+    """The notes of a text part: numbers their references, and keeps each note until its paragraph is written."""
 
-    def __init__(self, notes: dict[int, str]) -> None:
-        self._notes, self._places = notes, sorted(notes)
-        self._waiting: list[str] = []
+    def __init__(self, notes: Mapping[int, str]) -> None:
+        """`notes` maps the character position of each reference to the text of its note."""
+        self._notes, self._positions = notes, sorted(notes)
+        self._pending: list[str] = []
 
-    def marked(self, text: str, start: int, stop: int) -> str:
-        """The characters from `start` to before `stop`, a number in place of each reference among them."""
-        said, first = "", start
-        for number in range(bisect_left(self._places, start), bisect_left(self._places, stop)):
-            place = self._places[number]
-            said += f"{text[first:place]}[{number + 1}]"
-            # A mark that Word counts is one character, one that somebody typed is text.
-            first = place + 1 if text[place] == "\x02" else place
-            self._waiting.append(f"[{number + 1}] {self._notes[place]}")
-        return said + text[first:stop]
+    def with_references(self, text: str, start: int, stop: int) -> str:
+        """The characters from `start` up to `stop`, with the number of a note in place of each reference to it."""
+        result, copied = "", start
+        for index in range(bisect_left(self._positions, start), bisect_left(self._positions, stop)):
+            position = self._positions[index]
+            result += f"{text[copied:position]}[{index + 1}]"
+            # An automatic reference is one character, a custom one is text that somebody typed and stays.
+            copied = position + 1 if text[position] == _NOTE_REFERENCE else position
+            self._pending.append(f"[{index + 1}] {self._notes[position]}")
+        return result + text[copied:stop]
 
-    def told(self) -> list[str]:
-        told, self._waiting = self._waiting, []
-        return told
+    def take(self) -> list[str]:
+        """The notes referred to since the last call."""
+        pending, self._pending = self._pending, []
+        return pending
 
 
 class Fields:
-    """Fields: what they were made from is not text, what they show is. Tables of contents are left out."""
+    """The fields that are open where a paragraph begins: they may reach over several paragraphs."""
 
     def __init__(self) -> None:
         self._codes: list[str] = []
         self._is_shown: list[bool] = []
-        self._begun: list[int] = []
+        self._starts: list[int] = []
 
-    def shown(self, text: str) -> str:
-        said, position = "", 0
-        self._begun = [-1] * len(self._codes)  # a link begun in another paragraph has lost its place
-        for mark in [*_FIELD.finditer(text), None]:
+    def visible_text(self, text: str) -> str:
+        """The paragraph as a reader sees it: results of fields, not their codes, and no table of contents."""
+        visible, position = "", 0
+        self._starts = [-1] * len(self._codes)  # where a field of an earlier paragraph begins is not known here
+        for mark in [*_FIELD_MARK.finditer(text), None]:
             part = text[position : mark.start() if mark else len(text)]
             if all(self._is_shown):
-                said += part
+                visible += part
             elif not self._is_shown[-1]:
                 self._codes[-1] += part
             if mark is None:
                 break
             position = mark.end()
-            if mark.group() == "\x13":
+            if mark.group() == _BEGIN:
                 self._codes.append("")
                 self._is_shown.append(False)
-                self._begun.append(len(said))
-            elif mark.group() == "\x14" and self._codes:
+                self._starts.append(len(visible))
+            elif mark.group() == _SEPARATOR and self._codes:
                 self._is_shown[-1] = self._codes[-1].split()[:1] != ["TOC"]
             elif self._codes:
-                said = _linked(said, self._codes.pop(), self._begun.pop())
+                visible = _with_link(visible, self._codes.pop(), self._starts.pop())
                 self._is_shown.pop()
-        return said.translate(_CHARACTERS)
+        return visible.translate(_CHARACTERS)
 
 
-def _linked(said: str, code: str, begun: int) -> str:
-    """What was said with the field's part of it as a link, when the field is one that leads out."""
-    link, name = _LINK.match(code), said[begun:].strip() if begun >= 0 else ""
+def _with_link(text: str, code: str, start: int) -> str:
+    """The text with the field's result, from `start` on, as a Markdown link when the field is a link."""
+    link, name = _LINK.match(code), text[start:].strip() if start >= 0 else ""
     if not link or not name or link[1].removeprefix("mailto:") == name:
-        return said
-    return f"{said[:begun]}[{name}]({link[1]})"
+        return text
+    return f"{text[:start]}[{name}]({link[1]})"

@@ -1,7 +1,4 @@
-"""What the control words of Rich Text Format stand for, and what a reader of it keeps. A leaf beside `cell_edges`.
-
-Microsoft's "Rich Text Format (RTF) Specification", version 1.9.1.
-"""
+"""Control words of Rich Text Format (Microsoft's "RTF Specification", version 1.9.1) and the state they change."""
 
 from __future__ import annotations
 
@@ -15,14 +12,14 @@ TOKEN = re.compile(
     r"|(?P<brace>[{}])|(?P<text>[^\\{}\r\n]+)|[\r\n]+|\\",
     re.DOTALL,
 )
-# Groups that hold no text of the document. What is marked '\*' and not known here is skipped as well.
+# Destinations without text of the document. Unknown destinations marked '\*' are skipped as well.
 SKIPPED = frozenset(
     """colortbl info pict objdata header headerl headerr headerf footer footerl footerr footerf sn sv
     shprslt nonshppict listtable listoverridetable rsidtbl generator themedata datastore latentstyles xmlnstbl
     revtbl atnid atnauthor annotation bkmkstart bkmkend tc xe ftnsep ftnsepc aftnsep aftnsepc panose falt""".split()
 )
 STARRED_TEXT = frozenset({"shpinst", "shptxt", "footnote", "fldinst"})
-# Groups that hold what a list puts before its item.
+# Destinations with the number or bullet of a list item.
 LIST_TEXT = frozenset({"listtext", "pntext"})
 LINK = re.compile(r'\s*HYPERLINK\s+"((?:https?://|mailto:)[^"\s]+)"')
 PARAGRAPH_ENDS = frozenset({"par", "sect", "page"})
@@ -31,7 +28,7 @@ CHARACTERS = {
     "ldblquote": "“", "rdblquote": "”", "emspace": " ", "enspace": " ", "qmspace": " ", "nestcell": " ",
 }  # fmt: skip
 SYMBOLS = {"~": " ", "_": "-", "\n": "\r", "\r": "\r", "\t": " ", "{": "{", "}": "}", "\\": "\\"}
-# \fcharset to Python's codec.
+# Python's codec for each \fcharset.
 CHARSETS = {
     77: "mac_roman", 128: "cp932", 129: "cp949", 130: "johab", 134: "gb18030", 136: "big5", 161: "cp1253",
     162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874",
@@ -43,7 +40,7 @@ CODE_PAGES = {936: "gb18030", 950: "big5", 10000: "mac_roman", 65001: "utf-8"}
 
 @dataclass
 class State:
-    """What a group inherits and gives back when it ends."""
+    """The properties that a group inherits, and that are restored when it ends."""
 
     skipped: bool = False
     destination: str = ""
@@ -58,22 +55,23 @@ class State:
 
 @dataclass
 class Field:
-    """A field: where among what was said it began, and what it is made from."""
+    """A field: the index in the text of the paragraph where its result begins, and its code."""
 
-    begun: int
+    start: int
     code: str = ""
 
 
 @dataclass
-class TableShape:
-    """The cells of the row that is being read, as far as they are known: where each ends, and how it is merged."""
+class RowDefinition:
+    """The cells of a row, as far as they are defined: where each ends in twips, and how it is merged."""
 
     left: int = 0
-    cells: list[tuple[int, bool, bool]] = field(default_factory=list)
-    goes_on: bool = False
-    goes_along: bool = False
+    cells: list[tuple[int, bool, bool]] = field(default_factory=list)  # (right edge, merged above, merged left)
+    merged_above: bool = False
+    merged_left: bool = False
 
     def row(self, texts: list[str]) -> TableRow:
+        """The row with these texts; without edges when it defines another number of cells."""
         if len(texts) != len(self.cells):
             return TableRow([Cell(text, 0) for text in texts])
         return TableRow([Cell(text, *cell) for text, cell in zip(texts, self.cells, strict=True)], self.left)

@@ -1,7 +1,7 @@
-"""A spreadsheet's number as its cell shows it: `25`, `3.5%`, `2026-05-01`. Knows nothing of files.
+"""A number of a spreadsheet as its cell shows it: `25`, `3.5%`, `2026-05-01`.
 
-Format codes are those of ECMA-376 part 1, 18.8.31, which Excel's older files use as well. Dates are shown the one
-way that nobody misreads, year first, with the parts that the code asks for; everything else as the code says.
+Format codes are those of ECMA-376 part 1, 18.8.31, which older files of Excel use as well. Dates are written year
+first, which nobody misreads, with the parts that the code shows; everything else is written as the code says.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
-# Codes that files name by number only (ECMA-376 part 1, 18.8.30), with those of Chinese Excel (27-36, 50-58).
+# Codes that files refer to by number only (ECMA-376 part 1, 18.8.30), and those of Chinese Excel (27-36, 50-58).
 BUILT_IN: Mapping[int, str] = {
     **{1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 11: "0.00E+00", 48: "##0.0E+0", 49: "@"},
     **{14: "yyyy-mm-dd", 15: "d-mmm-yy", 16: "d-mmm", 17: "mmm-yy", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM"},
@@ -28,16 +28,16 @@ _SECTION = re.compile(r'(?:"[^"]*"|\\.|\[[^\]]*\]|[^;])*')
 _TOKEN = re.compile(r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|\[(?P<bracket>[^\]]*)\]|[_*].|(?P<other>.)', re.DOTALL)
 # Digits as a code writes them, with optional thousands, decimals and exponent.
 _DIGITS = re.compile(r"[0#?][0#?,]*(?:\.[0#?]*,*)?(?:[eE][+-]0+)?|\.[0#?]+")
-# Spreadsheets keep 15 digits.
+# Spreadsheets store 15 significant digits.
 _EXACT = 1e15
 _EPOCH = datetime(1899, 12, 30)
 _EPOCH_1904 = datetime(1904, 1, 1)
-# The last day that a spreadsheet knows: 9999-12-31.
+# The day after the last that a spreadsheet can store, 9999-12-31.
 _LAST_DAY = 2_958_466
 
 
 def format_cell(value: float, code: str = "", *, epoch_1904: bool = False) -> str:
-    """The number as text. `code` is its format code, '' for none; dates count days from 1900 or 1904."""
+    """The number as text. `code` is its format code, '' for none; a date is a number of days since 1900, or 1904."""
     if is_date(code):
         return _date(value, code, epoch_1904)
     sections = _sections(code)
@@ -83,7 +83,7 @@ def _date(value: float, code: str, epoch_1904: bool) -> str:
     plain = re.sub(r"\[[^\]]*\]|am/pm|a/p", "", plain)
     if epoch_1904:
         moment = _EPOCH_1904 + timedelta(days=int(value), seconds=seconds)
-    else:  # both count from the day before; 1900 has a 29 February there, as Lotus 1-2-3 had it
+    else:  # day 1 is 1900-01-01; day 60 is 29 February 1900, which did not exist, as in Lotus 1-2-3
         moment = _EPOCH + timedelta(days=int(value) + (1 if 0 < value < 60 else 0), seconds=seconds)
     clock = "" if not re.search(r"[hs]", plain) else "%H:%M:%S" if "s" in plain and moment.second else "%H:%M"
     if "y" in plain and "d" not in plain:
@@ -98,7 +98,7 @@ def _date(value: float, code: str, epoch_1904: bool) -> str:
 
 
 def _elapsed(seconds: int, unit: str, rest: str) -> str:
-    """A length of time in hours, minutes or seconds, with the smaller ones that the rest of the code asks for."""
+    """A duration in hours, minutes or seconds, with the smaller units that the rest of the code shows."""
     if unit == "s":
         return str(seconds)
     parts = [f"{seconds % 60:02}"] if "s" in rest else []
@@ -108,7 +108,7 @@ def _elapsed(seconds: int, unit: str, rest: str) -> str:
 
 
 def _with_literals(value: float, section: str) -> str:
-    """The section with its digits in place. Colours, conditions and padding are not text; currency signs are."""
+    """The section of the code filled with digits. Currency signs are text; colours, conditions and padding are not."""
     parts: list[tuple[str, bool]] = []
     for match in _TOKEN.finditer(section):
         if match["quoted"] is not None or match["escaped"] is not None:
@@ -122,7 +122,7 @@ def _with_literals(value: float, section: str) -> str:
             else:
                 parts.append((match["other"], True))
     code = "".join(text for text, is_code in parts if is_code)
-    if "/" in code and "?" in code:  # fractions: the number itself says as much
+    if "/" in code and "?" in code:  # a fraction is written as a decimal number
         return _general(value)
     places = sum(len(_DIGITS.findall(text)) for text, is_code in parts if is_code)
     if places > 1 and "." not in code:
@@ -132,7 +132,7 @@ def _with_literals(value: float, section: str) -> str:
 
 
 def _masked(value: float, parts: list[tuple[str, bool]]) -> str:
-    """Digits between fixed marks, as in telephone and identity numbers: filled from the right."""
+    """Digits between fixed marks, as in telephone and identity numbers, filled in from the right."""
     width = sum(len(re.findall("[0#?]", text)) for text, is_code in parts if is_code)
     digits = str(round(value)).rjust(width, "0")
     extra, left = digits[: len(digits) - width], iter(digits[len(digits) - width :])
@@ -146,12 +146,12 @@ def _digits(value: float, code: str) -> str:
     if "e" in code.lower():
         places = len(re.sub(r"[eE].*", "", code).partition(".")[2])
         return f"{value:.{places}E}"
-    # Commas at the end leave out thousands.
+    # Each comma at the end divides by a thousand.
     whole, _, fraction = code.rstrip(",").partition(".")
     value /= 1000 ** (len(code) - len(code.rstrip(",")))
     if value >= _EXACT:
         return _general(value)
-    # Half a unit counts up, as people round; a float just below it, such as 1.005, is meant to be it.
+    # Halves are rounded up, as people do; 15 digits, because the float 1.005 is just below what was meant.
     exact = Decimal(f"{value:.15g}").quantize(Decimal(1).scaleb(-len(fraction)), ROUND_HALF_UP)
     integer, _, decimals = f"{exact:f}".partition(".")
     integer = integer.rjust(whole.count("0"), "0") if whole.count("0") > 1 else integer

@@ -1,7 +1,7 @@
-"""Spreadsheets (xlsx, xls, csv, tsv) sheet by sheet, each cell as it is shown. Knows nothing of files.
+"""Spreadsheets (xlsx, xls, csv, tsv) as Markdown tables, one page a sheet, each cell as it is shown.
 
-Workbooks of Excel 2007 and later are read cell by cell from their XML (ECMA-376 part 1, 18): libraries hand out
-full rows, and one cell in the last corner makes those seventeen billion cells.
+Workbooks of Excel 2007 and later are read cell by cell from their XML (ECMA-376 part 1, 18): libraries return full
+rows, which a single cell in the last corner turns into seventeen billion cells.
 """
 
 from __future__ import annotations
@@ -13,61 +13,65 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import Any
 
 from ingest.base.errors import ReadError
 from ingest.base.types import Page
 from ingest.documents.office.package import (
     attribute,
+    children,
+    descendants,
     local_name,
     open_package,
     refuse_declarations,
     xml_part,
 )
+from ingest.documents.sheets.cell_reference import REFERENCE, column_index
 from ingest.documents.sheets.number_format import BUILT_IN, format_cell
 from ingest.documents.sheets.sheet_notes import Note, note_lines, xls_boxes, xlsx_notes
 from ingest.documents.structure.markdown import heading, join
 from ingest.documents.structure.tables import Grid, Span, to_markdown
 from ingest.documents.text.read_text import decode
 
-# More cells than this are a database, not something to read; a million rows of three columns still pass.
+# More cells than this are a database, not a document; a million rows of three columns are still read.
 _MOST_CELLS = 3_000_000
 _TOO_MANY = f"the file has more than {_MOST_CELLS:,} cells with text: split it"
 _DELIMITERS = ",;\t|"
 _SAMPLE_LINES = 50
-_REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})")
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _STRICT_RELATION = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 
 
 def read_xlsx(data: bytes) -> list[Page]:
-    """One page a sheet, hidden ones too, labelled 'sheet NAME'. Raises ReadError for a file made to explode."""
+    """One page a sheet, including hidden ones, labelled 'sheet NAME', blank when the sheet is.
+
+    Raises ReadError for a zip bomb, XML entities or too many cells, other errors for a damaged file.
+    """
     archive = open_package(data)
     refuse_declarations(archive)
     main = "xl/workbook.xml"
     workbook, relations = xml_part(archive, main), xml_part(archive, "xl/_rels/workbook.xml.rels")
     if workbook is None or relations is None:
-        raise zipfile.BadZipFile("no workbook")
+        raise zipfile.BadZipFile("the package has no workbook")
     targets = {attribute(relation, "Id"): attribute(relation, "Target") for relation in relations}
     kinds = {attribute(relation, "Type").rpartition("/")[2]: attribute(relation, "Target") for relation in relations}
     names = {kind: posixpath.normpath(posixpath.join("/xl", target)).lstrip("/") for kind, target in kinds.items()}
     texts = _shared_texts(archive, names.get("sharedStrings", ""))
     codes = _format_codes(xml_part(archive, names.get("styles", "")))
-    epoch_1904 = any(attribute(e, "date1904") in {"1", "true"} for e in workbook if local_name(e) == "workbookPr")
+    epoch_1904 = any(attribute(e, "date1904") in {"1", "true"} for e in children(workbook, "workbookPr"))
     pages = []
-    for sheet in (sheet for sheets in workbook if local_name(sheets) == "sheets" for sheet in sheets):
+    for sheet in (sheet for sheets in children(workbook, "sheets") for sheet in sheets):
         target = targets.get(sheet.get(_RELATION) or sheet.get(_STRICT_RELATION) or "", "")
         name = posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
         if name in archive.namelist() and "chartsheet" not in name:
             with archive.open(name) as stream:
                 grid = _sheet(stream, texts, codes, epoch_1904)
-            pages.append(_page(attribute(sheet, "name"), grid, xlsx_notes(archive, name, _place)))
+            pages.append(_sheet_page(attribute(sheet, "name"), grid, xlsx_notes(archive, name)))
     return pages
 
 
-def _page(name: str, grid: Grid, notes: Iterable[Note]) -> Page:
-    # A sheet without text is none: its name alone would be a passage that says nothing.
+def _sheet_page(name: str, grid: Grid, notes: Iterable[Note]) -> Page:
+    # A sheet without text stays blank: its name alone would make a passage without content.
     body = join([to_markdown(grid), note_lines(notes)])
     return Page(f"sheet {name.strip()}", f"{heading(2, name)}\n\n{body}" if body else "")
 
@@ -78,23 +82,17 @@ def _shared_texts(archive: zipfile.ZipFile, name: str) -> list[str]:
 
 
 def _text(item: Any) -> str:
-    """The runs of a string, without the phonetic hints (rPh) that stand above Chinese and Japanese."""
-    texts = [
-        e for e in item.iter() if local_name(e) == "t" and not any(local_name(a) == "rPh" for a in e.iterancestors())
-    ]
-    return "".join(e.text or "" for e in texts)
+    """The text of a string item, without the phonetic hints (rPh) above Chinese and Japanese."""
+    runs = [run for run in descendants(item, "t") if not any(local_name(e) == "rPh" for e in run.iterancestors())]
+    return "".join(run.text or "" for run in runs)
 
 
 def _format_codes(styles: Any) -> list[str]:
-    """The format code of each cell style, in their order."""
-    if styles is None:
-        return []
-    own = {
-        int(attribute(e, "numFmtId")): attribute(e, "formatCode") for e in styles.iter() if local_name(e) == "numFmt"
-    }
-    cells = next((list(e) for e in styles if local_name(e) == "cellXfs"), [])
-    numbers = [int(attribute(cell, "numFmtId", "0")) for cell in cells]
-    return [own.get(number) or BUILT_IN.get(number, "") for number in numbers]
+    """The format code of each cell style, in their order; none when `styles` is None."""
+    custom = {int(attribute(e, "numFmtId")): attribute(e, "formatCode") for e in descendants(styles, "numFmt")}
+    cell_styles = next(children(styles, "cellXfs"), ())
+    numbers = [int(attribute(cell_style, "numFmtId", "0")) for cell_style in cell_styles]
+    return [custom.get(number) or BUILT_IN.get(number, "") for number in numbers]
 
 
 def _sheet(stream: Any, texts: list[str], codes: list[str], epoch_1904: bool) -> Grid:
@@ -105,37 +103,24 @@ def _sheet(stream: Any, texts: list[str], codes: list[str], epoch_1904: bool) ->
         stream, tag=("{*}row", "{*}mergeCell"), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
     ):
         if local_name(element) == "mergeCell":
-            corners = _REFERENCE.findall(element.get("ref", ""))
+            corners = REFERENCE.findall(element.get("ref", ""))
             if len(corners) == 2:
                 (left, top), (right, bottom) = corners
-                grid.spans.append(Span(int(top) - 1, _column(left), int(bottom) - 1, _column(right)))
+                grid.spans.append(Span(int(top) - 1, column_index(left), int(bottom) - 1, column_index(right)))
             continue
         row, column = int(element.get("r", row + 2)) - 1, -1
         for cell in element:
-            reference = _REFERENCE.match(cell.get("r", ""))
-            column = _column(reference[1]) if reference else column + 1
+            reference = REFERENCE.match(cell.get("r", ""))
+            column = column_index(reference[1]) if reference else column + 1
             grid.put(row, column, _value(cell, texts, codes, epoch_1904))
         cells += len(element)
         if cells > _MOST_CELLS:
             raise ReadError(_TOO_MANY)
-        # A row that was read is let go, with those before it.
+        # Free the row that was read and those before it.
         element.clear()
         while element.getprevious() is not None:
             del element.getparent()[0]
     return grid
-
-
-def _place(reference: str) -> tuple[int, int] | None:
-    found = _REFERENCE.match(reference)
-    return (int(found[2]) - 1, _column(found[1])) if found else None
-
-
-@lru_cache(maxsize=20_000)
-def _column(letters: str) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number - 1
 
 
 def _value(cell: Any, texts: list[str], codes: list[str], epoch_1904: bool) -> str:
@@ -147,7 +132,7 @@ def _value(cell: Any, texts: list[str], codes: list[str], epoch_1904: bool) -> s
         return ""
     if kind == "s":
         number = int(value) if value.isdecimal() else len(texts)
-        return texts[number] if number < len(texts) else ""  # one cell of a damaged file is not worth the file
+        return texts[number] if number < len(texts) else ""  # a damaged cell does not cost the file
     if kind == "b":
         return "TRUE" if value == "1" else "FALSE"
     if kind == "d":
@@ -159,7 +144,7 @@ def _value(cell: Any, texts: list[str], codes: list[str], epoch_1904: bool) -> s
 
 
 def read_xls(data: bytes) -> list[Page]:
-    """Excel 97-2003 and older, with xlrd. Raises ReadError for a protected file, xlrd's errors for a damaged one."""
+    """As `read_xlsx`, for Excel 97-2003 and older. Raises ReadError for a protected file, xlrd's errors for damage."""
     import xlrd
 
     try:
@@ -175,15 +160,15 @@ def read_xls(data: bytes) -> list[Page]:
         grid = Grid()
         for row in range(sheet.nrows):
             for column, cell in enumerate(sheet.row(row)):
-                grid.put(row, column, _old_value(book, cell))
+                grid.put(row, column, _xls_value(book, cell))
         for top, bottom, left, right in sheet.merged_cells:
             grid.spans.append(Span(top, left, bottom - 1, right - 1))
         notes = [Note(row, column, note.text) for (row, column), note in sheet.cell_note_map.items()]
-        pages.append(_page(sheet.name, grid, notes + (boxes[number] if number < len(boxes) else [])))
+        pages.append(_sheet_page(sheet.name, grid, notes + (boxes[number] if number < len(boxes) else [])))
     return pages
 
 
-def _old_value(book: Any, cell: Any) -> str:
+def _xls_value(book: Any, cell: Any) -> str:
     import xlrd
 
     if cell.ctype in {xlrd.XL_CELL_NUMBER, xlrd.XL_CELL_DATE}:
@@ -197,12 +182,12 @@ def _old_value(book: Any, cell: Any) -> str:
 
 
 def read_csv(data: bytes, delimiter: str = "") -> list[Page]:
-    """A table whose delimiter is found out, unless given. Raises ReadError when there are too many cells."""
+    """One page without a label; the delimiter is guessed when none is given. Raises ReadError for too many cells."""
     text = decode(data).removeprefix("\ufeff")
-    if hint := re.match(r"sep=(.)\r?\n", text):  # Excel's own way to say it
+    if hint := re.match(r"sep=(.)\r?\n", text):  # Excel's own header line
         delimiter, text = hint[1], text[hint.end() :]
     grid, cells = Grid(), 0
-    # A blank line in a text file means nothing; in a sheet it parts tables.
+    # A blank line of a text file means nothing; a blank row of a sheet separates tables.
     for number, record in enumerate(filter(any, _records(text, delimiter or _delimiter(text)))):
         cells += len(record)
         if cells > _MOST_CELLS:
@@ -216,13 +201,13 @@ def _records(text: str, delimiter: str) -> Iterator[list[str]]:
     csv.field_size_limit(max(csv.field_size_limit(), 1_000_000))
     try:
         records = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except csv.Error:  # a quotation mark that never closes swallows the rest: it is a character then
+    except csv.Error:  # a quotation mark that is never closed would swallow the rest: read it as a character
         records = list(csv.reader(io.StringIO(text), delimiter=delimiter, quoting=csv.QUOTE_NONE))
     return iter(records)
 
 
 def _delimiter(text: str) -> str:
-    """Of the usual ones, that which cuts the most lines into the same number of fields, more than one."""
+    """The usual delimiter that divides the most lines into the same number of fields, more than one."""
 
     def agreement(delimiter: str) -> tuple[int, int]:
         sample = itertools.islice(io.StringIO(text, newline=""), _SAMPLE_LINES)

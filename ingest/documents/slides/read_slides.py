@@ -1,4 +1,4 @@
-"""PowerPoint's pptx slide by slide, with python-pptx: title, text, tables, charts, notes. Knows nothing of files."""
+"""PowerPoint presentations (pptx, ECMA-376 part 1, 19 to 21) as Markdown: title, text, tables, charts, notes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ingest.base.types import Page
-from ingest.documents.office.package import local_name, open_package, parse_xml, refuse_declarations
+from ingest.documents.office.package import (
+    children,
+    descendants,
+    local_name,
+    open_package,
+    parse_xml,
+    refuse_declarations,
+)
 from ingest.documents.sheets.number_format import format_cell
 from ingest.documents.structure.markdown import flat, heading, join, markdown_table, paragraph
 from ingest.documents.structure.numbering import format_number
 from ingest.documents.structure.tables import Grid, Span, to_markdown
 
 _LINE_BREAKS = str.maketrans({"\v": " ", "\n": " "})
-# How a paragraph is numbered: scheme and first number.
+# How a paragraph is numbered: (scheme, first number).
 _Numbering = tuple[str, int]
 _SCHEMES = {
     **{"alphaLc": "lowerLetter", "alphaUc": "upperLetter", "romanLc": "lowerRoman", "romanUc": "upperRoman"},
@@ -23,14 +30,14 @@ _SCHEMES = {
 }
 _AROUND = {"ParenBoth": "({})", "ParenR": "{})", "Period": "{}."}
 _DIAGRAM = "/diagramData"
-# What programs put where a person would describe the picture.
+# Picture descriptions that a program wrote.
 _FILE_NAME = re.compile(r"\.(png|jpe?g|gif|bmp|tiff?|emf|wmf|svg|webp)$", re.IGNORECASE)
-# Shapes on one line of the slide differ by less than this in height: a tenth of an inch, in English Metric Units.
+# Tops of shapes side by side differ by less than this: a tenth of an inch, in English Metric Units.
 _SAME_LINE = 91_440
 
 
 def read_pptx(data: bytes) -> list[Page]:
-    """One page a slide, labelled 'slide 1', … Raises ReadError for a file made to explode."""
+    """One page a slide, labelled 'slide 1', … Raises ReadError for a zip bomb or XML entities, others for damage."""
     from pptx import Presentation
 
     refuse_declarations(open_package(data))
@@ -40,30 +47,31 @@ def read_pptx(data: bytes) -> list[Page]:
 
 def _slide(slide: Any) -> str:
     title = slide.shapes.title
-    parts: list[str] = []
+    blocks: list[str] = []
     if title is not None and flat(title.text_frame.text):
-        parts.append(heading(1, title.text_frame.text))
+        blocks.append(heading(1, title.text_frame.text))
     for shape in _in_reading_order(slide.shapes):
         if title is None or shape.shape_id != title.shape_id:
-            parts.extend(_shape(shape))
-    parts.extend(_diagrams(slide))
-    # The part that holds a slide's notes is made on access; only one that is there may be asked.
+            blocks.extend(_shape(shape))
+    blocks.extend(_diagrams(slide))
+    # Reading `notes_slide` would create one where there is none.
     notes = slide.notes_slide.notes_text_frame if slide.has_notes_slide else None
     if notes is not None and notes.text.strip():
-        parts += [heading(3, "Notes"), *_paragraphs(notes, listed=False)]
-    return join(parts)
+        blocks += [heading(3, "Notes"), *_paragraphs(notes, in_placeholder=False)]
+    return join(blocks)
 
 
 def _in_reading_order(shapes: Iterable[Any]) -> list[Any]:
-    """From top to bottom, side by side from left to right; what has no place of its own keeps its turn.
+    """The shapes from top to bottom, those side by side from left to right.
 
-    Where all are placeholders, their order is that of the layout: two columns with a heading each, one after another.
+    Where a shape has no position or all are placeholders, the order is the document's: that of the slide layout, which
+    puts two columns one after the other.
     """
-    placed = list(shapes)
-    if any(shape.top is None or shape.left is None for shape in placed) or all(s.is_placeholder for s in placed):
-        return placed
+    ordered = list(shapes)
+    if any(shape.top is None or shape.left is None for shape in ordered) or all(s.is_placeholder for s in ordered):
+        return ordered
     lines: list[list[Any]] = []
-    for shape in sorted(placed, key=lambda shape: int(shape.top)):
+    for shape in sorted(ordered, key=lambda shape: int(shape.top)):
         if lines and shape.top - lines[-1][0].top < _SAME_LINE:
             lines[-1].append(shape)
         else:
@@ -81,12 +89,12 @@ def _shape(shape: Any) -> Iterator[str]:
         yield from _chart(shape.chart)
     elif shape.has_text_frame:
         if not _is_furniture(shape):
-            yield from _paragraphs(shape.text_frame, listed=shape.is_placeholder)
+            yield from _paragraphs(shape.text_frame, in_placeholder=shape.is_placeholder)
     else:
-        names = [child for child in shape.element.iter() if local_name(child) == "cNvPr"]
-        described = flat(names[0].get("descr") or "") if names else ""
-        if described and not _FILE_NAME.search(described):
-            yield paragraph(described)
+        properties = next(descendants(shape.element, "cNvPr"), None)
+        description = flat(properties.get("descr") or "") if properties is not None else ""
+        if description and not _FILE_NAME.search(description):
+            yield paragraph(description)
 
 
 def _is_furniture(shape: Any) -> bool:
@@ -97,29 +105,31 @@ def _is_furniture(shape: Any) -> bool:
     return bool(shape.is_placeholder) and shape.placeholder_format.type in repeated
 
 
-def _paragraphs(frame: Any, *, listed: bool) -> Iterator[str]:
-    """The paragraphs of a text frame. Several in a placeholder are shown with bullets, and so are lower levels."""
+def _paragraphs(frame: Any, *, in_placeholder: bool) -> Iterator[str]:
+    """The paragraphs of a text frame, with bullets before several in a placeholder and before lower levels."""
     lines = [(line, flat(line.text.translate(_LINE_BREAKS))) for line in frame.paragraphs]
     lines = [(line, text) for line, text in lines if text]
-    counted: dict[int, tuple[_Numbering, int]] = {}
+    counts: dict[int, tuple[_Numbering, int]] = {}
     for line, text in lines:
         numbering = _numbering(line, frame)
-        # An item goes on with the count of its level; one of another kind, or none, ends it, and so does a higher one.
-        before = counted.get(line.level)
-        counted = {level: count for level, count in counted.items() if level < line.level}
+        # A paragraph continues the count of its level. Another numbering, none, or a higher level ends the count.
+        previous = counts.get(line.level)
+        counts = {level: count for level, count in counts.items() if level < line.level}
         if numbering:
-            number = before[1] + 1 if before and before[0] == numbering else numbering[1]
-            counted[line.level] = (numbering, number)
+            number = previous[1] + 1 if previous and previous[0] == numbering else numbering[1]
+            counts[line.level] = (numbering, number)
             yield f"{'  ' * line.level}{_numbered(number, numbering[0])} {text}"
         else:
-            yield f"{'  ' * line.level}- {text}" if (listed and len(lines) > 1) or line.level else paragraph(text)
+            yield (
+                f"{'  ' * line.level}- {text}" if (in_placeholder and len(lines) > 1) or line.level else paragraph(text)
+            )
 
 
 def _numbering(line: Any, frame: Any) -> _Numbering | None:
-    """How a paragraph is numbered, by itself or by the style of its level in this text frame; None when it is not."""
-    styles = (e for style in frame._element if local_name(style) == "lstStyle" for e in style)
-    own = [e for e in line._element if local_name(e) == "pPr"]
-    for properties in own + [e for e in styles if local_name(e) == f"lvl{line.level + 1}pPr"]:
+    """The numbering of a paragraph, its own or that of its level in the text frame; None when it has none."""
+    of_paragraph = children(line._element, "pPr")
+    of_level = (e for style in children(frame._element, "lstStyle") for e in children(style, f"lvl{line.level + 1}pPr"))
+    for properties in (*of_paragraph, *of_level):
         for mark in properties:
             if local_name(mark) == "buAutoNum":
                 return mark.get("type", "arabicPeriod"), int(mark.get("startAt", "1"))
@@ -128,17 +138,17 @@ def _numbering(line: Any, frame: Any) -> _Numbering | None:
     return None
 
 
-def _numbered(number: int, kind: str) -> str:
+def _numbered(number: int, scheme: str) -> str:
     """The number in one of the schemes of ECMA-376 part 1, 20.1.10.61: 'alphaLcParenR' is 'a)'."""
-    format = next((name for start, name in _SCHEMES.items() if kind.startswith(start)), "decimal")
+    format = next((name for start, name in _SCHEMES.items() if scheme.startswith(start)), "decimal")
     text = format_number(number, format)
-    around = next((around for end, around in _AROUND.items() if kind.endswith(end)), "{}")
+    around = next((around for end, around in _AROUND.items() if scheme.endswith(end)), "{}")
     return around.format(text)
 
 
-def _table(placed: Any) -> str:
+def _table(table: Any) -> str:
     grid = Grid()
-    for row, cells in enumerate(placed.rows):
+    for row, cells in enumerate(table.rows):
         for column, cell in enumerate(cells.cells):
             if not cell.is_spanned:
                 grid.put(row, column, cell.text)
@@ -148,16 +158,15 @@ def _table(placed: Any) -> str:
 
 
 def _chart(chart: Any) -> Iterator[str]:
-    """A chart as the table it was drawn from."""
+    """A chart as its title and the table of its values."""
     if chart.has_title and chart.chart_title.has_text_frame and flat(chart.chart_title.text_frame.text):
         yield paragraph(chart.chart_title.text_frame.text)
     for plot in chart.plots:
         names = [str(category) for category in plot.categories]
         columns = [["", *names]]
         for series in plot.series:
-            code = next(
-                (e.text or "" for v in series._element if local_name(v) == "val" for e in v.iter() if _is_code(e)), ""
-            )
+            codes = (code.text or "" for v in children(series._element, "val") for code in descendants(v, "formatCode"))
+            code = next(codes, "")
             values = ("" if value is None else format_cell(value, code) for value in series.values)
             columns.append([series.name or "", *values])
         height = max(map(len, columns))
@@ -166,14 +175,10 @@ def _chart(chart: Any) -> Iterator[str]:
             yield markdown_table(rows)
 
 
-def _is_code(element: Any) -> bool:
-    return local_name(element) == "formatCode"
-
-
 def _diagrams(slide: Any) -> Iterator[str]:
-    """The text of SmartArt, which lies in a part of its own."""
+    """The text of SmartArt, which is stored in a part of its own."""
     for relation in slide.part.rels.values():
         if relation.reltype.endswith(_DIAGRAM) and not relation.is_external:
-            points = (e for e in parse_xml(relation.target_part.blob).iter() if local_name(e) == "pt")
-            texts = (flat("".join(t.text or "" for t in point.iter() if local_name(t) == "t")) for point in points)
+            points = descendants(parse_xml(relation.target_part.blob), "pt")
+            texts = (flat("".join(run.text or "" for run in descendants(point, "t"))) for point in points)
             yield from (f"- {text}" for text in texts if text)

@@ -24,8 +24,8 @@ def test_merged() -> None:
     """A cell that goes on below, or along its row, is said wherever it reaches."""
     said = told(
         [Cell("Item", 1000), Cell("Sum", 2000), Cell("Note", 3000)],
-        [Cell("Bolt", 1000), Cell("5", 2000), Cell("", 3000, goes_along=True)],
-        [Cell("", 1000, goes_on=True), Cell("7", 2000), Cell("old", 3000)],
+        [Cell("Bolt", 1000), Cell("5", 2000), Cell("", 3000, merged_left=True)],
+        [Cell("", 1000, merged_above=True), Cell("7", 2000), Cell("old", 3000)],
     )
     assert said == "| Item | Sum | Note |\n| --- | --- | --- |\n| Bolt | 5 | 5 |\n| Bolt | 7 | old |"
 
