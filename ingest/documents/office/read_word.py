@@ -166,16 +166,17 @@ class _Document:
         """The text of an element and of what it contains. `preceding` is the fragment before it in its paragraph."""
         inline = _Inline()
         for element in parent:
-            if local_name(element) not in _UNSEEN:
+            name = local_name(element)
+            if name == "t":
+                inline.fragments.append(element.text or "")
+            elif name in _CHARACTERS:
+                inline.fragments.append(_CHARACTERS[name])
+            elif name not in _UNSEEN:
                 inline += self._inline_element(element, inline.fragments[-1] if inline.fragments else preceding)
         return inline
 
     def _inline_element(self, element: Any, preceding: str) -> _Inline:
         name = local_name(element)
-        if name in _CHARACTERS:
-            return _Inline([_CHARACTERS[name]])
-        if name == "t":
-            return _Inline([element.text or ""])
         if name in {"footnoteReference", "endnoteReference"}:
             return self._note(name.removesuffix("Reference"), attribute(element, "id"))
         if name == "hyperlink":

@@ -1,4 +1,4 @@
-"""E-mails: their headers, the text people read in them, and what is wrong with some."""
+"""E-mails (eml): headers, text, attachments, and faults that occur."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def page(data: bytes) -> str:
 
 
 def test_plain() -> None:
-    """The subject is title and heading; who wrote to whom and when stands before the text."""
+    """The subject is title and heading; sender, recipients and date stand before the text."""
     data = mail(
         "From: Ann <ann@x.example>\nTo: all@x.example\nSubject: Parking\nDate: Mon, 5 Oct 2026 09:00:00 +0000",
         b"Park\nbehind.",
@@ -38,7 +38,7 @@ def test_plain() -> None:
 
 
 def test_html_only() -> None:
-    """A mail that has only HTML is read as Markdown, without its script."""
+    """An e-mail with HTML only is read as Markdown, without its script."""
     html = "<h2>Rota</h2><script>evil()</script><ul><li>Ann</li><li>王芳</li></ul>".encode()
     text = page(mail("From: a@x.example\nSubject: Rota\nContent-Type: text/html; charset=utf-8", html))
     assert "## Rota" in text
@@ -47,7 +47,7 @@ def test_html_only() -> None:
 
 
 def test_plain_is_preferred() -> None:
-    """Of a text in two forms the plain one is taken, once."""
+    """Of a text in two forms the plain one is read, once."""
     body = (
         b"--B\nContent-Type: text/html\n\n<p>the HTML form</p>\n"
         b"--B\nContent-Type: text/plain\n\nthe plain form\n--B--\n"
@@ -58,7 +58,7 @@ def test_plain_is_preferred() -> None:
 
 
 def test_chinese_headers() -> None:
-    """Encoded headers are read, whichever character set they are encoded in."""
+    """Encoded headers are decoded from any character set."""
     data = mail(
         "From: =?utf-8?B?5b6Q5L2z?= <xu@x.example>\nSubject: =?gb2312?B?t8W82c2o1qo=?=\n"
         "Content-Type: text/plain; charset=gb2312",
@@ -70,14 +70,14 @@ def test_chinese_headers() -> None:
 
 @pytest.mark.parametrize("charset", ["utf-8", "us-ascii", "no-such-set", "idna", "utf\0", "hex"])
 def test_wrong_charset(charset: str) -> None:
-    """A text whose declared character set is wrong, unknown or nonsense is read as what its bytes are."""
+    """A text whose declared character set is wrong or unknown is decoded by what its bytes are."""
     body = "员工的年假为二十五天，未休的部分可以结转。"
     headers = f'From: a@x.example\nSubject: s\nContent-Type: text/plain; charset="{charset}"'
     assert page(mail(headers, body.encode("gb18030"))).endswith(body)
 
 
 def test_attachments_are_named() -> None:
-    """What is attached is named in the mail's own text, and comes with its content."""
+    """Attachments are named in the text of the e-mail, and returned with their content."""
     body = (
         b"--B\nContent-Type: text/plain\n\nsee the plan\n"
         b"--B\nContent-Type: application/pdf\nContent-Disposition: attachment; filename=plan.pdf\n\nxx\n"
@@ -92,7 +92,7 @@ def test_attachments_are_named() -> None:
 
 
 def test_pictures_of_the_text() -> None:
-    """A picture shown inside the HTML text is no attachment, another one is."""
+    """A picture that the HTML text shows is no attachment; another one is."""
     body = (
         b"--B\nContent-Type: text/html\n\n<img src='cid:logo'>hello\n"
         b"--B\nContent-Type: image/png\nContent-ID: <logo>\nContent-Disposition: inline; filename=logo.png\n\nxx\n"
@@ -104,7 +104,7 @@ def test_pictures_of_the_text() -> None:
 
 
 def test_attached_mail() -> None:
-    """A forwarded mail is an attachment named after its subject; names hold no folders."""
+    """A forwarded e-mail is an attachment named after its subject; names contain no folders."""
     body = (
         b"--B\nContent-Type: message/rfc822\n\nFrom: c@x.example\nSubject: Old / new\n\nas said\n"
         b'--B\nContent-Type: text/csv\nContent-Disposition: attachment; filename="../a.csv"\n\n1,2\n--B--\n'
@@ -117,7 +117,7 @@ def test_attached_mail() -> None:
 
 
 def test_encrypted() -> None:
-    """An encrypted mail is named as one; a signed one is read, its signature is no attachment."""
+    """The error for an encrypted e-mail says so; a signed one is read, and its signature is no attachment."""
     with pytest.raises(ReadError, match="encrypted"):
         read_mail(mail("From: a@x.example\nSubject: s\nContent-Type: application/pkcs7-mime", b"MIIB"))
     body = (
@@ -130,14 +130,14 @@ def test_encrypted() -> None:
 
 
 def test_utf_16() -> None:
-    """A mail saved as UTF-16 by a text editor is one all the same."""
+    """An e-mail that a text editor saved as UTF-16 is read."""
     data = "From: a@x.example\nSubject: Rota\n\n年假".encode("utf-16")
     assert read_mail(data)[0] == "Rota"
     assert page(data).endswith("年假")
 
 
 def test_no_body() -> None:
-    """A mail without text is its headers."""
+    """An e-mail without text gives its headers."""
     assert page(mail("From: a@x.example\nSubject: s", b"")).strip() == "# s\n\nFrom: a@x.example"
 
 
@@ -151,32 +151,32 @@ def test_not_a_mail(data: bytes) -> None:
 
 
 def test_transfer_encodings() -> None:
-    """Base64 and quoted-printable are undone."""
+    """Base64 and quoted-printable are decoded."""
     headers = "From: a@x.example\nSubject: s\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: "
     assert page(mail(headers + "base64", b"5bm05YGH")).endswith("年假")
     assert page(mail(headers + "quoted-printable", b"caf=C3=A9 =\nopen")).endswith("café open")
 
 
 def test_foreign_bytes_in_headers() -> None:
-    """Headers that are not ASCII, as old programs write them, do not stop the reading."""
-    chosen = random.Random(5)
+    """Non-ASCII headers, as old programs write them, do not stop the reading."""
+    generator = random.Random(5)
     for _ in range(50):
-        subject = bytes(chosen.choice(b"ab \xc4\xea\xbc\xd9=?<>") for _ in range(20))
+        subject = bytes(generator.choice(b"ab \xc4\xea\xbc\xd9=?<>") for _ in range(20))
         data = b"From: a@x.example\nX-Subject: " + subject + b"\n\nthe text"
         assert page(data).endswith("the text")
 
 
-def test_bare_letters_in_headers() -> None:
-    """Headers in which a program has put Chinese as it is, in UTF-8 or in GBK, are read."""
+def test_unencoded_headers() -> None:
+    """Headers with unencoded Chinese, in UTF-8 or GBK, are read."""
     headers = "From: 李雷 <li@example.com>\nSubject: 周报 第12周\nContent-Type: text/plain; charset="
     for code in ("utf-8", "gbk"):
-        subject, (found,) = read_mail(f"{headers}{code}\n\n本周完成三项任务。\n".encode(code))
+        subject, (only_page,) = read_mail(f"{headers}{code}\n\n本周完成三项任务。\n".encode(code))
         assert subject == "周报 第12周"
-        assert found.text.startswith("# 周报 第12周\n\nFrom: 李雷 <li@example.com>")
+        assert only_page.text.startswith("# 周报 第12周\n\nFrom: 李雷 <li@example.com>")
 
 
-def test_a_stand_in_for_the_text() -> None:
-    """A plain form that only says that the mail is HTML gives way to what the mail says."""
+def test_placeholder_text() -> None:
+    """A plain text that only says that the e-mail is HTML is replaced by the text of the HTML."""
     message = EmailMessage()
     message["Subject"] = "Minutes"
     message.set_content("This message needs an HTML viewer.")
@@ -186,8 +186,8 @@ def test_a_stand_in_for_the_text() -> None:
     assert "viewer" not in text
 
 
-def test_an_invitation() -> None:
-    """An invitation without a text is told as what, when, where and why."""
+def test_invitation() -> None:
+    """An invitation without a text gives its summary, begin, end, place and description."""
     event = (
         b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Budget\nDTSTART;TZID=Europe/Berlin:20260601T090000\n"
         b"DTEND:20260601T080000Z\nLOCATION:Room 5\nDESCRIPTION:Bring the figures\\, ple\n ase.\nEND:VEVENT\n"

@@ -1,4 +1,4 @@
-"""Outlook messages and what is attached to them."""
+"""Outlook messages (msg) and their attachments."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from ingest.documents.mail.rtf_compressed import decompress
 from tests.fakes.ole_file import ole_file
 
 
-def message(texts: dict[str, str], at: str = "", **more: bytes) -> dict[str, bytes]:
-    """The streams of a message below `at`, sent on 1 May 2026 at 09:30."""
+def message(texts: dict[str, str], storage: str = "", **more: bytes) -> dict[str, bytes]:
+    """The streams of a message in a storage, sent on 1 May 2026 at 09:30."""
     ticks = int((datetime(2026, 5, 1, 9, 30, tzinfo=UTC) - datetime(1601, 1, 1, tzinfo=UTC)).total_seconds()) * 10**7
-    properties = bytes(24 if at else 32) + struct.pack("<HHIQ", 0x0040, 0x0039, 0, ticks)
-    streams = {f"{at}__substg1.0_{number}001F": text.encode("utf-16-le") for number, text in texts.items()}
-    return {f"{at}__properties_version1.0": properties, **streams, **{at + name: data for name, data in more.items()}}
+    properties = bytes(24 if storage else 32) + struct.pack("<HHIQ", 0x0040, 0x0039, 0, ticks)
+    streams = {f"{storage}__substg1.0_{number}001F": text.encode("utf-16-le") for number, text in texts.items()}
+    fixed = {f"{storage}__properties_version1.0": properties}
+    return {**fixed, **streams, **{storage + name: data for name, data in more.items()}}
 
 
 HEADERS = {"0037": "Parking 停车", "0C1A": "Ann", "5D01": "ann@x.example", "0E04": "all@x.example"}
 
 
 def test_message() -> None:
-    """The subject is title and heading; who wrote to whom and when stands before the text."""
+    """The subject is title and heading; sender, recipients and date stand before the text."""
     subject, (page,) = read_msg(ole_file(message({**HEADERS, "1000": "Park\r\nbehind."})))
     assert subject == "Parking 停车"
     assert page.text == (
@@ -34,7 +35,7 @@ def test_message() -> None:
 
 
 def test_html_and_code_pages() -> None:
-    """A message that has only HTML is read from that; old texts are in the sender's code page."""
+    """The HTML is read where there is nothing else; texts of old messages are in the sender's code page."""
     html = "<meta charset=gb2312><h2>年假</h2><p>Take it.".encode("gb18030")
     streams = message({}, __substg1=b"") | {
         "__substg1.0_10130102": html,
@@ -45,11 +46,11 @@ def test_html_and_code_pages() -> None:
     assert page.text.endswith("## 年假\n\nTake it.")
 
 
-def packed(rtf: bytes, *, compressed: bool) -> bytes:
-    """RTF as a message keeps it: as it is, or with references into what was said before."""
+def rtf_property(rtf: bytes, *, compressed: bool) -> bytes:
+    """RTF as a message stores it: uncompressed, or with a reference into the initial dictionary."""
     if not compressed:
         return struct.pack("<II4sI", len(rtf) + 12, len(rtf), b"MELA", 0) + rtf
-    # The window starts with 207 bytes of common RTF; its first six are what every text begins with.
+    # The dictionary starts with 207 bytes of common RTF, the first six of which begin every text.
     items = [(0, 4), *rtf[6:]]
     out, write = bytearray(), 207
     for first in range(0, len(items) + 1, 8):
@@ -60,8 +61,8 @@ def packed(rtf: bytes, *, compressed: bool) -> bytes:
                 write += 1
             else:
                 bits |= 1 << bit
-                place, length = item or (write, 0)
-                body += (place << 4 | length).to_bytes(2, "big")
+                offset, length = item or (write, 0)
+                body += (offset << 4 | length).to_bytes(2, "big")
                 write += length + 2
         out += bytes([bits]) + body
     return struct.pack("<II4sI", len(out) + 12, len(rtf), b"LZFu", 0) + bytes(out)
@@ -69,22 +70,22 @@ def packed(rtf: bytes, *, compressed: bool) -> bytes:
 
 @pytest.mark.parametrize("compressed", [True, False])
 def test_rich_text_only(compressed: bool) -> None:
-    """A message that has only RTF is read from that, also where the RTF carries the HTML it came from."""
+    """The RTF is read where there is nothing else, also where it carries the HTML it was made from."""
     rtf = rb"{\rtf1\ansi\ansicpg936\fromhtml1 {\*\htmltag64 <p>}Park \'c4\'ea\'bc\'d9\par Again park.\par}"
-    streams = message({"0037": "Parking"}) | {"__substg1.0_10090102": packed(rtf, compressed=compressed)}
+    streams = message({"0037": "Parking"}) | {"__substg1.0_10090102": rtf_property(rtf, compressed=compressed)}
     subject, (page,) = read_msg(ole_file(streams))
     assert subject == "Parking"
     assert page.text.endswith("UTC\n\nPark 年假\n\nAgain park.")
 
 
-def test_references_into_the_window() -> None:
+def test_references_into_the_dictionary() -> None:
     """The example of [MS-OXRTFCP] 3.1, where a reference reaches into what it writes: 'WXYZWXYZWXYZWXYZWXYZ'."""
     data = bytes.fromhex("1a0000001c0000004c5a4675e2d44b51410004205758595a0d6e7d010eb0")
     assert decompress(data) == b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}"
 
 
 def test_attachments() -> None:
-    """Attachments come with their long names and bytes, a forwarded message already read; a picture of the text not."""
+    """Attachments have their long names and bytes, a forwarded message is read; pictures of the text are left out."""
     streams = message({**HEADERS, "1000": "see below"})
     streams |= {
         "__attach_version1.0_#00000000/__substg1.0_3707001F": "a plan.txt".encode("utf-16-le"),
@@ -105,7 +106,7 @@ def test_attachments() -> None:
 
 
 def test_refused() -> None:
-    """Encrypted messages and files of other kinds are named as such."""
+    """The errors for encrypted messages and for other files say so."""
     with pytest.raises(ReadError, match="encrypted"):
         read_msg(ole_file(message({"001A": "IPM.Note.SMIME"})))
     with pytest.raises(ReadError, match="not an Outlook message"):

@@ -1,4 +1,4 @@
-"""OpenDocument texts, slides and sheets."""
+"""OpenDocument texts, presentations and spreadsheets (odt, odp, ods)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def packed(kind: str, body: str, styles: str = "", manifest: str = "<m/>") -> by
 
 
 def test_text() -> None:
-    """Headings, lists, notes, boxes and links are kept; deleted text, comments and contents are not."""
+    """Headings, lists, notes, boxes and links are read; deleted text, comments and tables of contents are not."""
     body = (
         '<text:tracked-changes><text:p>deleted</text:p></text:tracked-changes>'
         '<text:p text:style-name="P1">Guide</text:p>'
@@ -53,8 +53,8 @@ def test_text() -> None:
 
 
 def test_numbers() -> None:
-    """Numbers of headings and items are shown as their styles count them; a list goes on where it says so; only the
-    first paragraph of an item has its mark, and a level that shows none has none."""
+    """Headings and items have the numbers of their styles; a list continues another where it says so; only the first
+    paragraph of an item has its number, and a level without numbers has none."""
     styles = (
         '<text:outline-style><text:outline-level-style text:level="1" style:num-format="一, 二, 三, ..."'
         ' style:num-prefix="第" style:num-suffix="章"/></text:outline-style><text:list-style style:name="L">'
@@ -63,28 +63,28 @@ def test_numbers() -> None:
         '<text:list-level-style-bullet text:level="3"/><text:list-level-style-number text:level="4"/></text:list-style>'
     )
 
-    def items(*said: str, more: str = "") -> str:
-        inside = "".join(f"<text:list-item>{one}</text:list-item>" for one in said)
+    def items(*contents: str, more: str = "") -> str:
+        inside = "".join(f"<text:list-item>{item}</text:list-item>" for item in contents)
         return f"<text:list {more}>{inside}</text:list>"
 
-    def line(said: str) -> str:
-        return f"<text:p>{said}</text:p>"
+    def line(content: str) -> str:
+        return f"<text:p>{content}</text:p>"
 
     deep = items(items(line("bare")), line("deep"))
     body = '<text:h text:outline-level="1">范围</text:h>' + items(
         line("one") + line("more") + items(line("in")), line("two") + items(deep), more='text:style-name="L" xml:id="a"'
     )
     body += line("between") + items(line("three"), more='text:style-name="L" text:continue-list="a"')
-    body += items(line("anew"), more='text:style-name="L"') + '<text:h text:outline-level="1">休假</text:h>'
+    body += items(line("again"), more='text:style-name="L"') + '<text:h text:outline-level="1">休假</text:h>'
     (page,) = read_odt(packed("text", body, styles))
     assert page.text == (
         "# 第一章 范围\n\n1. one\n\nmore\n\n  1.1 in\n\n2. two\n\nbare\n\n    - deep\n\nbetween\n\n"
-        "3. three\n1. anew\n\n# 第二章 休假"
+        "3. three\n1. again\n\n# 第二章 休假"
     )
 
 
 def test_hidden_and_inner() -> None:
-    """Hidden text is not told; a table inside a cell is told in that cell; a chart is the table it was drawn from."""
+    """Hidden text is left out; a table inside a cell becomes text of that cell; a chart the table of its values."""
     styles = '<style:style style:name="T1"><style:text-properties text:display="none"/></style:style>'
     inner = f"<table:table><table:table-row>{cell('a')}{cell('b')}</table:table-row></table:table>"
     rows = (f"{cell('City')}{cell('Sum')}", f"{cell('Cork')}<table:table-cell>{inner}</table:table-cell>")
@@ -93,7 +93,7 @@ def test_hidden_and_inner() -> None:
     body += '<text:p><draw:frame><draw:object xlink:href="./Object 1"/></draw:frame></text:p>'
     data = io.BytesIO(packed("text", body, styles))
     chart = "".join(
-        f"<table:table-row>{one}</table:table-row>" for one in (cell("") + cell("Sum"), cell("Q1") + cell("5"))
+        f"<table:table-row>{row}</table:table-row>" for row in (cell("") + cell("Sum"), cell("Q1") + cell("5"))
     )
     with zipfile.ZipFile(data, "a") as archive:
         archive.writestr(
@@ -107,12 +107,12 @@ def test_hidden_and_inner() -> None:
     )
 
 
-def cell(said: str, more: str = "") -> str:
-    return f"<table:table-cell {more}><text:p>{said}</text:p></table:table-cell>"
+def cell(content: str, more: str = "") -> str:
+    return f"<table:table-cell {more}><text:p>{content}</text:p></table:table-cell>"
 
 
 def test_sheets() -> None:
-    """Cells are what they show; merged ones are said where they reach; empty repeats up to the last row are nothing."""
+    """Cells are what they show; merged ones are repeated; empty repetitions up to the last row add nothing."""
     twice = 'table:number-columns-repeated="2"'
     header = cell("Team", 'table:number-rows-spanned="2"') + cell("2026", 'table:number-columns-spanned="2"')
     body = (
@@ -132,7 +132,7 @@ def test_sheets() -> None:
 
 
 def test_repeats_made_to_explode() -> None:
-    """A cell that says it fills the whole sheet is written a bounded number of times."""
+    """A cell that declares to fill the whole sheet is written a limited number of times."""
     row = cell("x", 'table:number-columns-repeated="16384"')
     body = f'<table:table><table:table-row table:number-rows-repeated="1048576">{row}</table:table-row></table:table>'
     (page,) = read_ods(packed("spreadsheet", body))
@@ -158,13 +158,13 @@ def test_slides() -> None:
 
 
 def test_protected() -> None:
-    """An encrypted file is named as one."""
+    """The error for an encrypted file says so."""
     with pytest.raises(ReadError, match="protected by a password"):
         read_odt(packed("text", "", manifest="<m><manifest:encryption-data/></m>"))
 
 
 def test_beside_cells() -> None:
-    """Notes on a sheet's cells and boxes that hang from one follow the table, named by the cell."""
+    """Notes and boxes on the cells of a sheet follow its table, named by the cell."""
     body = (
         '<table:table table:name="Plan"><table:table-row><table:table-cell><text:p>City</text:p></table:table-cell>'
         '<table:table-cell table:number-columns-repeated="2"><office:annotation><text:p>ask</text:p><text:p>HR</text:p>'
@@ -178,7 +178,7 @@ def test_beside_cells() -> None:
 
 
 def test_damaged_numbers_of_lists() -> None:
-    """A list whose style holds no number where one belongs is counted from one."""
+    """A list whose style has no valid start or level counts from one."""
     styles = (
         '<text:list-style style:name="L"><text:list-level-style-number text:level="" text:start-value="x"'
         ' style:num-format="1" style:num-suffix="."/></text:list-style>'

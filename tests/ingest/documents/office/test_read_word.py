@@ -1,4 +1,4 @@
-"""Word documents: what a reader sees of them."""
+"""Word documents (docx): headings, numbers, tables, notes, and what a reader does not see."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
 def word(body: str, **parts: str) -> bytes:
-    """A docx with this body; `parts` are the insides of styles, numbering, footnotes, and 'links' of relations."""
+    """A docx with this body; `parts` are contents of styles, numbering, footnotes; 'links' relationships."""
     links = parts.pop("links", "")
     relations = "".join(f'<Relationship Id="{name}" Type="{TYPES}/{name}" Target="{name}.xml"/>' for name in parts)
     buffer = io.BytesIO()
@@ -34,8 +34,8 @@ def text(body: str, **parts: str) -> str:
     return page.text
 
 
-def paragraph(said: str, properties: str = "") -> str:
-    return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{said}</w:t></w:r></w:p>"
+def paragraph(content: str, properties: str = "") -> str:
+    return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{content}</w:t></w:r></w:p>"
 
 
 STYLES = (
@@ -47,12 +47,12 @@ STYLES = (
 )
 
 
-def styled(said: str, style: str) -> str:
-    return paragraph(said, f'<w:pStyle w:val="{style}"/>')
+def styled(content: str, style: str) -> str:
+    return paragraph(content, f'<w:pStyle w:val="{style}"/>')
 
 
 def test_headings() -> None:
-    """Headings are known by their style's name, or by the outline level of a style it is based on, or their own."""
+    """Headings are recognised by the name of their style, or by the outline level of a base style, or their own."""
     body = (
         styled("Guide", "T") + styled("Leave", "1") + styled("年假", "C") + paragraph("x", '<w:outlineLvl w:val="2"/>')
     )
@@ -60,7 +60,7 @@ def test_headings() -> None:
 
 
 def test_numbering() -> None:
-    """Automatic numbers of headings and items are shown as Word shows them; bullets are dashes."""
+    """Headings and list items have the automatic numbers that Word shows; bullets become dashes."""
     levels = (
         '<w:lvl w:ilvl="0"><w:start w:val="1"/><w:numFmt w:val="chineseCountingThousand"/>'
         '<w:lvlText w:val="第%1条"/></w:lvl>'
@@ -72,8 +72,8 @@ def test_numbering() -> None:
         '<w:num w:numId="1"><w:abstractNumId w:val="7"/></w:num><w:num w:numId="2"><w:abstractNumId w:val="8"/></w:num>'
     )
 
-    def item(said: str, number: int, depth: int, more: str = "") -> str:
-        return paragraph(said, f'{more}<w:numPr><w:ilvl w:val="{depth}"/><w:numId w:val="{number}"/></w:numPr>')
+    def item(content: str, number: int, depth: int, more: str = "") -> str:
+        return paragraph(content, f'{more}<w:numPr><w:ilvl w:val="{depth}"/><w:numId w:val="{number}"/></w:numPr>')
 
     body = (
         item("范围", 1, 0, '<w:pStyle w:val="1"/>')
@@ -86,7 +86,7 @@ def test_numbering() -> None:
 
 
 def test_unseen() -> None:
-    """Deleted and hidden text, field codes, comments and tables of contents are not what a reader sees."""
+    """Deleted and hidden text, field codes, comments and tables of contents are left out."""
     body = (
         '<w:p><w:r><w:t xml:space="preserve">Take </w:t></w:r><w:del><w:r><w:delText>20</w:delText></w:r></w:del>'
         "<w:ins><w:r><w:t>25</w:t></w:r></w:ins><w:r><w:rPr><w:vanish/></w:rPr><w:t>secret</w:t></w:r>"
@@ -96,10 +96,10 @@ def test_unseen() -> None:
 
 
 def test_tables() -> None:
-    """The first row is the header; cells merged across and down are said where they reach; a frame is its text."""
+    """The first row is the header; merged cells are repeated; a table of one cell is a frame and becomes its text."""
 
-    def cell(said: str, properties: str = "") -> str:
-        return f"<w:tc><w:tcPr>{properties}</w:tcPr>{paragraph(said)}</w:tc>"
+    def cell(content: str, properties: str = "") -> str:
+        return f"<w:tc><w:tcPr>{properties}</w:tcPr>{paragraph(content)}</w:tc>"
 
     rows = (
         cell("Region", '<w:vMerge w:val="restart"/>') + cell("2026", '<w:gridSpan w:val="2"/>'),
@@ -128,7 +128,7 @@ def test_notes_and_boxes() -> None:
 
 
 def test_links_and_equations() -> None:
-    """A link keeps where it leads; an equation is one line."""
+    """A link keeps its target; an equation becomes one line."""
     links = '<Relationship Id="l" Type="hyperlink" Target="https://hr.example" TargetMode="External"/>'
     body = '<w:p><w:hyperlink r:id="l"><w:r><w:t>HR</w:t></w:r></w:hyperlink></w:p>'
     assert text(body, links=links) == "[HR](https://hr.example)"
@@ -141,14 +141,14 @@ def test_links_and_equations() -> None:
 
 
 def test_powers() -> None:
-    """A raised number after a number is a power, not a further digit."""
+    """A superscript number after a number is a power, not a further digit."""
     raised = '<w:r><w:rPr><w:vertAlign w:val="superscript"/></w:rPr><w:t>{}</w:t></w:r>'
     body = f"<w:p><w:r><w:t>10</w:t></w:r>{raised.format(6)}<w:r><w:t> or 5</w:t></w:r>{raised.format('th')}</w:p>"
     assert text(body) == "10^6 or 5th"
 
 
 def test_strict() -> None:
-    """Files saved as 'Strict Open XML', which name everything differently, are read."""
+    """Files saved as 'Strict Open XML', which uses other namespaces, are read."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive, zipfile.ZipFile(io.BytesIO(word(paragraph("Leave")))) as source:
         for name in source.namelist():
@@ -158,7 +158,7 @@ def test_strict() -> None:
 
 
 def test_entities() -> None:
-    """A part that declares entities is refused, also one that is not the text."""
+    """A file is refused when any of its parts declares entities, not only its text."""
     buffer = io.BytesIO(word(paragraph("x"), styles=STYLES))
     with zipfile.ZipFile(buffer) as source:
         parts = {name: source.read(name) for name in source.namelist()}

@@ -36,7 +36,7 @@ from ingest.documents.sheets.number_format import BUILT_IN, format_cell, is_date
     ],
 )
 def test_numbers(value: float, code: str, text: str) -> None:
-    """Decimals, thousands, shares, currencies, units and signs are those of the format code."""
+    """Decimals, thousands, percentages, currencies, units and signs are those of the format code."""
     assert format_cell(value, code) == text
 
 
@@ -60,17 +60,17 @@ def test_numbers(value: float, code: str, text: str) -> None:
     ],
 )
 def test_dates(value: float, code: str, text: str) -> None:
-    """Dates are written year first, with the parts the code asks for; what is no date stays a number."""
+    """Dates are written year first, with the parts that the code shows; values that are no dates stay numbers."""
     assert format_cell(value, code) == text
 
 
 def test_other_epoch() -> None:
-    """Workbooks of old Macs count from 1904."""
+    """Workbooks of old Macs count days from 1904."""
     assert format_cell(44681, "yyyy-mm-dd", epoch_1904=True) == "2026-05-01"
 
 
 def test_is_date() -> None:
-    """Letters in literal text and in colours make no date."""
+    """Letters in literal text and in colours do not make a code a date."""
     assert is_date("yyyy")
     assert is_date("[mm]:ss")
     assert not is_date('0 "days"')

@@ -1,4 +1,4 @@
-"""Spreadsheets, cell by cell as they are shown."""
+"""Spreadsheets (xlsx, xls, csv, tsv), cell by cell as they are shown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def saved(book: openpyxl.Workbook) -> bytes:
 
 
 def with_sheet(xml: str) -> bytes:
-    """A workbook whose one sheet is this XML, below `worksheet`."""
+    """A workbook whose only sheet has this content of its `worksheet` element."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(saved(openpyxl.Workbook()))) as source, zipfile.ZipFile(buffer, "w") as archive:
         for name in source.namelist():
@@ -36,7 +36,7 @@ def with_sheet(xml: str) -> bytes:
 
 
 def test_values_as_shown() -> None:
-    """Whole numbers have no point, dates and shares look like ones, formulas are their results, errors their names."""
+    """Whole numbers have no decimal point; dates, percentages, currencies, times and booleans are shown as such."""
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.title = "Rates"
@@ -53,7 +53,7 @@ def test_values_as_shown() -> None:
     ]
 
 
-def drawn(book: openpyxl.Workbook, shapes: str) -> bytes:
+def with_drawing(book: openpyxl.Workbook, shapes: str) -> bytes:
     """The workbook with a drawing on its first sheet, which openpyxl cannot write."""
     space = "http://schemas.openxmlformats.org"
     names = f'xmlns:xdr="{space}/drawingml/2006/spreadsheetDrawing" xmlns:a="{space}/drawingml/2006/main"'
@@ -72,7 +72,7 @@ def drawn(book: openpyxl.Workbook, shapes: str) -> bytes:
 
 
 def test_notes_and_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Notes on cells and text boxes follow the table, named by their cell, each once and not without end."""
+    """Notes and text boxes follow the table, named by their cell, each once and up to a limit."""
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.append(["City", "Days"])
@@ -84,7 +84,7 @@ def test_notes_and_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
         "<a:p><a:r><a:t>In thou</a:t></a:r><a:r><a:t>sands</a:t></a:r></a:p><a:p><a:r><a:t>of euros</a:t></a:r></a:p>"
         "</xdr:txBody></xdr:sp></xdr:twoCellAnchor>"
     )
-    data = drawn(book, box + box)
+    data = with_drawing(book, box + box)
     (page,) = read_xlsx(data)
     assert page.text.endswith("| Cork | 25 |\n\nAB1: far\nB2: ask HR 年假\nE10: In thousands of euros")
     monkeypatch.setattr(sheet_notes, "_MOST_NOTES", 1)
@@ -92,7 +92,7 @@ def test_notes_and_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_threaded_comments() -> None:
-    """Of a conversation at a cell the comments are read, not the stand-in for programs that cannot show it."""
+    """The comments of a thread are read, not the placeholder for programs that cannot show threads."""
     book = openpyxl.Workbook()
     book.active["A1"] = "x"
     book.active["A1"].comment = Comment("[Threaded comment] Your version of Excel allows you to read this", "tc=1")
@@ -111,7 +111,7 @@ def test_threaded_comments() -> None:
 
 
 def test_old_text_boxes() -> None:
-    """The text boxes of Excel 97 to 2003 are found by their records, a sheet's own; buttons and notes are none."""
+    """Text boxes of Excel 97-2003 are found by their records, sheet by sheet; buttons and notes are left out."""
 
     def record(kind: int, content: bytes = b"") -> bytes:
         return struct.pack("<HH", kind, len(content)) + content
@@ -119,24 +119,24 @@ def test_old_text_boxes() -> None:
     def shape(kind: int, text: str, row: int, column: int) -> bytes:
         anchor = struct.pack("<HHIHHHHHHHHH", 0, 0xF010, 18, 0, column, 0, row, 0, 0, 0, 0, 0)
         length = bytes(10) + struct.pack("<H", len(text)) + bytes(6)
-        said = [b"\x00" + text[:3].encode("latin-1"), b"\x01" + text[3:].encode("utf-16-le"), bytes(16)]
+        continued = [b"\x00" + text[:3].encode("latin-1"), b"\x01" + text[3:].encode("utf-16-le"), bytes(16)]
         parts = [(0xEC, anchor), (0x5D, struct.pack("<HHH", 0x15, 0x12, kind) + bytes(16)), (0x1B6, length)]
-        return b"".join(record(*part) for part in parts) + b"".join(record(0x3C, part) for part in said)
+        return b"".join(record(*part) for part in parts) + b"".join(record(0x3C, part) for part in continued)
 
     sheets = [
         record(0x809, bytes(16)) + shape(6, "In 千元", 4, 2) + shape(7, "Press", 1, 1) + record(0xA),
         record(0x809, bytes(16)) + record(0x809) + record(0xA) + shape(0x19, "note", 0, 0) + record(0xA),
     ]
     head = record(0x809, bytes(16)) + 2 * record(0x85, bytes(10)) + record(0xA)
-    places = (len(head), len(head) + len(sheets[0]))
-    heads = b"".join(record(0x85, struct.pack("<I", place) + bytes(6)) for place in places)
-    stream = record(0x809, bytes(16)) + heads + record(0xA) + b"".join(sheets)
+    offsets = (len(head), len(head) + len(sheets[0]))
+    sheet_records = b"".join(record(0x85, struct.pack("<I", offset) + bytes(6)) for offset in offsets)
+    stream = record(0x809, bytes(16)) + sheet_records + record(0xA) + b"".join(sheets)
     assert sheet_notes.xls_boxes(ole_file({"Workbook": stream})) == [[sheet_notes.Note(4, 2, "In 千元")], []]
     assert sheet_notes.xls_boxes(b"\x09\x04") == []
 
 
 def test_merged_and_empty() -> None:
-    """Merged headers are said for each column; an empty sheet is none; hidden sheets are read."""
+    """Merged headers are repeated in each column; an empty sheet stays blank; hidden sheets are read."""
     book = openpyxl.Workbook()
     book.active.title = "Empty"
     sheet = book.create_sheet("Plan")
@@ -151,7 +151,7 @@ def test_merged_and_empty() -> None:
 
 
 def test_far_cells() -> None:
-    """A sheet that claims to be as large as sheets get, with two cells in it, is those two."""
+    """A sheet of the largest size with two cells in it gives these two cells."""
     data = with_sheet(
         '<dimension ref="A1:XFD1048576"/><sheetData><row r="1"><c r="A1"><v>1</v></c></row>'
         '<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>end</t></is></c></row></sheetData>'
@@ -160,14 +160,14 @@ def test_far_cells() -> None:
     assert [page.text for page in read_xlsx(data)] == ["## Sheet\n\n1\n\nend"]
 
 
-def test_cells_without_places() -> None:
-    """Cells and rows that do not say where they are follow one another."""
+def test_cells_without_references() -> None:
+    """Cells and rows without references follow one another."""
     data = with_sheet("<sheetData><row><c><v>1</v></c><c><v>2</v></c></row><row><c><v>3</v></c></row></sheetData>")
     assert read_xlsx(data)[0].text.endswith("| 1 | 2 |\n| --- | --- |\n| 3 |  |")
 
 
 def test_too_many_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sheet that is a database is refused."""
+    """A sheet with more cells than the limit is refused."""
     monkeypatch.setattr(read_sheets, "_MOST_CELLS", 3)
     with pytest.raises(ReadError, match="more than 3,000,000 cells with text: split it"):
         read_xlsx(with_sheet("<sheetData>" + "<row><c><v>1</v></c><c><v>1</v></c></row>" * 2 + "</sheetData>"))
@@ -177,7 +177,7 @@ def test_too_many_cells(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_csv_delimiters(delimiter: str) -> None:
-    """The delimiter is found out, also where the others stand in the text and a field has lines."""
+    """The delimiter is guessed, also where fields contain the others or line breaks."""
     lines = [["City", "Sum, net", "Note"], ["Cork", "1,5", "one\ntwo"], ["Lund; old", "2", "x"]]
     data = "\n".join(delimiter.join(f'"{field}"' for field in line) for line in lines)
     assert read_csv(data.encode())[0].text == (
@@ -186,7 +186,7 @@ def test_csv_delimiters(delimiter: str) -> None:
 
 
 def test_csv_oddities() -> None:
-    """Excel's hint is followed and no text; blank lines part nothing; an open quotation mark costs nothing else."""
+    """Excel's header line names the delimiter; blank lines separate nothing; an open quotation mark is a character."""
     assert read_csv(b"sep=;\r\na;b,c\r\n\r\n1;2")[0].text == "| a | b,c |\n| --- | --- |\n| 1 | 2 |"
     text = read_csv(b'a,b\n"x,y\n' + (b"1,2" + b"0" * 2000 + b"\n") * 600)[0].text
     assert text.startswith('| a | b |\n| --- | --- |\n| "x | y |\n| 1 | 2000')
@@ -194,7 +194,7 @@ def test_csv_oddities() -> None:
 
 
 @pytest.mark.parametrize("number", ["99", "-1", "1e400"])
-def test_a_missing_shared_text(number: str) -> None:
-    """One cell of a damaged workbook costs that cell only."""
+def test_missing_shared_text(number: str) -> None:
+    """A damaged cell of a workbook costs that cell only."""
     data = with_sheet(f'<sheetData><row><c t="s"><v>{number}</v></c><c><v>2</v></c></row></sheetData>')
     assert read_xlsx(data)[0].text == "## Sheet\n\n2"

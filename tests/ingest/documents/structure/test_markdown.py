@@ -1,4 +1,4 @@
-"""The pieces Markdown is put together from."""
+"""Headings, paragraphs, tables and joined blocks in Markdown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ingest.documents.structure.markdown import flat, heading, join, markdown_ta
 
 
 def test_pieces() -> None:
-    """Headings have one to six marks and one line; text that begins with '#' is no heading."""
+    """A heading has one to six marks and one line; '#' before a paragraph is escaped."""
     assert heading(9, "a\n b") == "###### a b"
     assert heading(0, "a") == "# a"
     assert paragraph("# 1\n#2\ntext\n  ## 3") == "\\# 1\n#2\ntext\n  \\## 3"
@@ -14,10 +14,10 @@ def test_pieces() -> None:
 
 
 def test_table() -> None:
-    """Each row has as many cells as the longest."""
+    """Each row gets as many cells as the longest; `|` in a cell is escaped."""
     assert markdown_table([["a"], ["b", "c|d"]]) == "| a |  |\n| --- | --- |\n| b | c\\|d |"
 
 
 def test_join() -> None:
-    """Items of a list stay together, other blocks have a blank line between; empty ones vanish."""
+    """Items of a list stay together, other blocks have a blank line between them; blank ones are dropped."""
     assert join(["text", "- a", "  1. b", "", "(c) d", "# e"]) == "text\n\n- a\n  1. b\n(c) d\n\n# e"

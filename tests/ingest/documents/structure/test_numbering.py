@@ -12,7 +12,7 @@ from ingest.documents.structure.numbering import Counter, Level, chinese, letter
     [(1, "一"), (10, "十"), (11, "十一"), (25, "二十五"), (101, "一百零一"), (110, "一百一十"), (1001, "一千零一")],
 )
 def test_chinese(number: int, text: str) -> None:
-    """Numbers are written as Chinese counts."""
+    """Numbers are written in Chinese numerals."""
     assert chinese(number) == text
 
 
@@ -23,7 +23,7 @@ def test_letters_and_roman() -> None:
 
 
 def test_counter() -> None:
-    """Deeper levels start again under each item; a pattern may name the levels above; bullets have no number."""
+    """Deeper levels restart under each item; a pattern may include the levels above; bullets have no number."""
     counter = Counter(
         {
             0: Level("chineseCounting", "第%1章"),
@@ -38,20 +38,20 @@ def test_counter() -> None:
 
 
 def test_start_and_unknown() -> None:
-    """A list may start later; a format nobody knows and numbers out of bounds are digits."""
+    """A list may start at another number; unknown formats and too large numbers are written in digits."""
     counter = Counter({0: Level("strange", "%1)", start=3), 1: Level("upperRoman", "%2.", start=20_000)})
     assert [counter.next(0), counter.next(0), counter.next(1)] == ["3)", "4)", "20000."]
 
 
 def test_formal_and_stems() -> None:
-    """Contracts count in characters that nobody can alter, annexes in the ten heavenly stems."""
+    """Contracts count in formal Chinese numerals, annexes in the ten heavenly stems."""
     counter = Counter({0: Level("chineseLegalSimplified", "%1、"), 1: Level("ideographTraditional", "%2")})
     assert [counter.next(0), counter.next(0), counter.next(1), counter.next(1)] == ["壹、", "贰、", "甲", "乙"]
     assert Counter({0: Level("chineseLegalSimplified", "%1", start=12)}).next(0) == "壹拾贰"
 
 
-def test_starting_anew() -> None:
-    """A list that starts anew does so once; lists of its definition go on from there."""
+def test_restart() -> None:
+    """A list with a restart restarts once; lists of its definition continue from there."""
     first = Counter({0: Level()})
     second = Counter(first.levels, first.numbers, {0: 1})
     assert [counter.next(0) for counter in (first, first, second, second, first)] == ["1.", "2.", "1.", "2.", "3."]
