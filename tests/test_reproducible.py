@@ -152,41 +152,72 @@ def test_every_declared_package_is_used() -> None:
 
 # `make setup`
 
-# Stands in for Python: notes how it is called, makes the folder of an environment with itself as its interpreter, and
-# fails to find PyTorch's own index when UNREACHABLE is set.
+# Stands in for Python: notes how it is called, makes the folder of an environment with itself as its interpreter,
+# does not reach PyTorch's own index when UNREACHABLE is set, and has two packages installed.
 STUB = """#!/bin/sh
 echo "$@" >> "$CALLS"
 case "$*" in
   "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
   *"index versions"*) [ -z "$UNREACHABLE" ] ;;
+  *"pip freeze"*) echo "anyio==5.0"; echo "torch==2.13.0+cpu" ;;
 esac
 """
 
 
+class Workshop:
+    """A copy of the Makefile and what it reads, run with the stub instead of Python."""
+
+    def __init__(self, folder: Path) -> None:
+        for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+            shutil.copy(PROJECT / name, folder)
+        self.folder, self.stub, self._calls = folder, folder / "python", folder / "calls"
+        self.stub.write_text(STUB)
+        self.stub.chmod(0o755)
+
+    def make(self, target: str, unreachable: str = "") -> str:
+        """Run `make TARGET`, which must succeed. Returns its standard output."""
+        command = ["make", target, f"PYTHON={self.stub}", "TORCH_INDEX=https://torch.test/cpu"]
+        environment = {**os.environ, "CALLS": str(self._calls), "UNREACHABLE": unreachable}
+        finished = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=True)
+        return finished.stdout
+
+    @property
+    def calls(self) -> list[str]:
+        """The arguments of each call of Python so far."""
+        return self._calls.read_text().splitlines()
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="torch has CUDA builds on Linux only")
-@pytest.mark.parametrize("reachable", [True, False], ids=["reachable", "unreachable"])
-def test_setup_prefers_the_torch_build_without_cuda(tmp_path: Path, reachable: bool) -> None:
+@pytest.mark.parametrize("unreachable", ["", "1"], ids=["reachable", "unreachable"])
+def test_setup_prefers_the_torch_build_without_cuda(workshop: Workshop, unreachable: str) -> None:
     """`make setup` upgrades pip, takes torch from PyTorch's own index where it answers, and obeys constraints.txt.
 
-    Where that index does not answer, one line says so and torch comes from the default index.
+    Where that index does not answer, one line says so and torch comes from the default index. The second time
+    everything is up to date.
     """
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
-        shutil.copy(PROJECT / name, tmp_path)
-    stub = tmp_path / "python"
-    stub.write_text(STUB)
-    stub.chmod(0o755)
-    calls = tmp_path / "calls"
-    environment = {**os.environ, "CALLS": str(calls), "UNREACHABLE": "" if reachable else "1"}
-    command = ["make", "setup", f"PYTHON={stub}", "TORCH_INDEX=https://torch.test/cpu"]
-
-    def make() -> str:
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
-
-    assert ("https://torch.test/cpu cannot be reached" in make()) == (not reachable)
-    assert "up to date" in make() or "Nothing to be done" in make()
-    _check_python, _make, upgrade, probe, *installs = calls.read_text().splitlines()
+    reported = "https://torch.test/cpu cannot be reached" in workshop.make("setup", unreachable)
+    assert reported == bool(unreachable)
+    _check_python, _make_environment, upgrade, probe, *installs = workshop.calls
     assert upgrade.endswith("-c constraints.txt --upgrade pip")
     assert "--timeout 5" in probe and probe.endswith("--index-url https://torch.test/cpu torch")
-    torch_alone = "-m pip install -qq -c constraints.txt --no-deps --index-url https://torch.test/cpu torch"
+    torch = next(str(requirement) for requirement in RUNTIME if requirement.name == "torch")
+    torch_alone = f"-m pip install -qq -c constraints.txt --no-deps --index-url https://torch.test/cpu {torch}"
     everything = "-m pip install -qq -c constraints.txt --editable .[dev]"
-    assert installs == ([torch_alone, everything] if reachable else [everything])
+    assert installs == ([everything] if unreachable else [torch_alone, everything])
+    calls = workshop.calls
+    workshop.make("setup")
+    assert workshop.calls == calls
+
+
+def test_constraints_are_written_from_a_fresh_environment(workshop: Workshop) -> None:
+    """`make constraints` ignores the old versions, and keeps the comments; a local version (+cpu) is left out."""
+    constraints = workshop.folder / "constraints.txt"
+    comments = [line for line in constraints.read_text().splitlines() if line.startswith("#")]
+    workshop.make("constraints")
+    assert constraints.read_text().splitlines() == [*comments, "anyio==5.0", "torch==2.13.0"]
+    assert not any("-c constraints.txt" in call for call in workshop.calls)
