@@ -1,7 +1,7 @@
-"""Keeps the confidence thresholds fitted to the library while a server runs.
+"""Fits the thresholds while a server runs, for libraries that were changed without `docent ingest`.
 
-`docent ingest` and `docent rebuild` fit them when they end. This thread does it after every other change, such as
-`docent remove` or documents added through LlamaIndex.
+`docent ingest` fits by itself; a restored backup, a run that was killed before it fitted, or a program that calls
+`ingest` does not.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from ingest.library import Library
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.write_lock import is_locked
 
-# How often to look whether a fit is due, and how long to wait after one that failed.
-LOOK_SECONDS = 30.0
+# How often the thread checks whether a fit is due, and how long it waits after one that failed.
+CHECK_SECONDS = 30.0
 RETRY_SECONDS = 600.0
-# What is left to those who ask after each made question; about as long as it takes.
+# Left to other threads after each synthetic question, whose searches take about as long.
 PAUSE_SECONDS = 0.05
 log = get_logger(__name__)
 
 
 class BackgroundFitting:
-    """A thread of low priority that fits when the last fit no longer holds. Close it when done."""
+    """A thread of low priority that fits whenever the last fit no longer holds. Close it when done."""
 
     def __init__(self, home: Path, passages: int) -> None:
         """`passages` is how many an answer draws on."""
@@ -46,10 +46,8 @@ class BackgroundFitting:
     def _run(self) -> None:
         if sys.platform == "linux":  # where a thread has a priority of its own
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
-        while not self._stop.wait(LOOK_SECONDS):
+        while not self._stop.wait(CHECK_SECONDS):
             try:
-                # A `docent ingest` may fit at this moment too. That costs time but no harm is done: both write the
-                # same values, each as a whole file.
                 if self._is_due():
                     self._fit()
             except _Stopped:
@@ -68,7 +66,7 @@ class BackgroundFitting:
             catalog.close()
 
     def _fit(self) -> None:
-        # One of its own: with a reranker a search takes seconds, and those who ask share the other.
+        # A library without the server's reranker, with which every search would take seconds.
         library = Library(self._home)
         try:
             fit_thresholds(library, self._passages, self._pause)

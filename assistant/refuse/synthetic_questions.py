@@ -1,8 +1,8 @@
-"""Questions made from a library's own statements, without a model. Knows nothing of searching.
+"""Synthetic questions: made by rules from the sentences and table rows of a library, without a model.
 
-A statement becomes a question when the part that answers is taken out: a date gives 'when', a quantity 'how many', a
-name 'who', a cell of a table its column. People do not quote: some of the other words are therefore exchanged for
-words from elsewhere in the library, as many as bring the confidences near those of real questions.
+A sentence becomes a question when the part that answers is removed: a date gives 'when', a quantity 'how many', a
+name 'who', a cell of a table its column. People do not quote the text: some of the other words are therefore replaced
+by words from elsewhere in the library, as many as make the questions about as answerable as real ones.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from ingest.base.language import COMMON_IDEOGRAPHS, ENGLISH_STOP_WORDS, is_chinese, terms
 from ingest.passages.sentences import is_question, readable, sentences_and_rows
 
-# Share of the words (English) or pairs of characters (Chinese) that are exchanged. With these, the confidences of made
-# questions lie nearest to those of the real, answerable ones of near-miss-en, near-miss-zh, CMRC and data/eval.
-FOREIGN_WORDS = 0.1
-FOREIGN_PAIRS = 0.2
+# Share of the words (English) or pairs of characters (Chinese) that are replaced. With these, the answerability of
+# synthetic questions is nearest to that of the real ones of near-miss-en, near-miss-zh, CMRC and data/eval.
+REPLACED_WORDS = 0.1
+REPLACED_PAIRS = 0.2
 # Words kept before the answer (English) and characters of the clause (Chinese): real questions are about as long.
 _WORDS = 9
 _CHARACTERS = 24
-# With less than this many words left there is nothing to search for; a Chinese word is about two search terms.
+# With fewer search terms than this there is nothing to search for; a Chinese word is about two of them.
 _FEWEST_TERMS = 3
 
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
@@ -61,125 +61,129 @@ class SyntheticQuestion:
 
 
 def synthetic_questions(passages: Iterable[tuple[int, str]], most: int) -> list[SyntheticQuestion]:
-    """At most `most` questions from (passage id, text) pairs, spread over the passages.
+    """At most `most` questions from (passage id, text) pairs, one of each passage before a second of any.
 
-    The same passages give the same questions in the same order; a passage more changes few of them.
+    The same passages give the same questions in the same order; one passage more changes few of them.
     """
-    told = [(number, list(_statements(text))) for number, text in passages]
-    told.sort(key=lambda item: _dice(str(item[0])).random())
-    foreign = _Foreign(text for _, texts in told for text in texts)
-    made: list[SyntheticQuestion] = []
-    for turn in range(max((len(texts) for _, texts in told), default=0)):
-        for number, texts in told:
+    sentences_of = [(number, list(_shuffled_sentences(text))) for number, text in passages]
+    sentences_of.sort(key=lambda item: _random_of(str(item[0])).random())
+    replacement = _Replacement(text for _, texts in sentences_of for text in texts)
+    questions: list[SyntheticQuestion] = []
+    for turn in range(max((len(texts) for _, texts in sentences_of), default=0)):
+        for number, texts in sentences_of:
             if turn >= len(texts):
                 continue
-            question = synthetic_question(texts[turn], foreign)
+            question = synthetic_question(texts[turn], replacement)
             if question is not None:
-                made.append(SyntheticQuestion(*question, number))
-            if len(made) == most:
-                return made
-    return made
+                questions.append(SyntheticQuestion(*question, number))
+            if len(questions) == most:
+                return questions
+    return questions
 
 
-def synthetic_question(statement: str, foreign: Callable[[str, random.Random], str]) -> tuple[str, str] | None:
-    """(question, answer) from a statement as people read it; None when nothing in it can be asked for.
+def synthetic_question(sentence: str, replacement: Callable[[str, random.Random], str]) -> tuple[str, str] | None:
+    """(question, answer) from a sentence or row as people read it; None when nothing in it can be asked for.
 
-    `foreign` gives, for a word, the one to put in its place.
+    `replacement` returns a word of a language ('en' or 'zh') to replace another.
     """
-    dice = _dice(statement)
-    if (made := _from_row(statement, dice)) is not None:
-        return made
-    return (_from_chinese if is_chinese(statement) else _from_english)(statement, dice, foreign)
+    chance = _random_of(sentence)
+    if (question := _from_row(sentence, chance)) is not None:
+        return question
+    return (_from_chinese if is_chinese(sentence) else _from_english)(sentence, chance, replacement)
 
 
-def _statements(text: str) -> Iterator[str]:
+def _shuffled_sentences(text: str) -> Iterator[str]:
     shown = [
         readable(text[start:end], header)
         for start, end, header in sentences_and_rows(text)
         if not is_question(text[start:end])
     ]
-    yield from sorted(shown, key=lambda one: _dice(one).random())
+    yield from sorted(shown, key=lambda sentence: _random_of(sentence).random())
 
 
-def _from_row(statement: str, dice: random.Random) -> tuple[str, str] | None:
+def _from_row(sentence: str, chance: random.Random) -> tuple[str, str] | None:
     """A cell of a table row, asked for by its column and the row's first cell."""
-    cells = [part.split(": ", 1) for part in statement.split("; ")]
+    cells = [part.split(": ", 1) for part in sentence.split("; ")]
     if len(cells) < 2 or any(len(cell) != 2 for cell in cells):
         return None
-    column, answer = dice.choice(cells[1:])
+    column, answer = chance.choice(cells[1:])
     subject = " ".join(cells[0])
-    return (f"{subject}的{column}是什么？" if is_chinese(statement) else f"What is the {column} of {subject}?"), answer
+    return (f"{subject}的{column}是什么？" if is_chinese(sentence) else f"What is the {column} of {subject}?"), answer
 
 
 def _from_english(
-    statement: str, dice: random.Random, foreign: Callable[[str, random.Random], str]
+    sentence: str, chance: random.Random, replacement: Callable[[str, random.Random], str]
 ) -> tuple[str, str] | None:
-    found = [(lead, match) for lead, pattern in _ENGLISH for match in pattern.finditer(statement)]
-    if found:
-        lead, match = dice.choice(found)
+    matches = [(lead, match) for lead, pattern in _ENGLISH for match in pattern.finditer(sentence)]
+    if matches:
+        lead, match = chance.choice(matches)
         answer, start, end = match["answer"], match.start(), match.end()
         lead = lead.format(match["what"]) if "what" in match.groupdict() else lead
     else:
-        words = list(_ENGLISH_WORD.finditer(statement))
+        words = list(_ENGLISH_WORD.finditer(sentence))
         if len(words) < 6:
             return None
-        place = dice.randrange(len(words) - 1)
-        start, end = words[place].start(), words[place + 1].end()
-        lead, answer = "What", statement[start:end]
-    before = _ENGLISH_WORD.findall(statement[:start])[-_WORDS:]
-    after = _ENGLISH_WORD.findall(statement[end:])[: max(2, _WORDS - len(before))]
+        first = chance.randrange(len(words) - 1)
+        start, end = words[first].start(), words[first + 1].end()
+        lead, answer = "What", sentence[start:end]
+    before = _ENGLISH_WORD.findall(sentence[:start])[-_WORDS:]
+    after = _ENGLISH_WORD.findall(sentence[end:])[: max(2, _WORDS - len(before))]
     if len(set(terms(" ".join((*before, *after))))) < _FEWEST_TERMS:
         return None
-    asked = [
-        word if word.lower() in ENGLISH_STOP_WORDS or dice.random() >= FOREIGN_WORDS else foreign("en", dice)
+    kept = [
+        word if word.lower() in ENGLISH_STOP_WORDS or chance.random() >= REPLACED_WORDS else replacement("en", chance)
         for word in (*before, *after)
     ]
-    return f"{lead} {' '.join(asked)}?", answer
+    return f"{lead} {' '.join(kept)}?", answer
 
 
 def _from_chinese(
-    statement: str, dice: random.Random, foreign: Callable[[str, random.Random], str]
+    sentence: str, chance: random.Random, replacement: Callable[[str, random.Random], str]
 ) -> tuple[str, str] | None:
-    found = [(asked, match.span("answer")) for asked, pattern in _CHINESE for match in pattern.finditer(statement)]
-    if found:
-        asked, (start, end) = dice.choice(found)
+    matches = [
+        (ask_word, match.span("answer")) for ask_word, pattern in _CHINESE for match in pattern.finditer(sentence)
+    ]
+    if matches:
+        ask_word, (start, end) = chance.choice(matches)
     else:
-        clauses = [match.span() for match in re.finditer(r"[^，。；：！？、,;]{8,30}", statement)]
+        clauses = [match.span() for match in re.finditer(r"[^，。；：！？、,;]{8,30}", sentence)]
         if not clauses:
             return None
-        first, end = dice.choice(clauses)
-        asked, start = "什么", (first + end) // 2
-    ends = [match.end() for match in _CLAUSE_END.finditer(statement[:start])]
+        first, end = chance.choice(clauses)
+        ask_word, start = "什么", (first + end) // 2
+    ends = [match.end() for match in _CLAUSE_END.finditer(sentence[:start])]
     opening = ends[-1] if ends else 0
     if start - opening < 8 and len(ends) > 1:
         opening = ends[-2]
-    closing = _CLAUSE_END.search(statement, end)
-    before = statement[opening:start][-_CHARACTERS:]
-    after = statement[end : closing.start() if closing else len(statement)][: max(4, _CHARACTERS - len(before))]
+    closing = _CLAUSE_END.search(sentence, end)
+    before = sentence[opening:start][-_CHARACTERS:]
+    after = sentence[end : closing.start() if closing else len(sentence)][: max(4, _CHARACTERS - len(before))]
     if len(set(terms(f"{before} {after}"))) < 2 * _FEWEST_TERMS:
         return None
     before, after = (
-        _CHINESE_PAIR.sub(lambda match: match.group() if dice.random() >= FOREIGN_PAIRS else foreign("zh", dice), part)
+        _CHINESE_PAIR.sub(
+            lambda match: match.group() if chance.random() >= REPLACED_PAIRS else replacement("zh", chance), part
+        )
         for part in (before, after)
     )
-    return f"{before}{asked}{after}？", statement[start:end]
+    return f"{before}{ask_word}{after}？", sentence[start:end]
 
 
-class _Foreign:
-    """Gives words of the same language from anywhere in the library."""
+class _Replacement:
+    """Returns words of a language from anywhere in the library."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         words: dict[str, set[str]] = {"en": set(), "zh": set()}
         for text in texts:
             words["zh"].update(_CHINESE_PAIR.findall(text))
             words["en"].update(word for word in re.findall(r"[a-z]{4,}", text) if word not in ENGLISH_STOP_WORDS)
-        self._words: dict[str, Sequence[str]] = {language: sorted(found) for language, found in words.items()}
+        self._words: dict[str, Sequence[str]] = {language: sorted(known) for language, known in words.items()}
 
-    def __call__(self, language: str, dice: random.Random) -> str:
+    def __call__(self, language: str, chance: random.Random) -> str:
         words = self._words[language]
-        return dice.choice(words) if words else ""
+        return chance.choice(words) if words else ""
 
 
-def _dice(text: str) -> random.Random:
-    """Always the same for the same text."""
+def _random_of(text: str) -> random.Random:
+    """A random generator that is always the same for the same text."""
     return random.Random(hashlib.blake2b(text.encode(), digest_size=8).digest())

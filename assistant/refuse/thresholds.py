@@ -1,8 +1,8 @@
-"""The thresholds of refusing and of caution, fitted to a library on questions made from its own passages.
+"""The thresholds below which a question is refused or answered with caution, fitted to a library's own passages.
 
-Each question is asked twice of the same search as any other: of the library as it is, and with its passage taken
-away, and every passage that says nearly the same or holds the answer too. The second is a near miss: all around it
-is there. What was fitted is kept beside the library and holds until a tenth of the passages has changed.
+Synthetic questions are made from the passages, and each is searched twice: in the whole library, and without every
+passage that answers it. The second is a near miss: the library has all around the answer, but not the answer. The
+fitted thresholds are stored beside the library and hold until a tenth of its passages has changed.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ from ingest.search.indexes.snapshot import LINEAGE
 from ingest.store.catalog import CATALOG_FILE, Catalog
 
 THRESHOLDS_FILE = "calibration.json"
-# At about 45 ms for a question in English, half of that in Chinese, on two cores.
+# Searching one takes about 45 ms in English, half of that in Chinese, on two cores.
 QUESTIONS = 200
-# Questions are made from this many passages at most: reading all of a large library would take longer than asking.
-_SAMPLED = 600
-# With questions from fewer passages than this, chance would decide: the thresholds stay what they are.
+# Questions are made from at most this many passages: reading all of a large library takes longer than searching.
+_SAMPLED_PASSAGES = 600
+# With questions from fewer passages than this, chance would decide: the defaults stay.
 FEWEST_PASSAGES = 40
 # A fit holds until this share of the passages is new or gone.
 CHANGED = 0.1
-# Hits looked at, so that enough are left when those that hold the answer are taken away.
+# Hits searched, so that enough remain when those that answer are removed.
 _HITS = 40
-# Passages that share this much of the smaller one's words say the same; one that has the answer and this much of the
-# question's words answers it too.
+# A passage that shares more than this part of the smaller one's words says the same as another; one that has the
+# answer and at least this part of the question's words answers it too.
 _SAME = 0.5
 _ANSWERS_TOO = 0.6
-# Of the made questions that can be answered this share may be refused, and this share of the near misses should not
-# be answered without caution.
+# The share of the answerable synthetic questions that may be refused, and the share of the near misses that should be
+# refused or answered with caution.
 _WRONGLY_REFUSED = 0.05
 _CAUTIONED = 0.9
-# Made questions are easier than people's: by so much higher, in log-odds, lies the confidence under which a twentieth
-# of them falls. Measured on near-miss-en .9, near-miss-zh 1.3, data/eval 2.0 and XQuAD English 1.2; on CMRC, whose
-# people quote, they are harder by 1.5.
+# Synthetic questions are easier than people's: their 5th-percentile answerability is this much higher, in log-odds.
+# Measured on near-miss-en .9, near-miss-zh 1.3, data/eval 2.0 and XQuAD English 1.2; on CMRC, whose people quote the
+# text, it is lower by 1.5.
 _EASIER = 1.35
-# As many questions as the defaults are worth: a fit on n of them counts n / (n + 200).
+# The defaults weigh as much as this many questions: a fit on n questions has the share n / (n + 200).
 _PRIOR_QUESTIONS = 200
-# How far a fit may go: documents do not tell how people ask.
+# No fit goes beyond these: documents do not show how people ask.
 _REFUSE_BOUNDS = (0.3, 0.5)
 _CAUTION_BOUNDS = (0.55, 0.85)
 log = get_logger(__name__)
@@ -62,7 +62,12 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class FittedThresholds:
-    """What was fitted, and to what. `separation` is the area under the ROC curve between the two askings."""
+    """The thresholds, and the library that they were fitted to, as they are stored.
+
+    `questions` is how many were searched, 0 where the defaults stayed; `separation` the area under the ROC curve
+    between the questions and their near misses. `passages`, `last_passage`, `revision` and `lineage` are the library's
+    at that time, `version` that of the answerability.
+    """
 
     refuse: float
     caution: float
@@ -79,38 +84,62 @@ class FittedThresholds:
         return Thresholds(self.refuse, self.caution)
 
 
-def fit_thresholds(library: Library, passages: int, pause: Callable[[], None] = lambda: None) -> FittedThresholds:
-    """Fit the thresholds to the library and keep them. Raises DocentError while there is no library.
+# Fitting
 
-    `passages` is how many an answer draws on; `pause` is called after each question, to leave others their turn.
+
+def fit_thresholds_when_due(settings: Settings, begin: Callable[[], None] = lambda: None) -> FittedThresholds | None:
+    """Fit after a run of `ingest`, if the last fit no longer holds. `begin` is called before the work, of seconds.
+
+    Returns None when the last fit holds or when fitting failed, which is logged.
+    """
+    library = Library(settings.home)
+    try:
+        if not (settings.home / CATALOG_FILE).is_file():
+            return None
+        if still_holds(library.catalog, read_fitted_thresholds(settings.home)):
+            return None
+        begin()
+        return fit_thresholds(library, settings.passages)
+    except Exception:
+        # The documents are in the library all the same; without a fit the thresholds stay as they are.
+        log.error("thresholds.not_fitted", exc_info=True)
+        return None
+    finally:
+        library.close()
+
+
+def fit_thresholds(library: Library, passages: int, pause: Callable[[], None] = lambda: None) -> FittedThresholds:
+    """Fit the thresholds to the library and store them. Raises DocentError while there is no library.
+
+    `passages` is how many an answer draws on; `pause` is called after each question, to let other threads run.
     """
     catalog = library.catalog
     ids = catalog.passage_ids()
     revision, lineage = catalog.revision, catalog.note(LINEAGE) or ""
-    questions = _questions(catalog, ids.tolist())
+    questions = _sample_questions(catalog, ids.tolist())
     pairs = []
     if len({question.passage_id for question in questions}) >= FEWEST_PASSAGES:
         for question in questions:
-            pairs.append(ask_twice(library, question, passages))
+            pairs.append(answerability_with_and_without(library, question, passages))
             pause()
     thresholds = fit([pair[0] for pair in pairs], [pair[1] for pair in pairs])
-    made = FittedThresholds(
+    fitted = FittedThresholds(
         refuse=round(thresholds.refuse, 4), caution=round(thresholds.caution, 4), questions=len(pairs),
         separation=round(_separation(pairs), 4), passages=len(ids), last_passage=int(ids[-1]) if len(ids) else 0,
         revision=revision, lineage=lineage,
     )  # fmt: skip
-    _keep(library.home, made)
-    log.info("thresholds.fitted", **asdict(made))
-    return made
+    _store(library.home, fitted)
+    log.info("thresholds.fitted", **asdict(fitted))
+    return fitted
 
 
-def fit(answerable: Sequence[float], unanswerable: Sequence[float]) -> Thresholds:
-    """Thresholds from the confidences of made questions; the defaults when there are none.
+def fit(answerable: Sequence[float], near_misses: Sequence[float]) -> Thresholds:
+    """Thresholds from the answerability of synthetic questions and of their near misses; the defaults without any.
 
-    Refused is below the confidence that a twentieth of the answerable would fall under if people had asked them;
-    answered with caution, up to what nine tenths of the near misses reach. Both are drawn towards the defaults.
+    Below `refuse` would be 5 % of the answerable questions if people had asked them; below `caution` are nine tenths
+    of the near misses. Both are drawn towards the defaults; with more questions they are drawn less.
     """
-    if not answerable or not unanswerable:
+    if not answerable or not near_misses:
         return Thresholds(REFUSE, CAUTION)
     share = len(answerable) / (len(answerable) + _PRIOR_QUESTIONS)
 
@@ -119,8 +148,50 @@ def fit(answerable: Sequence[float], unanswerable: Sequence[float]) -> Threshold
         return min(max(1 / (1 + math.exp(-odds)), bounds[0]), bounds[1])
 
     lowest = _log_odds(float(np.quantile(answerable, _WRONGLY_REFUSED))) - _EASIER
-    highest = _log_odds(float(np.quantile(unanswerable, _CAUTIONED)))
+    highest = _log_odds(float(np.quantile(near_misses, _CAUTIONED)))
     return Thresholds(drawn(lowest, REFUSE, _REFUSE_BOUNDS), drawn(highest, CAUTION, _CAUTION_BOUNDS))
+
+
+def answerability_with_and_without(library: Library, question: SyntheticQuestion, passages: int) -> tuple[float, float]:
+    """The question's answerability in the whole library, and without every passage that answers it."""
+    hits = library.search_scored(question.text, _HITS)
+    remaining = [hit for hit in hits if not _answers(hit, question, hits)]
+    return (
+        answerability(retrieve_from(library, question.text, hits, passages).coverage),
+        answerability(retrieve_from(library, question.text, remaining, passages).coverage),
+    )
+
+
+def _sample_questions(catalog: Catalog, ids: Sequence[int]) -> list[SyntheticQuestion]:
+    """Questions from a sample of the passages that stays nearly the same when some of them change."""
+    sample = sorted(ids, key=lambda number: random.Random(number).random())[:_SAMPLED_PASSAGES]
+    rows = catalog.passages(sample)
+    return synthetic_questions(((number, rows[number]["text"]) for number in sample if number in rows), QUESTIONS)
+
+
+def _answers(scored: ScoredHit, question: SyntheticQuestion, hits: Sequence[ScoredHit]) -> bool:
+    """Whether it is the question's passage, says nearly the same, or has the answer among the question's words."""
+    if scored.hit.passage_id == question.passage_id:
+        return True
+    words = set(terms(scored.hit.text))
+    source = next((set(terms(hit.hit.text)) for hit in hits if hit.hit.passage_id == question.passage_id), set[str]())
+    if source and len(words & source) > _SAME * min(len(words), len(source)):
+        return True
+    asked = set(terms(question.text))
+    has_answer = _squeezed(question.answer) in _squeezed(scored.hit.text)
+    return has_answer and len(asked & words) >= _ANSWERS_TOO * len(asked)
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.lower().split())
+
+
+def _separation(pairs: Sequence[tuple[float, float]]) -> float:
+    """The area under the ROC curve between the first and the second of each pair; 0 without pairs."""
+    if not pairs:
+        return 0.0
+    scores = np.array(pairs).ravel()
+    return float(area_under_roc(scores, np.arange(len(scores)) % 2 == 0)[0])
 
 
 def _log_odds(probability: float) -> float:
@@ -128,118 +199,56 @@ def _log_odds(probability: float) -> float:
     return math.log(inside / (1 - inside))
 
 
-def _separation(pairs: Sequence[tuple[float, float]]) -> float:
-    """The area under the ROC curve between the two members of all pairs: 0.5 is chance; 0 without pairs."""
-    if not pairs:
-        return 0.0
-    scores = np.array(pairs).ravel()
-    return float(area_under_roc(scores, np.arange(len(scores)) % 2 == 0)[0])
+# Stored thresholds
 
 
-def _questions(catalog: Catalog, ids: Sequence[int]) -> list[SyntheticQuestion]:
-    """Made from a sample of the passages that stays nearly the same when some of them change."""
-    sample = sorted(ids, key=lambda number: random.Random(number).random())[:_SAMPLED]
-    rows = catalog.passages(sample)
-    return synthetic_questions(((number, rows[number]["text"]) for number in sample if number in rows), QUESTIONS)
-
-
-def ask_twice(library: Library, question: SyntheticQuestion, passages: int) -> tuple[float, float]:
-    """The confidence with the whole library, and with every passage taken away that answers the question."""
-    hits = library.search_scored(question.text, _HITS)
-    left = [hit for hit in hits if not _answers(hit, question, hits)]
-    return (
-        answerability(retrieve_from(library, question.text, hits, passages).coverage),
-        answerability(retrieve_from(library, question.text, left, passages).coverage),
-    )
-
-
-def _answers(scored: ScoredHit, question: SyntheticQuestion, hits: Sequence[ScoredHit]) -> bool:
-    """Whether it is the question's passage, says nearly the same, or holds the answer among the question's words."""
-    if scored.hit.passage_id == question.passage_id:
-        return True
-    found = set(terms(scored.hit.text))
-    own = next((set(terms(hit.hit.text)) for hit in hits if hit.hit.passage_id == question.passage_id), set[str]())
-    if own and len(found & own) > _SAME * min(len(found), len(own)):
-        return True
-    asked = set(terms(question.text))
-    return _squeezed(question.answer) in _squeezed(scored.hit.text) and len(asked & found) >= _ANSWERS_TOO * len(asked)
-
-
-def _squeezed(text: str) -> str:
-    return "".join(text.lower().split())
-
-
-# Keeping it
-
-
-def _keep(home: Path, made: FittedThresholds) -> None:
-    write_whole(home / THRESHOLDS_FILE, json.dumps(asdict(made)))  # a server may be reading it
+def _store(home: Path, fitted: FittedThresholds) -> None:
+    write_whole(home / THRESHOLDS_FILE, json.dumps(asdict(fitted)))
 
 
 def read_fitted_thresholds(home: Path) -> FittedThresholds | None:
-    """The last fit; None before the first, and when it cannot be read or means another confidence."""
+    """The last fit; None before the first, and when it is unreadable or belongs to another version of answerability."""
     path = home / THRESHOLDS_FILE
     try:
-        made = FittedThresholds(**json.loads(path.read_text("utf-8")))
+        fitted = FittedThresholds(**json.loads(path.read_text("utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError):
         log.warning("thresholds.unreadable", path=str(path), exc_info=True)
         return None
-    return made if made.version == VERSION else None
+    return fitted if fitted.version == VERSION else None
 
 
-def still_holds(catalog: Catalog, kept: FittedThresholds | None) -> bool:
-    """Whether the fit still holds: it was made of this library and less than a tenth of its passages has changed."""
-    if kept is None or kept.lineage != (catalog.note(LINEAGE) or ""):
+def still_holds(catalog: Catalog, fitted: FittedThresholds | None) -> bool:
+    """Whether the fit is of this library, and less than a tenth of the passages has changed since."""
+    if fitted is None or fitted.lineage != (catalog.note(LINEAGE) or ""):
         return False
-    if kept.revision == catalog.revision:
+    if fitted.revision == catalog.revision:
         return True
     ids = catalog.passage_ids()
-    # Numbers are issued once and only grow.
-    new = int((ids > kept.last_passage).sum())
-    gone = kept.passages - (len(ids) - new)
-    return new + gone < CHANGED * max(kept.passages, 1)
+    # Passage ids are issued once and only grow.
+    new = int((ids > fitted.last_passage).sum())
+    gone = fitted.passages - (len(ids) - new)
+    return new + gone < CHANGED * max(fitted.passages, 1)
 
 
 class CurrentThresholds:
-    """The thresholds in force: those of the last fit, read again when there is another, else the defaults."""
+    """The thresholds in force: those of the last fit, read again when the file changes, else the defaults."""
 
     def __init__(self, home: Path) -> None:
-        self._home = home
-        self._seen: tuple[int, int] | None = None
+        self._path = home / THRESHOLDS_FILE
+        self._read_version: tuple[int, int] | None = None
         self._thresholds = Thresholds(REFUSE, CAUTION)
 
     @property
     def now(self) -> Thresholds:
         try:
-            status = (self._home / THRESHOLDS_FILE).stat()
+            status = self._path.stat()
         except FileNotFoundError:
             return Thresholds(REFUSE, CAUTION)
-        seen = status.st_ino, status.st_mtime_ns
-        if seen != self._seen:
-            kept = read_fitted_thresholds(self._home)
-            self._thresholds = kept.thresholds if kept is not None else Thresholds(REFUSE, CAUTION)
-            self._seen = seen
+        version = status.st_ino, status.st_mtime_ns
+        if version != self._read_version:
+            fitted = read_fitted_thresholds(self._path.parent)
+            self._thresholds = fitted.thresholds if fitted is not None else Thresholds(REFUSE, CAUTION)
+            self._read_version = version
         return self._thresholds
-
-
-def fit_thresholds_when_due(settings: Settings, begin: Callable[[], None] = lambda: None) -> FittedThresholds | None:
-    """Fit after an ingest if the last fit no longer holds; None when it does or when it failed, which is logged.
-
-    `begin` is called before the work, which takes seconds.
-    """
-    library = Library(settings.home)
-    try:
-        if not (settings.home / CATALOG_FILE).is_file() or still_holds(
-            library.catalog, read_fitted_thresholds(settings.home)
-        ):
-            return None
-        begin()
-        return fit_thresholds(library, settings.passages)
-    except Exception:
-        # The documents are in, whatever this was; without a fit the thresholds stay what they are.
-        log.error("thresholds.not_fitted", exc_info=True)
-        return None
-    finally:
-        library.close()

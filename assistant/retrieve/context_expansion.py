@@ -1,6 +1,6 @@
-"""The passages found, each with the section around it: neighbours become one source, and no text stands in two.
+"""Context expansion: the passages retrieved, each joined with its neighbours of the same section into one source.
 
-`assistant.answer.prompt` takes of a source what fits.
+No text stands in two sources. `assistant.answer.prompt` takes as much of a source as fits.
 """
 
 from __future__ import annotations
@@ -12,81 +12,82 @@ from assistant.events import EvidenceSentence, Part, Source
 from ingest.search.neighbours import Neighbour, join, neighbours
 from ingest.store.catalog import Catalog
 
-# Passages before and after the ones found that come along, if they stand under the same heading: with those of about
-# 200 tokens that the bundled embedder reads, a page or so. The whole of a long section would be a chapter.
+# Passages added before and after each one under the same heading: with passages of about 200 tokens, which the bundled
+# embedder reads, this is a page or so. The whole of a long section would be a chapter.
 REACH = 2
+# The document's id and the passage's ordinal in it.
+_Place = tuple[int, int]
 
 
-def expand_context(found: Sequence[Source], catalog: Catalog) -> tuple[Source, ...]:
-    """One source for each run of neighbours among these passages, best first and numbered anew.
+def expand_context(passages: Sequence[Source], catalog: Catalog) -> tuple[Source, ...]:
+    """One source for each run of adjacent passages, best first and numbered from 1.
 
-    `found` are single passages, best first. Passages of one section that follow each other become one source; then
-    each, best first, takes in up to `REACH` passages before and after that no other has. Those of another heading stay
+    `passages` are single passages, best first. Adjacent ones of one section become one source; then each source, best
+    first, takes in up to `REACH` passages before and after that no other has. Passages under another heading stay
     apart, because a heading says what a passage is about.
     """
-    near = {
-        (one.document_id, one.ordinal): one for one in neighbours(catalog, [one.passage_id for one in found], REACH)
-    }
-    places = {one.passage_id: place for place, one in near.items()}
-    runs = {places[source.passage_id] for source in found if source.passage_id in places}
-    taken = set(runs)
+    passage_ids = [source.passage_id for source in passages]
+    near = {(passage.document_id, passage.ordinal): passage for passage in neighbours(catalog, passage_ids, REACH)}
+    places = {passage.passage_id: place for place, passage in near.items()}
+    retrieved = {places[passage_id] for passage_id in passage_ids if passage_id in places}
+    taken = set(retrieved)
     sources: list[Source] = []
-    told: set[int] = set()
-    for source in found:
-        if source.passage_id in told:
+    in_a_source: set[int] = set()
+    for source in passages:
+        if source.passage_id in in_a_source:
             continue
-        if source.passage_id not in places:  # it has left the catalog since it was found
+        if source.passage_id not in places:  # it has left the catalog since the search
             sources.append(replace(source, n=len(sources) + 1))
             continue
         document, ordinal = places[source.passage_id]
         first = last = ordinal
-        while (document, first - 1) in runs and _same_section(near, document, first - 1, ordinal):
+        while (document, first - 1) in retrieved and _same_section(near, document, first - 1, ordinal):
             first -= 1
-        while (document, last + 1) in runs and _same_section(near, document, last + 1, ordinal):
+        while (document, last + 1) in retrieved and _same_section(near, document, last + 1, ordinal):
             last += 1
         core = range(first, last + 1)
-        told |= {near[document, place].passage_id for place in core}
+        in_a_source |= {near[document, number].passage_id for number in core}
         for _ in range(REACH):
-            if _free(near, taken, document, last + 1, ordinal):
+            if _is_free(near, taken, document, last + 1, ordinal):
                 last += 1
                 taken.add((document, last))
-            if _free(near, taken, document, first - 1, ordinal):
+            if _is_free(near, taken, document, first - 1, ordinal):
                 first -= 1
                 taken.add((document, first))
-        run = [near[document, place] for place in range(first, last + 1)]
+        run = [near[document, number] for number in range(first, last + 1)]
         sources.append(_joined(source, len(sources) + 1, run, core))
     return tuple(sources)
 
 
 def relocated(
-    sentences: Sequence[EvidenceSentence], found: Sequence[Source], sources: Sequence[Source]
+    sentences: Sequence[EvidenceSentence], passages: Sequence[Source], sources: Sequence[Source]
 ) -> tuple[EvidenceSentence, ...]:
-    """The same sentences where they stand in `sources`, which `with_sections` made of `found`."""
-    passages = {source.n: source.passage_id for source in found}
-    places = {part.passage_id: (source.n, part) for source in sources for part in source.passages}
+    """The same sentences, with their places in `sources`, which `expand_context` made of `passages`."""
+    passage_ids = {source.n: source.passage_id for source in passages}
+    parts = {part.passage_id: (source.n, part) for source in sources for part in source.passages}
     moved = []
     for sentence in sentences:
-        n, part = places[passages[sentence.n]]
+        n, part = parts[passage_ids[sentence.n]]
         shift = part.start - len(part.lead)
         moved.append(replace(sentence, n=n, start=sentence.start + shift, end=sentence.end + shift))
     return tuple(moved)
 
 
-def _same_section(near: dict[tuple[int, int], Neighbour], document: int, ordinal: int, other: int) -> bool:
+def _same_section(near: dict[_Place, Neighbour], document: int, ordinal: int, other: int) -> bool:
     return near[document, ordinal].heading == near[document, other].heading
 
 
-def _free(
-    near: dict[tuple[int, int], Neighbour], taken: set[tuple[int, int]], document: int, ordinal: int, other: int
-) -> bool:
+def _is_free(near: dict[_Place, Neighbour], taken: set[_Place], document: int, ordinal: int, other: int) -> bool:
+    """Whether there is such a passage, no source has it, and it is of the same section as `other`."""
     place = document, ordinal
     return place in near and place not in taken and _same_section(near, document, ordinal, other)
 
 
 def _joined(best: Source, n: int, run: Sequence[Neighbour], core: range) -> Source:
+    """The source of these adjacent passages; those numbered in `core` were retrieved, the others are context."""
     text, joined = join(run)
     parts = tuple(
-        Part(one.passage.passage_id, one.passage.page, one.start, one.end, one.passage.ordinal in core, one.lead)
-        for one in joined
+        Part(part.passage.passage_id, part.passage.page, part.start, part.end, part.passage.ordinal in core, part.lead)
+        for part in joined
     )
     return replace(best, n=n, text=text, parts=parts)

@@ -1,4 +1,4 @@
-"""How well a question is covered by what was found for it, as a few numbers. Knows nothing of how they are weighed."""
+"""Coverage: how much of a question the retrieved passages have, as a few numbers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9.,’'/_-]*")
 
 @dataclass(frozen=True)
 class Coverage:
-    """Shares (0 to 1) of the question's weighted words in the best sentence, passage and document; the best cosines
-    and how far the embedder is to be believed; 1 when the best passage lacks something that the question names."""
+    """How well a question is covered.
+
+    The covers are shares (0 to 1) of the question's terms, weighted by rarity, that the best sentence, passage and
+    document have. The cosines are the highest; `dense_weight` (0 to 1) says how far the embedder can read the question.
+    `lacks_name` is 1 when the best passage lacks something that the question calls by name.
+    """
 
     sentence_cover: float
     passage_cover: float
@@ -33,19 +37,20 @@ def measure_coverage(
     question: str, sources: Sequence[Source], sentences: Iterable[AbstractSet[str]], weights: Mapping[str, float],
     sentence_cosine: float, passage_cosine: float, dense_weight: float,
 ) -> Coverage:  # fmt: skip
-    """`sentences` gives the terms of each candidate with its headings; `weights` the question's terms by rarity.
+    """The coverage of a question by these sources.
 
-    A document's cover counts only those of its passages that are among the sources.
+    `sentences` are the terms of each candidate sentence and its headings; `weights` maps the question's terms to their
+    rarity. A document's cover counts only those of its passages that are among the sources.
     """
     passages = [set(terms(f"{context_line(source.title, source.heading)}\n{source.text}")) for source in sources]
     documents: dict[int, set[str]] = {}
-    for source, found in zip(sources, passages, strict=True):
-        documents.setdefault(source.document_id, set()).update(found)
-    best = max(passages, key=lambda found: cover(found, weights), default=set[str]())
+    for source, words in zip(sources, passages, strict=True):
+        documents.setdefault(source.document_id, set()).update(words)
+    best = max(passages, key=lambda words: cover(words, weights), default=set[str]())
     return Coverage(
-        sentence_cover=max((cover(found, weights) for found in sentences), default=0.0),
+        sentence_cover=max((cover(words, weights) for words in sentences), default=0.0),
         passage_cover=cover(best, weights),
-        document_cover=max((cover(found, weights) for found in documents.values()), default=0.0),
+        document_cover=max((cover(words, weights) for words in documents.values()), default=0.0),
         sentence_cosine=sentence_cosine if dense_weight > 0 else 0.0,
         passage_cosine=passage_cosine,
         dense_weight=dense_weight,
@@ -53,24 +58,24 @@ def measure_coverage(
     )
 
 
-def cover(found: AbstractSet[str], weights: Mapping[str, float]) -> float:
-    """The share of the question's weight that these terms have."""
+def cover(words: AbstractSet[str], weights: Mapping[str, float]) -> float:
+    """The share (0 to 1) of the question's weight that these terms have; 0 when it has none."""
     total = sum(weights.values())
-    return sum(weight for term, weight in weights.items() if term in found) / total if total > 0 else 0.0
+    return sum(weight for term, weight in weights.items() if term in words) / total if total > 0 else 0.0
 
 
 def names(question: str) -> list[set[str]]:
-    """What the question calls by name in Latin letters: codes such as E-19, and words written with a capital.
+    """What the question calls by name in Latin letters: codes such as E-19, and words with a capital.
 
-    Each as the terms a text must have to speak of it: a code is one term, whole. A capital that opens the question
-    tells nothing.
+    Each name is the set of terms that a text must have to mention it; a code is one term. A capital at the beginning
+    of the question marks no name.
     """
-    found = []
+    named = []
     for match in _WORD.finditer(unicodedata.normalize("NFKC", question)):
         word = match.group().rstrip(".,'’")
-        own = terms(word)
-        if own and re.search(r"\d", word) and re.search(r"[A-Za-z]", word):
-            found.append({own[0]})
-        elif own and word[0].isupper() and match.start() > 0:
-            found.append(set(own))
-    return found
+        word_terms = terms(word)
+        if word_terms and re.search(r"\d", word) and re.search(r"[A-Za-z]", word):
+            named.append({word_terms[0]})
+        elif word_terms and word[0].isupper() and match.start() > 0:
+            named.append(set(word_terms))
+    return named

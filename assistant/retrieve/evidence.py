@@ -1,8 +1,8 @@
-"""The sentences that answer a question, picked from the passages found. Knows nothing of models or prompts.
+"""Evidence: the sentences of the retrieved passages that are most likely to answer a question.
 
-What a sentence is worth is a weighted sum of what can be seen of it: how much of the question it, its headings and
-the sentence before it have, whether it has what tells the candidates apart, its meaning, its passage, and whether it
-has the kind of answer that was asked for.
+The score of a sentence is a weighted sum of its features: how much of the question it, its headings and the sentence
+before it have, whether it has the words that distinguish the candidates, its cosine, its passage, and whether it has
+the kind of answer that was asked for.
 """
 
 from __future__ import annotations
@@ -20,20 +20,23 @@ from ingest.search.answer_types import answer_types_asked, counts_what_is_asked,
 from ingest.search.indexes.snapshot import IndexSnapshot
 
 SENTENCES = 3
-# A sentence with less than this share of the best one's worth is about something else.
+# A sentence with less than this share of the best one's score is about something else.
 WORTH_QUOTING = 0.35
 _NUMERIC = {"moment", "duration", "money", "number"}
 
 
 @dataclass(frozen=True)
 class Features:
-    """What is seen of a sentence; shares are 0 to 1, of the question's terms weighted by how rare they are."""
+    """Features of a candidate sentence, and, with the same names, their weights.
 
-    context: float  # share that its headings have and it has not
-    before: float  # share that the sentence before adds
-    terms: float  # share of the terms, all weighing the same
-    telling: float  # share of words and single characters, weighted by how few of the candidates have them
-    rarest: float  # weight of its most telling term against the most telling one of the question
+    A share is 0 to 1, of the question's terms, weighted by their rarity in the library where not said otherwise.
+    """
+
+    context: float  # share that its headings have and the sentence has not
+    before: float  # share that the sentence before it has and the sentence has not
+    terms: float  # share of the terms, all with the same weight
+    telling: float  # share of words and single characters, weighted by how few candidates have them
+    rarest: float  # weight of its rarest term among the candidates, divided by that of the question's rarest
     cosine: float  # 0 where the embedder cannot read the question
     best_passage: float  # 1 when its passage is the best one
     lacks_kind: float  # 1 when it has none of the kinds of answer asked for
@@ -41,10 +44,11 @@ class Features:
     counted: float  # 1 when a number stands before what 'how many …' counts
 
 
-# Fitted as a conditional logit (the right sentences of a question against its other candidates) on 1,980 questions of
-# XQuAD English and Chinese, CMRC 2018 and data/eval, each set weighing the same. Fitted on one half of the articles and
-# tried on the other, the right sentence comes first (is among three) for .85 (.95), .83 (.95), .72 (.83), .66 (.83) of
-# the questions. `context` is held at 6, so that a heading does not outweigh a sentence.
+# Conditional logit (the right sentences of a question against its other candidates), fitted on 1,980 questions of XQuAD
+# English and Chinese, CMRC 2018 and data/eval, each set with the same total weight; `assistant.measure.fit` fits them
+# again. Fitted on one half of the articles and measured on the other, the right sentence is first (among the first
+# three) for .85 (.95), .83 (.95), .72 (.83), .66 (.83) of the questions. `context` is held at 6, so that a heading
+# does not outweigh a sentence.
 WEIGHTS = Features(
     context=6.0, before=5.2, terms=5.04, telling=2.76, rarest=1.86, cosine=4.04, best_passage=1.33, lacks_kind=-1.23,
     new_number=2.11, counted=1.03,
@@ -53,7 +57,11 @@ WEIGHTS = Features(
 
 @dataclass(frozen=True)
 class Candidate:
-    """A statement of a source. `text` is its exact range; a question written before it belongs to it."""
+    """A sentence or table row of a source, from `start` to `end` of its text; `shown` is how people read it.
+
+    `terms` are its own and those of a question written before it (the heading of a FAQ entry, say), `before` those of
+    the sentence before it, `context` those of its headings.
+    """
 
     source: Source
     start: int
@@ -82,11 +90,11 @@ def pick_evidence(
     candidates = [
         candidate for source in sources for candidate in find_candidates(source, cosines.get(source.passage_id, ()))
     ]
-    worth = [
+    scores = [
         sum(weight * value for weight, value in zip(astuple(WEIGHTS), astuple(features), strict=True))
         for features in describe(question, candidates, weights, dense_weight)
     ]
-    ranked = sorted(zip(worth, candidates, strict=True), key=lambda item: -item[0])
+    ranked = sorted(zip(scores, candidates, strict=True), key=lambda item: -item[0])
     coverage = measure_coverage(
         question, sources, [candidate.terms | candidate.context for candidate in candidates], weights,
         max((candidate.cosine for candidate in candidates), default=0.0), passage_cosine, dense_weight,
@@ -95,50 +103,53 @@ def pick_evidence(
 
 
 def worth_quoting(sentences: Sequence[EvidenceSentence]) -> tuple[EvidenceSentence, ...]:
-    """The sentences good enough to be the answer: the best one and those nearly as good."""
+    """The sentences that are good enough to quote as the answer: the best one and those nearly as good."""
     least = WORTH_QUOTING * max((sentence.score for sentence in sentences), default=0.0)
     return tuple(sentence for sentence in sentences if sentence.score >= least)
 
 
 def find_candidates(source: Source, cosines: Sequence[float]) -> list[Candidate]:
-    """The source's statements, but the questions among them: those are no answers, what follows them may be."""
+    """The sentences and rows of a source, without its questions: what follows a question may answer, it does not.
+
+    `cosines` are those of all its sentences and rows in order; 0 is used where there are none.
+    """
     heading = set(terms(context_line(source.title, source.heading)))
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     before: set[str] = set()
     asked: set[str] = set()
     for number, (start, end, header) in enumerate(sentences_and_rows(source.text)):
         text = source.text[start:end]
-        own = set(terms(text))
+        words = set(terms(text))
         if is_question(text):
-            asked = own
+            asked = words
             continue
-        found.append(
+        candidates.append(
             Candidate(
-                source, start, end, readable(text, header), frozenset(own | asked), frozenset(before),
+                source, start, end, readable(text, header), frozenset(words | asked), frozenset(before),
                 frozenset(heading | set(terms(header))), cosines[number] if number < len(cosines) else 0.0,
             )
         )  # fmt: skip
-        before, asked = own, set()
-    return found
+        before, asked = words, set()
+    return candidates
 
 
 def describe(
     question: str, candidates: Sequence[Candidate], weights: Mapping[str, float], dense_weight: float
 ) -> list[Features]:
-    """The features of each candidate among these; `weights` gives the question's terms with how rare each is."""
+    """The features of each candidate among these; `weights` maps the question's terms to their rarity."""
     kinds = answer_types_asked(question)
     numeric = not _NUMERIC.isdisjoint(kinds)
     best = max((candidate.source.score for candidate in candidates), default=0.0)
-    telling = _telling(candidates, weights)
+    telling = _weights_among(candidates, weights)
     rarest = max(telling.values(), default=0.0)
     words = {term: weight for term, weight in telling.items() if len(term) == 1 or term.isascii()}
     described = []
     for candidate in candidates:
-        own = cover(candidate.terms, weights)
+        own_cover = cover(candidate.terms, weights)
         described.append(
             Features(
-                context=cover(candidate.terms | candidate.context, weights) - own,
-                before=cover(candidate.terms | candidate.before, weights) - own,
+                context=cover(candidate.terms | candidate.context, weights) - own_cover,
+                before=cover(candidate.terms | candidate.before, weights) - own_cover,
                 terms=len(candidate.terms & weights.keys()) / max(1, len(weights)),
                 telling=cover(candidate.terms, words),
                 rarest=max((telling[term] for term in candidate.terms & telling.keys()), default=0.0) / (rarest or 1.0),
@@ -152,23 +163,23 @@ def describe(
     return described
 
 
-def _telling(candidates: Sequence[Candidate], weights: Mapping[str, float]) -> dict[str, float]:
-    """Weights of the question's terms that any candidate has, times how rare they are among the candidates."""
+def _weights_among(candidates: Sequence[Candidate], weights: Mapping[str, float]) -> dict[str, float]:
+    """The weights of the question's terms that any candidate has, times their rarity among the candidates."""
     total = len(candidates)
-    found = {term: sum(term in candidate.terms for candidate in candidates) for term in weights}
-    return {term: weights[term] * math.log(1 + (total - n + 0.5) / (n + 0.5)) for term, n in found.items() if n > 0}
+    counts = {term: sum(term in candidate.terms for candidate in candidates) for term in weights}
+    return {term: weights[term] * math.log(1 + (total - n + 0.5) / (n + 0.5)) for term, n in counts.items() if n > 0}
 
 
 def _distinct(ranked: Sequence[tuple[float, Candidate]]) -> tuple[EvidenceSentence, ...]:
-    """The first few that say different things: copies of a document repeat its sentences.
+    """The best few with different words: copies of a document repeat its sentences.
 
-    The score is how likely each is to be the right one, if one of all the candidates is.
+    The score is the probability that the sentence is the right one, if one of the candidates is.
     """
     chosen: list[EvidenceSentence] = []
     seen: set[str] = set()
-    most = ranked[0][0] if ranked else 0.0
-    total = sum(math.exp(worth - most) for worth, _ in ranked)
-    for worth, candidate in ranked:
+    highest = ranked[0][0] if ranked else 0.0
+    total = sum(math.exp(score - highest) for score, _ in ranked)
+    for score, candidate in ranked:
         key = " ".join(terms(candidate.text))
         if key in seen or len(chosen) == SENTENCES:
             continue
@@ -179,7 +190,7 @@ def _distinct(ranked: Sequence[tuple[float, Candidate]]) -> tuple[EvidenceSenten
                 text=candidate.text,
                 start=candidate.start,
                 end=candidate.end,
-                score=round(math.exp(worth - most) / total, 4),
+                score=round(math.exp(score - highest) / total, 4),
                 shown=candidate.shown,
             )
         )

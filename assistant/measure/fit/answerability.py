@@ -10,7 +10,7 @@ import numpy as np
 
 from assistant.measure.fit.collect import UNKNOWN, Numbers, SearchedSet
 from assistant.measure.fit.group import Group, equal_weights
-from assistant.measure.fit.logit import fit_logistic
+from assistant.measure.fit.logit import RIDGE, fit_logistic
 from assistant.refuse.answerability import INTERCEPT, WEIGHTS, AnswerabilityFeatures, answerability_features
 from assistant.refuse.auroc import area_under_roc
 from assistant.retrieve.coverage import Coverage
@@ -19,8 +19,6 @@ from assistant.retrieve.coverage import Coverage
 NOT_NEGATIVE = (
     "document_cover", "passage_cover", "sentence_cover", "document_cover_unread", "sentence_cosine", "passage_cosine",
 )  # fmt: skip
-# Near what the shipped weights were fitted with; without any, weights of inputs that go together run apart.
-RIDGE = 1e-4
 
 
 @dataclass(frozen=True)

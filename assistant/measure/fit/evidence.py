@@ -9,13 +9,12 @@ import numpy as np
 
 from assistant.measure.fit.collect import Flags, Numbers, SearchedSet
 from assistant.measure.fit.group import Group, equal_weights
-from assistant.measure.fit.logit import fit_conditional
+from assistant.measure.fit.logit import RIDGE, fit_conditional
 from assistant.retrieve.evidence import SENTENCES, WEIGHTS, Features
 
 # Not fitted: a larger weight lets a heading outweigh the sentence below it, which the sets, whose headings are few,
 # cannot show.
 HELD = {"context": WEIGHTS.context}
-RIDGE = 1e-6
 
 
 def _usable(searched: SearchedSet) -> Flags:

@@ -1,3 +1,5 @@
+"""Bootstrap intervals agree with NumPy and scikit-learn."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Evaluation sets are searched in a real library."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""Follow-up questions of a set are measured."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""Evaluations as JSON, and compared with an earlier run."""
+
 from __future__ import annotations
 
 import json

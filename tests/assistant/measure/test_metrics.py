@@ -1,3 +1,5 @@
+"""Metrics agree with what is computed by hand."""
+
 from __future__ import annotations
 
 import math

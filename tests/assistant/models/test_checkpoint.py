@@ -1,3 +1,5 @@
+"""Checkpoints are checked by headers and sizes."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""Models are found on this machine and downloaded."""
+
 from __future__ import annotations
 
 import shutil

@@ -1,3 +1,5 @@
+"""Answerability and the decision that follows from it."""
+
 from __future__ import annotations
 
 import itertools

@@ -1,7 +1,8 @@
+"""A server fits the thresholds in the background."""
+
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
@@ -10,46 +11,45 @@ from assistant.refuse.background_fitting import BackgroundFitting
 from assistant.refuse.thresholds import read_fitted_thresholds, still_holds
 from ingest.base.settings import Settings
 from ingest.store.catalog import CATALOG_FILE, Catalog
-from ingest.sync import ingest
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background_fitting, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(background_fitting, "CHECK_SECONDS", 0.01)
 
 
-def test_a_server_fits_a_library_that_has_no_fit(office: Path, settings: Settings) -> None:
-    """A library that changed without a fit has one soon, and it holds."""
-    ingest([office], settings)
-    keeper = BackgroundFitting(settings.home, settings.passages)
-    keeper.start()
+@pytest.mark.usefixtures("ingested_office")
+def test_a_server_fits_a_library_that_nobody_fitted(settings: Settings) -> None:
+    """A library without a fit has one that holds soon after the server has started."""
+    fitting = BackgroundFitting(settings.home, settings.passages)
+    fitting.start()
     while read_fitted_thresholds(settings.home) is None:
         time.sleep(0.01)
-    keeper.close()
+    fitting.close()
     catalog = Catalog(settings.home / CATALOG_FILE)
     assert still_holds(catalog, read_fitted_thresholds(settings.home))
     catalog.close()
 
 
 def test_it_waits_for_a_library(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder is looked at again and again, and nothing is written into it."""
-    looks: list[bool] = []
+    """An empty folder is checked again and again, and nothing is written into it."""
+    checks: list[bool] = []
     is_due = BackgroundFitting._is_due
 
-    def look(keeper: BackgroundFitting) -> bool:
-        looks.append(is_due(keeper))
-        return looks[-1]
+    def check(fitting: BackgroundFitting) -> bool:
+        checks.append(is_due(fitting))
+        return checks[-1]
 
-    monkeypatch.setattr(BackgroundFitting, "_is_due", look)
-    keeper = BackgroundFitting(settings.home, settings.passages)
-    keeper.start()
-    while len(looks) < 3:
+    monkeypatch.setattr(BackgroundFitting, "_is_due", check)
+    fitting = BackgroundFitting(settings.home, settings.passages)
+    fitting.start()
+    while len(checks) < 3:
         time.sleep(0.01)
-    keeper.close()
-    assert set(looks) == {False}
+    fitting.close()
+    assert set(checks) == {False}
     assert read_fitted_thresholds(settings.home) is None
 
 
 def test_one_that_was_never_started_can_be_closed(settings: Settings) -> None:
-    """Commands that only ask never start it."""
+    """Commands that ask one question never start it."""
     BackgroundFitting(settings.home, settings.passages).close()

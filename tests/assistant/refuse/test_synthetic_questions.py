@@ -1,3 +1,5 @@
+"""Questions made from passages."""
+
 from __future__ import annotations
 
 import random

@@ -1,3 +1,5 @@
+"""How much of a question the retrieved passages have."""
+
 from __future__ import annotations
 
 import pytest

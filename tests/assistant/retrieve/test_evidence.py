@@ -1,6 +1,8 @@
+"""The sentences picked as evidence."""
+
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -10,13 +12,14 @@ from assistant.assistant import Assistant
 from assistant.events import EvidenceSentence, Source
 from assistant.retrieve.coverage import Coverage
 from assistant.retrieve.evidence import pick_evidence, worth_quoting
-from ingest.base.settings import Settings
+from ingest.base.settings import load_settings
+from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.search.indexes.snapshot import IndexSnapshot
 from ingest.sync import ingest
 
 
 class EveryWord:
-    """An index to which every word is worth the same, but those named."""
+    """An index in which all words are equally rare, except those given."""
 
     def __init__(self, **weights: float) -> None:
         self.weights = weights
@@ -54,15 +57,15 @@ def test_the_sentence_that_has_the_words_comes_first() -> None:
 
 def test_rare_words_decide() -> None:
     """A sentence with the one rare word beats one with two common ones."""
-    found = source(1, "Sabbaticals are granted. Parking is free. Days of leave are counted.")
-    by_count, _ = pick("days leave sabbaticals", found)
-    by_weight, _ = pick("days leave sabbaticals", found, index=EveryWord(sabbat=5.0))
+    passage = source(1, "Sabbaticals are granted. Parking is free. Days of leave are counted.")
+    by_count, _ = pick("days leave sabbaticals", passage)
+    by_weight, _ = pick("days leave sabbaticals", passage, index=EveryWord(sabbat=5.0))
     assert by_count[0].text == "Days of leave are counted."
     assert by_weight[0].text == "Sabbaticals are granted."
 
 
 def test_words_of_the_heading_count() -> None:
-    """A heading tells what its sentences are about; a sentence that says the word itself is better."""
+    """A heading says what its sentences are about; a sentence that has the word itself is better."""
     under = source(1, "It is 25 days.", heading="Guide › Annual leave")
     says = source(2, "Annual leave is long.")
     off = source(3, "It is sunny.")
@@ -73,30 +76,30 @@ def test_words_of_the_heading_count() -> None:
 
 def test_words_of_the_sentence_before_count() -> None:
     """What a sentence is about often stands in the one before it."""
-    found = source(1, "Parking is free. Sabbaticals are granted. They last a quarter. Ask early.")
-    sentences, _ = pick("sabbaticals granted", found)
+    passage = source(1, "Parking is free. Sabbaticals are granted. They last a quarter. Ask early.")
+    sentences, _ = pick("sabbaticals granted", passage)
     assert [sentence.text for sentence in sentences[:2]] == ["Sabbaticals are granted.", "They last a quarter."]
 
 
-def test_the_best_passage_lends_its_rank() -> None:
+def test_the_best_passage_raises_its_sentences() -> None:
     """Of equal sentences the one in the best passage comes first, whatever the order given."""
     sentences, _ = pick("leave", source(1, "Leave is granted."), source(2, "Leave is refused.", 2.0))
     assert [sentence.n for sentence in sentences] == [2, 1]
 
 
 def test_meaning_decides_where_words_do_not() -> None:
-    """Sentences without a shared word are ordered by their cosines, given in the order of the passage's statements."""
-    found = source(1, "Desks are free. A **holiday** lasts 25 days.")
+    """Sentences without a shared word are ordered by their cosines, given in the order of the passage's sentences."""
+    passage = source(1, "Desks are free. A **holiday** lasts 25 days.")
     cosines = {11: (0.1, 0.9)}
-    sentences, coverage = pick("vacation", found, cosines=cosines, dense_weight=1.0, cosine=0.7)
+    sentences, coverage = pick("vacation", passage, cosines=cosines, dense_weight=1.0, cosine=0.7)
     assert sentences[0].text == "A **holiday** lasts 25 days."
     assert coverage == Coverage(0.0, 0.0, 0.0, 0.9, 0.7, 1.0, 0.0)
 
 
-def test_cosines_that_are_not_trusted_do_not_count() -> None:
+def test_cosines_without_weight_do_not_count() -> None:
     """Where the embedder cannot read the question, order and coverage are those of the words alone."""
-    found = source(1, "Desks are free. A holiday lasts 25 days.")
-    sentences, coverage = pick("vacation", found, cosines={11: (0.1, 0.9)}, dense_weight=0.0)
+    passage = source(1, "Desks are free. A holiday lasts 25 days.")
+    sentences, coverage = pick("vacation", passage, cosines={11: (0.1, 0.9)}, dense_weight=0.0)
     assert sentences[0].text == "Desks are free."
     assert (coverage.sentence_cosine, coverage.dense_weight) == (0.0, 0.0)
 
@@ -128,15 +131,15 @@ def test_chinese_sentences_are_found_by_their_characters() -> None:
 @pytest.mark.parametrize("question", ["**Can leave be carried over?**", "年假可以结转吗？", "__Who approves leave?__ "])
 def test_a_question_in_the_document_is_no_answer_but_what_follows_is(question: str) -> None:
     """A question line of a list of questions is left out and its words count for the next sentence, and no further."""
-    found = source(1, f"{question}\nYes, into March.\nSomething else.")
-    sentences, coverage = pick(question, found)
+    passage = source(1, f"{question}\nYes, into March.\nSomething else.")
+    sentences, coverage = pick(question, passage)
     assert [sentence.text for sentence in sentences] == ["Yes, into March.", "Something else."]
     assert coverage.sentence_cover == 1.0
     assert sentences[0].score > sentences[1].score
 
 
 def test_table_rows_are_read_with_their_column_headings() -> None:
-    """A row is one statement, with headings when shown and without in its exact text; headings and rule are none."""
+    """A row is one candidate, with headings when shown and without in its exact text; header and rule are none."""
     table = "| City | Limit |\n|---|:--|\n| Berlin | up to 150 euros. Ask first! |\n| Cork | 120 euros |"
     sentences, _ = pick("limit in Berlin", source(1, f"Hotels:\n\n{table}\n\nThat is all."))
     assert sentences[0].text == "| Berlin | up to 150 euros. Ask first! |"
@@ -166,7 +169,7 @@ def test_copies_are_dropped() -> None:
     ]
 
 
-def test_nothing_found_has_no_strength() -> None:
+def test_nothing_found_covers_nothing() -> None:
     """No source, or none with a word of the question, covers nothing; a question without words likewise."""
     assert pick("leave") == ((), Coverage(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
     assert pick("leave", source(1, "Parking.", 0.0))[1].passage_cover == 0.0
@@ -174,7 +177,7 @@ def test_nothing_found_has_no_strength() -> None:
 
 
 def test_only_sentences_nearly_as_good_as_the_best_are_quoted() -> None:
-    """Order stays; what is worth much less than the best is evidence but no answer."""
+    """Order stays; what scores much less than the best is evidence but no answer."""
     sentences, _ = pick("annual leave", source(1, "Annual leave. Parking is free. Annual leave starts in May."))
     assert [sentence.text for sentence in worth_quoting(sentences)] == ["Annual leave.", "Annual leave starts in May."]
     assert worth_quoting(()) == ()
@@ -190,6 +193,22 @@ LIBRARY = {
 }
 
 
+@pytest.fixture(scope="module")
+def assistant(tmp_path_factory: pytest.TempPathFactory, embedders_folder: Path) -> Iterator[Assistant]:
+    """An assistant over `LIBRARY`, which is ingested once."""
+    folder = tmp_path_factory.mktemp("evidence")
+    for name in ("documents", "library"):
+        (folder / name).mkdir()
+    for name, text in LIBRARY.items():
+        (folder / "documents" / name).write_text(text, "utf-8")
+    (folder / "library" / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
+    settings = load_settings(home=folder / "library", engine="extractive")
+    assert ingest([folder / "documents"], settings).failed == []
+    assistant = Assistant(settings)
+    yield assistant
+    assistant.close()
+
+
 @pytest.mark.parametrize(
     ("question", "path", "shown"),
     [
@@ -200,34 +219,20 @@ LIBRARY = {
         ("年休假有多少天？", "休假制度.md", "二十五天年休假"),
     ],
 )
-def test_real_questions_find_their_sentence_and_are_believed(
-    settings: Settings, tmp_path: Path, question: str, path: str, shown: str
+def test_real_questions_find_their_sentence_and_are_answerable(
+    assistant: Assistant, question: str, path: str, shown: str
 ) -> None:
     """With the bundled embedder and a real library the first sentence answers, exactly as it stands in its passage,
-    and the library is surer of it than of something it does not hold."""
-    with_library(settings, tmp_path)
-    assistant = Assistant(settings)
-    try:
-        found = assistant.evidence_for(question)
-        off_topic = assistant.evidence_for("Who won the football world cup in 1998?")
-        chinese_off_topic = assistant.evidence_for("火星上有没有海洋？")
-    finally:
-        assistant.close()
-    by_number = {source.n: source for source in found.sources}
-    assert shown in found.sentences[0].shown
-    assert by_number[found.sentences[0].n].path == path
-    for sentence in found.sentences:
+    and the question has a higher answerability than those about something the library does not hold."""
+    evidence = assistant.evidence_for(question)
+    off_topic = assistant.evidence_for("Who won the football world cup in 1998?")
+    chinese_off_topic = assistant.evidence_for("火星上有没有海洋？")
+    by_number = {source.n: source for source in evidence.sources}
+    assert shown in evidence.sentences[0].shown
+    assert by_number[evidence.sentences[0].n].path == path
+    for sentence in evidence.sentences:
         assert by_number[sentence.n].text[sentence.start : sentence.end] == sentence.text
-    assert not found.abstained
+    assert not evidence.abstained
     assert off_topic.abstained
     assert chinese_off_topic.abstained
-    assert found.confidence > max(off_topic.confidence, chinese_off_topic.confidence)
-
-
-def with_library(settings: Settings, tmp_path: Path) -> None:
-    folder = tmp_path / "documents"
-    folder.mkdir()
-    for name, text in LIBRARY.items():
-        (folder / name).write_text(text, "utf-8")
-    report = ingest([folder], settings)
-    assert report.failed == []
+    assert evidence.confidence > max(off_topic.confidence, chinese_off_topic.confidence)

@@ -1,3 +1,5 @@
+"""Example questions are made from headings."""
+
 from __future__ import annotations
 
 from assistant.understand.example_questions import example_questions
@@ -19,9 +21,9 @@ HEADINGS = [
 ]
 
 
-def test_questions_of_the_documents_come_first_then_topics_in_turn() -> None:
-    """What the documents ask themselves leads; then one topic from each document before a second from any. Titles,
-    labels and long sentences are no topics, and numbers are left off."""
+def test_questions_among_the_headings_come_first_then_topics_in_turn() -> None:
+    """Headings that are questions, then one topic of each document before a second of any. Titles, labels and long
+    sentences are no topics, and numbers are removed."""
     assert list(example_questions(HEADINGS, "en")) == [
         "How do I reset my password?",
         "Who repairs laptops?",
@@ -40,6 +42,6 @@ def test_chinese_questions_come_from_chinese_headings() -> None:
 
 
 def test_a_library_without_headings_has_no_questions() -> None:
-    """Nothing is made up."""
+    """No question is made without a heading."""
     assert list(example_questions([], "en")) == []
     assert list(example_questions([("Notes", ""), ("Notes", "Notes")], "en")) == []

@@ -1,10 +1,12 @@
+"""Follow-up questions are completed by rules."""
+
 from __future__ import annotations
 
 import json
 
 import pytest
 
-from assistant.understand.follow_up import leans_back, stand_alone
+from assistant.understand.follow_up import depends_on_earlier, stand_alone
 from tests.project import PROJECT
 
 FOLLOWUPS = PROJECT / "data" / "eval" / "followups.jsonl"
@@ -25,18 +27,18 @@ FOLLOWUPS = PROJECT / "data" / "eval" / "followups.jsonl"
     ],
 )  # fmt: skip
 def test_what_is_missing_is_taken_from_before(before: str, question: str, expected: str) -> None:
-    """A piece takes the place of its like, or is added; a question that points back is told at what."""
+    """A fragment replaces the corresponding part or is appended; a question with a pronoun gets what it refers to."""
     assert stand_alone(question, [before]) == expected
 
 
-def test_a_chain_is_traced() -> None:
-    """The turn before may itself have been a follow-up."""
+def test_a_chain_of_follow_ups_is_completed() -> None:
+    """The question before may itself have been a follow-up."""
     turns = ["Hotel limit per night in Munich", "And in Paris?"]
     assert stand_alone("What about in Singapore?", turns) == "Hotel limit per night in Singapore"
 
 
 def test_the_newest_topic_counts() -> None:
-    """After a question that stands alone nothing of what was before is carried over."""
+    """After a question that stands alone, nothing of the questions before it is used."""
     turns = ["Hotel limit per night in Munich", "How much sick pay do I get?"]
     assert "Munich" not in stand_alone("And in Suzhou?", turns)
 
@@ -52,16 +54,16 @@ def test_the_newest_topic_counts() -> None:
 def test_a_new_topic_stays_as_it_is(question: str) -> None:
     """A question that stands alone is searched word for word, whatever was asked before."""
     assert stand_alone(question, ["How many days of annual leave do employees get?", "年假有多少天？"]) == question
-    assert not leans_back(question)
+    assert not depends_on_earlier(question)
 
 
 def test_the_first_question_of_a_conversation() -> None:
-    """There is nothing to take from, however much it leans back."""
+    """There is nothing to complete it from, however much it depends on one before."""
     assert stand_alone("And in Paris? ", []) == "And in Paris?"
 
 
 def test_on_the_sample_questions() -> None:
-    """Of the project's follow-ups no new topic is changed, and nearly all the others take a word from before."""
+    """Of the project's follow-ups no new topic is changed, and nearly all the others are completed."""
     rows = [json.loads(line) for line in FOLLOWUPS.read_text("utf-8").splitlines()]
     assert len(rows) >= 60
     new = [row for row in rows if not row["follows"]]
