@@ -1,8 +1,8 @@
-"""Chinese and English text as search terms and as sentences. Knows nothing of documents or indexes.
+"""Chinese and English text as search terms and as sentences; what a Chinese character is; the language of a text.
 
-One analysis serves everything that compares words: the BM25 index, the question, and the choice of
-evidence sentences. Chinese is cut into characters and pairs of characters, which needs no dictionary;
-words are lower-cased and stemmed; codes and numbers stay whole.
+Everything that compares words uses the same terms: the BM25 index, the question, and the choice of evidence sentences.
+Chinese is cut into characters and pairs of characters, which needs no dictionary; words are lower-cased and stemmed;
+codes and numbers stay whole.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ ENGLISH_STOP_WORDS = frozenset(
     so such than that the their theirs them then there these they this those to too us was we were what when where
     which who whom whose why will with would you your yours""".split()
 )
-# Chinese function characters, left out as single characters only: as parts of pairs they still tell words apart.
+# Chinese function characters, left out only as single characters: in pairs they still distinguish words.
 CHINESE_STOP_CHARACTERS = frozenset(
     "的了是在有和与或及等吗呢吧么啊什怎哪几多少个这那为以于由被把将对也都就而其之所能可会要请问我你他她它们"
 )
 
-# One Stemmer object must not be used by two threads at once.
+# A Stemmer must not be used by two threads at the same time.
 _thread = threading.local()
 
 
@@ -60,50 +60,74 @@ def _stem(word: str) -> str:
 
 
 def terms(text: str) -> list[str]:
-    """The search terms of a text, in order, repeats kept.
+    """The search terms of a text, in order and with repeats.
 
-    A run of Chinese gives its single characters and its adjacent pairs; a word gives its stem; a code such as
-    `E-07` gives itself whole and its parts. Full-width forms are folded to ordinary ones (NFKC).
+    A run of Chinese becomes its single characters and its adjacent pairs; a word becomes its stem; a code such as
+    `E-07` stays whole and also becomes its parts. Full-width forms become ordinary ones (NFKC).
     """
-    found: list[str] = []
+    result: list[str] = []
     for match in _TOKEN.finditer(unicodedata.normalize("NFKC", text).lower()):
         token = match.group()
         if _CJK_RUN.fullmatch(token):
-            found.extend(character for character in token if character not in CHINESE_STOP_CHARACTERS)
-            found.extend(token[i : i + 2] for i in range(len(token) - 1))
+            result.extend(character for character in token if character not in CHINESE_STOP_CHARACTERS)
+            result.extend(token[i : i + 2] for i in range(len(token) - 1))
             continue
         token = token.removesuffix("'s").removesuffix("’s")
         parts = _WORD_PART.findall(token)
         if len(parts) > 1:
-            found.append(token)
-        found.extend(_stem(part) for part in parts if part not in ENGLISH_STOP_WORDS)
-    return found
+            result.append(token)
+        result.extend(_stem(part) for part in parts if part not in ENGLISH_STOP_WORDS)
+    return result
 
 
 def is_chinese(text: str) -> bool:
-    """True when Chinese characters carry at least a fifth of the letters: product names in Latin are common."""
+    """True when Chinese characters are at least a fifth of the letters: product names in Latin letters are common."""
     chinese = sum(len(run) for run in _CJK_RUN.findall(text))
     return chinese > 0 and chinese >= 0.2 * sum(character.isalpha() for character in text)
 
 
-# Markdown's emphasis and code marks; an underscore inside a word, as in DOCENT_HOME, is part of the word.
+_KANA = re.compile(f"[{KANA}]")
+_HANGUL = re.compile(f"[{HANGUL}]")
+_CYRILLIC = re.compile("[\u0400-\u04ff]")
+_LATIN_WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-žẞ]+")
+# English words that are not words of related languages too; they make up a fifth of English text.
+_ENGLISH_WORDS = frozenset("the of and to is are with that this from be by it you have will must not at".split())
+
+
+def language_of(text: str) -> str:
+    """The main language of a text, by its letters or common words: zh, ja, ko, ru, en, or other."""
+    letters = sum(map(str.isalpha, text)) or 1
+    if len(_KANA.findall(text)) > 0.1 * letters:
+        return "ja"
+    if len(_HANGUL.findall(text)) > 0.2 * letters:
+        return "ko"
+    if is_chinese(text):
+        return "zh"
+    if len(_CYRILLIC.findall(text)) > 0.3 * letters:
+        return "ru"
+    words = [word.lower() for word in _LATIN_WORD.findall(text)]
+    common = sum(word in _ENGLISH_WORDS for word in words)
+    return "en" if words and common >= 0.08 * len(words) else "other"
+
+
+# Markdown's marks of emphasis and code; an underscore inside a word, as in DOCENT_HOME, belongs to the word.
 EMPHASIS = r"[*`]+|(?<![^\W_])_+|_+(?![^\W_])"
 # Full stops that do not end a sentence. Lower case, without the stop itself.
 _ABBREVIATIONS = frozenset("mr mrs ms dr prof st no vs etc e.g i.e fig inc ltd co jr sr dept approx tel ext".split())
 _SENTENCE_END = re.compile(r"[。！？!?…]+[”’」』）)\"']*|\.+[”’\"')\]]*(?=\s|$)|\n+")
-# Lines that stand by themselves: headings, list items, table rows, quotations.
+# Lines that never continue the one before: headings, list items, table rows, quotations.
 _OWN_LINE = re.compile(r"\s*(?:[-*+•·◦▪●#|>]|\d{1,3}[.)、．]|[（(]?[一二三四五六七八九十]+[)）、])")
-# A line broken by the width of the page is long; a Chinese character is twice as wide as a letter.
+# A line that was broken by the width of the page has at least this width in letters; a Chinese character counts two.
 _WRAPPED_WIDTH = 50
 
 
 def begins_own_line(text: str) -> bool:
-    """True for what cannot stand behind other words on a line: a heading, list item, table row or quotation."""
+    """True for a line that never continues the one before: a heading, list item, table row or quotation."""
     return _OWN_LINE.match(text) is not None
 
 
 def is_wrapped(line: str, following: str) -> bool:
-    """True when the line break between two lines only came from the width of the page."""
+    """True when the break between two lines comes only from the width of the page."""
     if not following.strip() or begins_own_line(following) or re.match(r"\s*[#|]", line):
         return False
     width = len(line) + sum(len(run) for run in _CJK_RUN.findall(line))
@@ -111,7 +135,7 @@ def is_wrapped(line: str, following: str) -> bool:
 
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of each sentence, without surrounding white space; a line that stands by itself is one too.
+    """(start, end) of each sentence, without white space around it; a line that stands by itself is a sentence too.
 
     `text[start:end]` is the sentence with its closing punctuation. Every visible character is in exactly one span.
     """

@@ -1,10 +1,10 @@
-"""How well a document was read: a score from 0 to 1 and what is wrong. A leaf beside `language`: it knows no formats.
+"""How well a document was read: a score from 0 to 1, and the reason of a low one.
 
-A parser that fails loudly is easy; one that returns glyph codes, another encoding's letters or what a recogniser
-saw in a stain would be answered from. Each kind of damage is a measure of its own, the share of the text it spoils
-(after the document-quality rules of Gopher, Rae et al. 2021, and C4, Raffel et al. 2020, kept to those that hold in
-any language and for tables, code and short notes). Every measure is turned into a penalty that is 0 up to a share
-that good documents have and 1 from a share that makes the text useless; the score is the product of what is left.
+Some damage raises no error: codes of a font instead of letters, a wrong encoding, stains taken for letters. Each kind
+of damage has a measure, the share of the text that it affects (after the quality rules of Gopher, Rae et al. 2021, and
+C4, Raffel et al. 2020; those that hold in any language and for tables, code and short notes). A measure becomes a
+penalty: 0 up to a share that good documents have, 1 from a share that makes the text useless, in proportion between.
+The score is the product of 1 minus each penalty.
 """
 
 from __future__ import annotations
@@ -16,20 +16,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from ingest.base.language import HANGUL, IDEOGRAPHS, KANA, is_chinese
+from ingest.base.language import IDEOGRAPHS, language_of
 from ingest.base.types import ReadDocument
 
-# Below it a document is kept but not answered from. Of 933 good documents (Office, Markdown, PDF, code, tables, a
-# dozen languages) the worst scored 1.0, of 23 kinds of planted damage the best .1: the line is halfway.
+# Documents with a lower score are stored but not used for answers. 933 good documents (Office, Markdown, PDF, code,
+# tables, a dozen languages) all scored 1.0, 23 kinds of artificial damage at most .1; this is about halfway.
 ACCEPTED_SCORE = 0.5
-# Long documents are judged by this many characters, taken from all over them.
-_SAMPLE = 60_000
-_SLICES = 12
+# Long documents are scored by a sample of this many characters, in slices from all parts of the document.
+_SAMPLE_CHARACTERS = 60_000
+_SAMPLE_SLICES = 12
+# Smaller penalties lower the score without being its reason.
+_PENALTY_TO_NAME = 0.05
+_NO_WORDS = "the letters form no words: the font's letters are mixed up; print it to a new PDF"
 
 
 @dataclass(frozen=True)
 class ParseScore:
-    """`score` 0 to 1, higher is better; `language` zh, ja, ko, ru, en, other; `reason` one line, '' if all is well."""
+    """`score` 0 to 1, 1 is best; `language` as `language_of` names it; `reason` one line, '' if all is well."""
 
     score: float
     language: str
@@ -37,118 +40,97 @@ class ParseScore:
 
 
 def score_document(document: ReadDocument) -> ParseScore:
-    """Judge the text of a document, whatever it was read from."""
-    text = _sample(document.text)
-    prose = _without_markup(text)
-    language = _language(prose)
-    reason, worst, score = "", 0.0, 1.0
-    for measure, none, all_, message in _MEASURES:
-        penalty = _ramp(measure(prose), none, all_)
+    """Score the text of a document of any format; the reason is that of the largest penalty."""
+    text = _without_markup(_sample(document.text))
+    score, largest, reason = 1.0, 0.0, ""
+    for measure in _MEASURES:
+        penalty = measure.penalty(text)
         score *= 1 - penalty
-        if penalty > max(worst, 0.05):
-            worst, reason = penalty, message
-    sparse = _sparse(document)
-    if sparse > worst:
+        if penalty > max(largest, _PENALTY_TO_NAME):
+            largest, reason = penalty, measure.message
+    sparse = _sparse_pages(document)
+    if sparse > largest:
         reason = "hardly any text on its pages: they may be scans that need text recognition"
-    return ParseScore(round(score * (1 - sparse), 3), language, reason)
+    return ParseScore(round(score * (1 - sparse), 3), language_of(text), reason)
 
 
-def _ramp(value: float, none: float, all_: float) -> float:
-    """0 up to `none`, 1 from `all_`, in proportion between; `all_` below `none` where less is worse."""
-    return min(1.0, max(0.0, (value - none) / (all_ - none)))
+def _ramp(value: float, none: float, full: float) -> float:
+    """0 up to `none`, 1 from `full`, in proportion between; `full` is below `none` where less is worse."""
+    return min(1.0, max(0.0, (value - none) / (full - none)))
 
 
 def _sample(text: str) -> str:
-    if len(text) <= _SAMPLE:
+    if len(text) <= _SAMPLE_CHARACTERS:
         return text
-    step, length = len(text) // _SLICES, _SAMPLE // _SLICES
-    return "\n".join(text[number * step : number * step + length] for number in range(_SLICES))
+    step, length = len(text) // _SAMPLE_SLICES, _SAMPLE_CHARACTERS // _SAMPLE_SLICES
+    return "\n".join(text[number * step : number * step + length] for number in range(_SAMPLE_SLICES))
 
 
 _LINK = re.compile(r"(?:https?://|www\.|mailto:)[^\s)\]>\"'|]+|\]\([^)\s]*\)|<[^<>\n]{1,200}>")
-# Rules and fillers that people draw: runs of one mark.
-_RULES = re.compile(r"([-=_.*#~+|:─━═·…\s])\1{2,}")
+# Lines drawn with characters: runs of one mark.
+_DRAWN_LINES = re.compile(r"([-=_.*#~+|:─━═·…\s])\1{2,}")
 
 
 def _without_markup(text: str) -> str:
-    """The text without addresses, tags and drawn lines, which say nothing about how it was read."""
-    return _RULES.sub(r"\1", _LINK.sub(" ", text))
+    """The text without web addresses, tags and drawn lines, which show nothing about how well it was read."""
+    return _DRAWN_LINES.sub(r"\1", _LINK.sub(" ", text))
 
 
-_KANA = re.compile(f"[{KANA}]")
-_HANGUL = re.compile(f"[{HANGUL}]")
 _IDEOGRAPH = re.compile(f"[{IDEOGRAPHS}]")
-_CYRILLIC = re.compile("[\u0400-\u04ff]")
-_LATIN_WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-žẞ]+")
-# English words that are not also words of its neighbours; they make up a fifth of English text.
-_ENGLISH = frozenset("the of and to is are with that this from be by it you have will must not at".split())
-
-
-def _language(text: str) -> str:
-    letters = sum(map(str.isalpha, text)) or 1
-    if len(_KANA.findall(text)) > 0.1 * letters:
-        return "ja"
-    if len(_HANGUL.findall(text)) > 0.2 * letters:
-        return "ko"
-    if is_chinese(text):
-        return "zh"
-    if len(_CYRILLIC.findall(text)) > 0.3 * letters:
-        return "ru"
-    words = [word.lower() for word in _LATIN_WORD.findall(text)]
-    known = sum(word in _ENGLISH for word in words)
-    return "en" if words and known >= 0.08 * len(words) else "other"
-
-
 _GLYPH_CODE = re.compile(
     r"\(cid:\d+\)|/(?:g|glyph|uni|cid)[0-9A-F]{1,5}\b|\\u[0-9a-f]{4}|&#x?[0-9a-f]{2,6};", re.IGNORECASE
 )
 
 
 def _glyph_codes(text: str) -> float:
-    """Share of characters that are a font's numbers for letters, as '(cid:12)'."""
+    """Share of characters in codes of a font, such as '(cid:12)', in place of letters."""
     return sum(map(len, _GLYPH_CODE.findall(text))) / max(1, _visible(text))
 
 
-# Replacement character, private use (but for the bullets of symbol fonts), unassigned blocks' and control codes, boxes.
+# The replacement character, private-use characters (except the bullets of symbol fonts), control codes and boxes.
 _UNREADABLE = re.compile(
     "[\ufffd\ue000-\uefff\uf100-\uf8ff\U000f0000-\U0010ffff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u25a1]"
 )
 
 
-def _unreadable(text: str) -> float:
+def _unreadable_characters(text: str) -> float:
+    """Share of characters that stand for nothing a person can read."""
     return len(_UNREADABLE.findall(text)) / max(1, _visible(text))
 
 
+# Characters that bytes above 127 become in Windows-1252, and words of nothing but accented letters.
 _HIGH_RUN = re.compile("[\u0080-\u00ffŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]{2,}")
 _HIGH_WORD = re.compile("[À-ÖØ-öø-ÿ]{4,}")
 # What UTF-8 read as GB18030 looks like: its private-use characters stand between the ideographs.
 _CHINESE_RUN = re.compile(f"[{IDEOGRAPHS}\ue000-\ue5ff\uff00-\uffef]{{4,}}")
 _ACCENTED_WORDS = 5
-_KNOWN_SOUP = re.compile("(?:锟斤拷|锟斤|烫烫|屯屯)")
+# Replacement characters, and uninitialised memory, read as GBK.
+_KNOWN_GARBAGE = re.compile("(?:锟斤拷|锟斤|烫烫|屯屯)")
 
 
-def _mojibake(text: str) -> float:
-    """Share of characters read in a wrong encoding: runs that turn into good text when the mistake is undone."""
-    spoiled = sum(len(run) for run in _HIGH_RUN.findall(text) if _undoes(run, _latin_bytes, "utf-8"))
-    # Words of nothing but accented letters: Chinese, Russian or Greek bytes shown as Latin-1. A list may have a few.
+def _wrong_encoding(text: str) -> float:
+    """Share of letters read in a wrong encoding: runs of characters that become shorter text when that is undone."""
+    damaged = sum(len(run) for run in _HIGH_RUN.findall(text) if _is_utf8_misread(run, _latin_bytes))
+    # Words of nothing but accented letters are Chinese, Russian or Greek bytes read as Latin-1. A list may have a few.
     words = _HIGH_WORD.findall(text)
-    spoiled += sum(map(len, words)) if len(words) >= _ACCENTED_WORDS else 0
-    spoiled += sum(len(run) for run in _CHINESE_RUN.findall(text)[:3000] if _undoes(run, _chinese_bytes, "utf-8"))
-    spoiled += sum(map(len, _KNOWN_SOUP.findall(text)))
-    # A run may be counted in two ways; and two or three such letters stand for one that was lost.
+    damaged += sum(map(len, words)) if len(words) >= _ACCENTED_WORDS else 0
+    damaged += sum(len(run) for run in _CHINESE_RUN.findall(text)[:3000] if _is_utf8_misread(run, _chinese_bytes))
+    damaged += sum(map(len, _KNOWN_GARBAGE.findall(text)))
+    # A run may be counted twice, and two or three such letters stand for one, so the share may exceed 1.
     letters = sum(map(str.isalnum, text))
-    return spoiled / max(1, letters)
+    return damaged / max(1, letters)
 
 
-def _undoes(run: str, to_bytes: Callable[[str], bytes], encoding: str) -> bool:
-    raw = to_bytes(run)
-    # The run may have begun or ended in the middle of a character.
+def _is_utf8_misread(run: str, to_bytes: Callable[[str], bytes]) -> bool:
+    """Whether the run's bytes in the encoding of `to_bytes` are UTF-8 for a shorter text."""
+    data = to_bytes(run)
+    # The run may end in the middle of a character.
     for cut in range(3):
         try:
-            found = raw[: len(raw) - cut].decode(encoding)
+            decoded = data[: len(data) - cut].decode()
         except UnicodeDecodeError:
             continue
-        return len(found) < len(run) and len(found) > 0
+        return 0 < len(decoded) < len(run)
     return False
 
 
@@ -160,15 +142,20 @@ def _chinese_bytes(run: str) -> bytes:
     return run.encode("gb18030", "ignore")
 
 
+_IDEOGRAPHS_TO_JUDGE = 20
+
+
 def _rare_characters(text: str) -> float:
-    """Share of Han characters that no everyday text uses: a font's or an encoding's numbers taken for characters."""
-    han = _IDEOGRAPH.findall(text)
-    return sum(not _is_everyday(character) for character in han) / len(han) if len(han) >= 20 else 0.0
+    """Share of Chinese characters that ordinary text does not use: the font or the encoding was a different one."""
+    ideographs = _IDEOGRAPH.findall(text)
+    if len(ideographs) < _IDEOGRAPHS_TO_JUDGE:
+        return 0.0
+    return sum(not _is_everyday(character) for character in ideographs) / len(ideographs)
 
 
 @cache
 def _is_everyday(character: str) -> bool:
-    """In the first level of GB 2312, Big5 or JIS X 0208, which hold the characters of ordinary text."""
+    """Whether it is in the first level of GB 2312, Big5 or JIS X 0208, which hold the characters of ordinary text."""
     return any(
         first <= (character.encode(encoding, "replace") or b"?")[0] <= last
         for encoding, first, last in (("gb2312", 0xB0, 0xD7), ("big5", 0xA4, 0xC6), ("shift_jis", 0x88, 0x97))
@@ -182,9 +169,9 @@ _WORDS_TO_JUDGE = 40
 
 
 def _few_vowels(text: str) -> float:
-    """How far the share of vowels among letters is below what languages have, as shifted fonts make it.
+    """How far the share of vowels among letters is below .37; letters of a font with a shifted alphabet have few.
 
-    English has .38, German .37, French .44, Polish .37 (letter frequencies of each); letters at random .23.
+    English has .38, German .37, French .44, Polish .37 (letter frequencies of each), random letters .23.
     """
     words = set(_PROSE_WORD.findall(text))
     if len(words) < _WORDS_TO_JUDGE:
@@ -193,75 +180,78 @@ def _few_vowels(text: str) -> float:
     return max(0.0, 0.37 - len(_VOWELS.findall(letters)) / len(letters))
 
 
-_CONSONANTS = re.compile("[bcdfghjklmnpqrstvwxz]{5,}", re.IGNORECASE)
+_FIVE_CONSONANTS = re.compile("[bcdfghjklmnpqrstvwxz]{5,}", re.IGNORECASE)
 
 
-def _consonant_soup(text: str) -> float:
-    """Share of longer words with five consonants in a row or no vowel at all, abbreviations in capitals aside."""
+def _unpronounceable_words(text: str) -> float:
+    """Share of words of four letters or more with five consonants in a row or no vowel; capitals only are left out."""
     words = set(_PROSE_WORD.findall(text))
     if len(words) < _WORDS_TO_JUDGE:
         return 0.0
-    return sum(bool(_CONSONANTS.search(word)) or not _VOWELS.search(word) for word in words) / len(words)
+    return sum(bool(_FIVE_CONSONANTS.search(word)) or not _VOWELS.search(word) for word in words) / len(words)
 
 
+# Marks that ordinary text does not use.
 _MARK = re.compile(
     r"[^\w\s.,;:!?()'\"“”‘’/|\-–—*#_`$€£¥%&+=<>\[\]{}@\\。，、；：！？（）《》「」【】·•●○◦▪■◆➢✓✔✗★☆→←↑↓▲▼…°©®™§№«»¿¡×÷±≤≥≈∞€\uf000-\uf0ff]"
 )
 _TOKEN = re.compile(r"\S+")
+# Letters with odd marks between them, or capitals in the middle of a word …
 _ODD_TOKEN = re.compile(
     r"[^\W\d_][^\w\s'’.,/:@&()\[\]{}<>=+_|`\"“”*#-]+[^\W\d_]|[a-z][A-Z][a-z]?[A-Z][a-z]|[a-z]{2}[A-Z]{2}[a-z]"
 )
-# … and shreds of letters among marks: 'l|^a', '~;fJ', '«*i'. Code has such marks, but longer names.
-_SHRED = re.compile(r"(?=\S*[!^~|\\<>{}¦§¬«»*;])(?!\S*[^\W_]{3})(?=\S{3})\S+")
+# … and single letters among marks: 'l|^a', '~;fJ', '«*i'. Code has such marks too, but longer names.
+_LETTERS_AMONG_MARKS = re.compile(r"(?=\S*[!^~|\\<>{}¦§¬«»*;])(?!\S*[^\W_]{3})(?=\S{3})\S+")
 
 
-def _symbol_soup(text: str) -> float:
-    """Share of tokens a recogniser makes of stains and handwriting: marks nobody writes, or letters mixed with them."""
+def _recognised_stains(text: str) -> float:
+    """Share of tokens as text recognition makes of stains and handwriting: rare marks, alone or mixed with letters."""
     tokens = _TOKEN.findall(text)
     latin = [token for token in tokens if any(letter.isalpha() for letter in token) and not _IDEOGRAPH.search(token)]
     if len(tokens) < _WORDS_TO_JUDGE:
         return 0.0
-    odd = sum(bool(_ODD_TOKEN.search(token) or _SHRED.fullmatch(token)) for token in latin)
+    odd = sum(bool(_ODD_TOKEN.search(token) or _LETTERS_AMONG_MARKS.fullmatch(token)) for token in latin)
     marks = sum(bool(_MARK.search(token)) and not any(map(str.isalnum, token)) for token in tokens)
     return (odd + marks) / len(tokens)
 
 
-_TORN = re.compile(r"(?:(?<![^\W_])[^\W\d_] ){4,}[^\W\d_](?![^\W_])")
+_SPACED_LETTERS = re.compile(r"(?:(?<![^\W_])[^\W\d_] ){4,}[^\W\d_](?![^\W_])")
 
 
-def _fragments(text: str) -> float:
-    """Share of letters that stand alone, one after the other: words that were torn apart, not cells of tables."""
-    torn = sum(len(run) // 2 for run in _TORN.findall(text) if not _IDEOGRAPH.search(run))
-    return torn / max(1, sum(map(str.isalpha, text)))
+def _spaced_letters(text: str) -> float:
+    """Share of letters in words written with a space after each letter; five or more in a row, so not table cells."""
+    letters = sum(len(run) // 2 for run in _SPACED_LETTERS.findall(text) if not _IDEOGRAPH.search(run))
+    return letters / max(1, sum(map(str.isalpha, text)))
 
 
 _TABLE_ROW = re.compile(r"^\|.*\n?", re.MULTILINE)
-_RUN = re.compile(r"([^\s\-=_.*#~+|:─━═·…0])\1{7,}")
+_SAME_CHARACTER = re.compile(r"([^\s\-=_.*#~+|:─━═·…0])\1{7,}")
 
 
 def _repetition(text: str) -> float:
-    """Share of the text that only repeats: runs of one character, and what is left when DEFLATE has found the rest.
+    """How far the text repeats itself: by runs of one character, by compression (DEFLATE), by its commonest letter.
 
-    Good documents shrink to a fifth to a half, logs and forms to a twentieth, one line over and over to almost nothing.
+    Compression shortens good documents to a fifth or a half, logs and forms to a twentieth, a line that repeats over
+    and over to almost nothing.
     """
     text = _TABLE_ROW.sub("", text)  # a column may hold the same value in every row
     if len(text) < 400:
         return 0.0
-    runs = sum(len(match.group()) for match in _RUN.finditer(text)) / len(text)
-    raw = text.encode()
-    packed = len(zlib.compress(raw, 6)) / len(raw)
+    runs = sum(len(match.group()) for match in _SAME_CHARACTER.finditer(text)) / len(text)
+    data = text.encode()
+    compressed = len(zlib.compress(data, 6)) / len(data)
     letters = Counter(filter(str.isalpha, text))
-    one = letters.most_common(1)[0][1] / letters.total() if letters.total() > 200 else 0.0
-    return max(runs, _ramp(packed, 0.035, 0.01), _ramp(one, 0.3, 0.6))
+    commonest = letters.most_common(1)[0][1] / letters.total() if letters.total() > 200 else 0.0
+    return max(runs, _ramp(compressed, 0.035, 0.01), _ramp(commonest, 0.3, 0.6))
 
 
-def _unbroken(text: str) -> float:
-    """Share of characters in 'words' no one writes, such as encoded binary data: seventy letters or figures."""
+def _encoded_data(text: str) -> float:
+    """Share of characters in runs of seventy or more letters and digits, as in binary data written as Base64."""
     return sum(map(len, re.findall(r"[A-Za-z0-9+/=]{70,}", text))) / max(1, _visible(text))
 
 
-def _sparse(document: ReadDocument) -> float:
-    """How far several printed pages have fewer words than a page has; pages that came out empty count."""
+def _sparse_pages(document: ReadDocument) -> float:
+    """A penalty for four or more printed pages with six words or fewer on average; empty pages count."""
     numbers = [int(match.group(1)) for page in document.pages if (match := re.fullmatch(r"p\. (\d+)", page.label))]
     if not numbers or max(numbers) < 4:
         return 0.0
@@ -270,24 +260,42 @@ def _sparse(document: ReadDocument) -> float:
 
 
 def _words(text: str) -> Iterator[str]:
+    """The words of a text; each character of a Chinese word counts as one."""
     for match in re.finditer(r"\w+", text):
         yield from match.group() if _IDEOGRAPH.search(match.group()) else (match.group(),)
 
 
 def _visible(text: str) -> int:
+    """The number of characters that are not white space."""
     return len(text) - sum(map(str.isspace, text))
 
 
-# Measure, the share good documents reach, the share that leaves nothing of use, what to tell a person.
-_MEASURES: tuple[tuple[Callable[[str], float], float, float, str], ...] = (
-    (_glyph_codes, 0.05, 0.35, "codes of a font stand where its letters should: print the file to a new PDF"),
-    (_unreadable, 0.03, 0.20, "many characters are unreadable: the font or the encoding is missing; save it again"),
-    (_mojibake, 0.05, 0.20, "the text was saved in a wrong encoding: save it again as UTF-8"),
-    (_rare_characters, 0.15, 0.45, "most Chinese characters are not in use: the font or the encoding is wrong"),
-    (_few_vowels, 0.08, 0.17, "the letters form no words: the font's letters are mixed up; print it to a new PDF"),
-    (_consonant_soup, 0.20, 0.50, "the letters form no words: the font's letters are mixed up; print it to a new PDF"),
-    (_symbol_soup, 0.15, 0.40, "text recognition made no words of it: scan it again, straight and at 300 dots an inch"),
-    (_fragments, 0.15, 0.60, "the words are torn into single letters: save it again or print it to a new PDF"),
-    (_repetition, 0.25, 0.70, "the same characters or lines repeat over and over"),
-    (_unbroken, 0.40, 0.85, "it holds encoded data, not text"),
-)
+@dataclass(frozen=True)
+class _Measure:
+    """A kind of damage: how much of the text it affects, from which share on it counts, and the message about it."""
+
+    share: Callable[[str], float]
+    harmless: float  # the largest share that good documents have
+    useless: float  # the share from which the text is of no use
+    message: str
+
+    def penalty(self, text: str) -> float:
+        """0 to 1."""
+        return _ramp(self.share(text), self.harmless, self.useless)
+
+
+_MEASURES = (
+    _Measure(_glyph_codes, 0.05, 0.35, "codes of a font stand where its letters should: print the file to a new PDF"),
+    _Measure(_unreadable_characters, 0.03, 0.20,
+        "many characters are unreadable: the font or the encoding is missing; save it again"),
+    _Measure(_wrong_encoding, 0.05, 0.20, "the text was saved in a wrong encoding: save it again as UTF-8"),
+    _Measure(_rare_characters, 0.15, 0.45, "most Chinese characters are not in use: the font or the encoding is wrong"),
+    _Measure(_few_vowels, 0.08, 0.17, _NO_WORDS),
+    _Measure(_unpronounceable_words, 0.20, 0.50, _NO_WORDS),
+    _Measure(_recognised_stains, 0.15, 0.40,
+        "text recognition made no words of it: scan it again, straight and at 300 dots an inch"),
+    _Measure(_spaced_letters, 0.15, 0.60,
+        "the words are torn into single letters: save it again or print it to a new PDF"),
+    _Measure(_repetition, 0.25, 0.70, "the same characters or lines repeat over and over"),
+    _Measure(_encoded_data, 0.40, 0.85, "it holds encoded data, not text"),
+)  # fmt: skip

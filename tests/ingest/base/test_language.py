@@ -1,4 +1,4 @@
-"""Terms and sentences of Chinese, English and both mixed."""
+"""Terms, sentences and kinds of characters of Chinese, English and both mixed."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def test_chinese_characters_are_defined_once() -> None:
     ],
 )
 def test_terms(text: str, expected: list[str]) -> None:
-    """Chinese gives characters and pairs, words their stem, codes themselves whole and their parts, in order."""
+    """Chinese becomes characters and pairs, words their stem, codes stay whole and become their parts, in order."""
     assert terms(text) == expected
 
 
 def test_same_word_same_term() -> None:
-    """However a word is written, it is found: case, number, full width, composed or decomposed accents."""
+    """A word has one term in every spelling: capitals, plural, full width, composed or decomposed accents."""
     assert terms("REIMBURSEMENT") == terms("reimbursements") == terms("ｒｅｉｍｂｕｒｓｅｍｅｎｔ")
     assert terms("café") == terms("cafe\u0301")
     assert terms("①") == terms("1")
@@ -93,7 +93,7 @@ def test_terms_hold_no_white_space() -> None:
 
 
 def test_threads_share_the_analysis() -> None:
-    """Many threads at once get what one gets."""
+    """Several threads at once get the same terms as a single one."""
     words = [f"organising{number} travelling policies carried" for number in range(50)]
     expected = [terms(text) for text in words]
     results: list[list[list[str]]] = []
@@ -117,7 +117,7 @@ def test_threads_share_the_analysis() -> None:
     ],
 )
 def test_is_chinese(text: str, expected: bool) -> None:
-    """A fifth of the letters decides: product names in Latin do not make a text English."""
+    """A fifth of the letters decides: product names in Latin letters do not make a text English."""
     assert is_chinese(text) is expected
 
 
@@ -146,7 +146,7 @@ def test_sentences(text: str, expected: list[str]) -> None:
 
 
 def test_wrapped_lines_are_one_sentence() -> None:
-    """A line break that only came from the width of the page does not end a sentence; a short line does."""
+    """A line break that comes from the width of the page does not end a sentence; the end of a short line does."""
     wrapped = "Every employee who travels for the company keeps the\nreceipts until they are paid back."
     assert sentences(wrapped) == [wrapped]
     chinese = "员工因公出差所发生的交通费住宿费和餐饮补贴应当在返回公司之后的十四个\n自然日以内提交报销申请。"
@@ -168,12 +168,12 @@ def test_wrapped_lines_are_one_sentence() -> None:
     ],
 )
 def test_is_wrapped(line: str, following: str, wrapped: bool) -> None:
-    """Only a long line that goes on in an ordinary one was broken by the page."""
+    """Only a long line, followed by an ordinary one, was broken by the page."""
     assert is_wrapped(line, following) is wrapped
 
 
 def test_every_visible_character_is_in_exactly_one_sentence() -> None:
-    """Whatever the text: spans are in order, do not overlap, begin and end visibly, and leave out only white space."""
+    """In any text, spans are in order, do not overlap, begin and end visibly, and leave out only white space."""
     chosen = random.Random(11)
     pieces = [
         "Dr. ", "e.g. ", "3.5", "。", "！”", "?", "…", "...", "\n", "\n\n", " ", "\t", "1. ", "- ", "| a | b |\n",

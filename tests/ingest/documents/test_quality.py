@@ -1,4 +1,4 @@
-"""The score of a parse: good documents of every kind pass, damage of every kind does not."""
+"""The score of a read document: good documents of every kind pass, damage of every kind does not."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def words_of(letters: str, count: int = 300) -> str:
 
 
 def shifted(text: str) -> str:
-    """As a PDF whose font numbers its letters from another place."""
+    """As in a PDF whose font numbers its letters differently."""
     low, high = string.ascii_lowercase, string.ascii_uppercase
     return text.translate(str.maketrans(low + high, low[3:] + low[:3] + high[3:] + high[:3]))
 
@@ -89,21 +89,21 @@ BAD = {
 
 @pytest.mark.parametrize("name", GOOD)
 def test_good_documents_pass(name: str) -> None:
-    """Languages, tables, code and short notes are far above the line, with nothing said against them."""
+    """Languages, tables, code and short notes score far above the limit, without a reason."""
     text, language = GOOD[name]
-    found = score(text)
-    assert found.score >= 0.9 and found.reason == ""
+    result = score(text)
+    assert result.score >= 0.9 and result.reason == ""
     if name != "code":  # its docstrings are English
-        assert found.language == language
+        assert result.language == language
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_damage_does_not_pass(name: str) -> None:
-    """Each kind of damage is far below the line, and its reason names it in one line."""
+    """Each kind of damage scores far below the limit, and the reason names it in one line."""
     text, reason = BAD[name]
-    found = score(text)
-    assert found.score <= 0.25
-    assert reason in found.reason and "\n" not in found.reason
+    result = score(text)
+    assert result.score <= 0.25
+    assert reason in result.reason and "\n" not in result.reason
 
 
 def test_the_sample_documents_pass() -> None:
@@ -113,24 +113,24 @@ def test_the_sample_documents_pass() -> None:
             assert score(decode(path.read_bytes())).score > ACCEPTED_SCORE, path
 
 
-def test_a_spoiled_part_counts_by_its_share() -> None:
-    """A few bad characters in a good document are no reason to hold it back; half of it is."""
+def test_a_damaged_part_counts_by_its_share() -> None:
+    """A few bad characters do not hold a good document back; bad characters in half of it do."""
     assert score(ENGLISH + "\ufffd" * 10).score > 0.9
     assert score(ENGLISH + "\ufffd" * (len(ENGLISH) // 2)).score < ACCEPTED_SCORE
 
 
 def test_damage_in_the_middle_of_a_long_document() -> None:
-    """A long document is judged by pieces from all over it, not by its beginning."""
+    """A long document is scored by slices from all its parts, not by its beginning."""
     good = ENGLISH * (200_000 // len(ENGLISH))
     assert score(good).score > 0.9
     assert score(good + "\ufffd" * 400_000).score < ACCEPTED_SCORE
 
 
 def test_pages_with_hardly_a_word() -> None:
-    """A scan whose pages carry only a stamp is held back; pages that came out empty are counted."""
+    """A scan with only a stamp on its pages is held back; empty pages count."""
     stamps = ReadDocument("scan", tuple(Page(f"p. {n}", "Scanned") for n in range(1, 20)))
-    found = score_document(stamps)
-    assert found.score < ACCEPTED_SCORE and "need text recognition" in found.reason
+    result = score_document(stamps)
+    assert result.score < ACCEPTED_SCORE and "need text recognition" in result.reason
     assert score_document(ReadDocument("scan", (Page("p. 1", "Scanned with"), Page("p. 60", "a phone")))).score == 0.0
     slides = ReadDocument("slides", tuple(Page(f"slide {n}", "Title") for n in range(1, 20)))
     assert score_document(slides).score > 0.9
@@ -138,5 +138,5 @@ def test_pages_with_hardly_a_word() -> None:
 
 
 def test_nothing_to_judge() -> None:
-    """An empty text is no damage."""
+    """An empty text is not damaged."""
     assert score("") == ParseScore(1.0, "other", "")
