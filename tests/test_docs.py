@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 import pytest
@@ -198,6 +198,26 @@ def test_there_are_few_settings_for_everyone() -> None:
 def test_every_setting_is_documented_with_its_default_and_meaning(title: str, advanced: bool) -> None:
     """What the page says of a setting is what the code says of it, in the same order, and there are no others."""
     assert rows(section("docs/settings.md", title)) == settings_table(advanced)
+
+
+@cache
+def names_in_the_code() -> set[str]:
+    """Every word of the code, and of the files that configure it."""
+    files = [path for name in (*PACKAGES, "tests") for path in (PROJECT / name).rglob("*.py")]
+    return set(re.findall(r"\w+", "\n".join(map(Path.read_text, [*files, PROJECT / "pyproject.toml"]))))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_name_that_a_page_mentions_is_in_the_code(path: Path) -> None:
+    """A setting, key or function in backticks, such as `queue_size`, has not been renamed."""
+    mentioned = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", path.read_text("utf-8")))
+    assert mentioned <= names_in_the_code()
+
+
+def test_every_file_of_a_library_is_named_by_the_code() -> None:
+    """The files and folders below `home` that an administrator reads of are those that the code makes."""
+    for name in names(section("docs/running.md", "Folders")) - {"data/library", "data/models"}:
+        assert re.search(rf"^{re.escape(PurePosixPath(name).name)}$", strings_in_the_code(), re.MULTILINE), name
 
 
 # Commands
