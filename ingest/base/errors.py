@@ -1,23 +1,22 @@
-"""Errors a person is meant to read. A leaf: it knows nothing of the rest.
+"""Errors that people read.
 
-Each message is one line that names the thing, the reason and what to do next.
-Details belong in the log, never in the message.
+Each message is one line: the thing, the reason, what to do. Details belong in the log.
 """
 
 from __future__ import annotations
 
 
 class DocentError(Exception):
-    """Something the person at the terminal or the page can act on. Commands exit with 1."""
+    """An error that a person at the terminal or the page can act on. Commands exit with 1."""
 
     exit_code = 1
 
 
 class SettingsError(DocentError):
-    """The command or its settings are wrong: nothing was done. Commands exit with 2."""
+    """The command or its settings are wrong, and nothing was done. Commands exit with 2."""
 
     exit_code = 2
 
 
 class ReadError(DocentError):
-    """One document could not be read; the rest of the run goes on."""
+    """One document could not be read; the run continues with the others."""

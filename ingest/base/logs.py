@@ -1,7 +1,7 @@
 """Structured logs: readable lines on the console, JSON lines in a rotating file.
 
-Knows nothing of documents or questions; what callers pass is what is written, so callers
-pass identifiers and counts, and text only to `debug`.
+Everything that a caller passes is written. So callers pass identifiers and counts, and text of documents or questions
+only to `debug`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import structlog
 
 LOG_BYTES = 5_000_000
 LOG_FILES = 5
-# Libraries whose own progress chatter says nothing to an administrator.
+# Libraries whose own messages are of no use to an administrator; only their errors are logged.
 QUIET_LIBRARIES = (
     "httpx",
     "faiss",
@@ -29,24 +29,26 @@ QUIET_LIBRARIES = (
 
 
 class _LogFile(logging.handlers.RotatingFileHandler):
-    """A disk that takes no more is said once, in a line, not with a traceback for every record that is lost."""
+    """Reports a full or broken disk once, in one line; logging itself prints a traceback for every lost record."""
 
-    said = False
+    _reported = False
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)
-        elif not self.said and sys.stderr is not None:
-            reason = f"the log {self.baseFilename} cannot be written ({error.strerror}): free or mend the disk"
-            sys.stderr.write(f"Warning: {reason}; what is logged until then is not kept.\n")
-        self.said = True
+        elif not self._reported and sys.stderr is not None:
+            reason = (
+                f"the log {self.baseFilename} cannot be written ({error.strerror}): free some space or repair the disk"
+            )
+            sys.stderr.write(f"Warning: {reason}; until then log entries are lost.\n")
+        self._reported = True
 
 
 def configure_logs(level: str, folder: Path | None = None, console: bool = True) -> None:
-    """Send every log record to the console (standard error) and, with a folder, to `docent.log` in it.
+    """Write every log record to the console (standard error) and, with a folder, to `docent.log` in it.
 
-    Safe to call again: earlier handlers of this process are replaced.
+    A second call replaces the handlers of the first. Raises OSError when the folder cannot be made.
     """
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -93,6 +95,6 @@ def _formatter(shared: list[structlog.types.Processor], *last: structlog.types.P
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger for one module: `get_logger(__name__).info("event", key=value)`."""
+    """The logger of a module: `get_logger(__name__).info("event", key=value)`."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
     return logger

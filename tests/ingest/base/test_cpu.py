@@ -1,4 +1,4 @@
-"""What an engine is told of the CPU."""
+"""The instructions and cores of the CPU, as the engines need them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,15 @@ from ingest.base import cpu
         ("processor\t: 0\n", ()),
     ],
 )
-def test_features_are_those_that_matter_in_a_fixed_order(
-    cpuinfo: str, features: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_features_in_a_fixed_order(cpuinfo: str, features: tuple[str, ...], tmp_path: Path) -> None:
     """The first processor's flags decide; a file without flags has no features."""
     source = tmp_path / "cpuinfo"
     source.write_text(cpuinfo)
     assert cpu.cpu_features(source) == features
 
 
-def test_a_system_that_does_not_say_has_no_features(tmp_path: Path) -> None:
-    """Without /proc/cpuinfo nothing is claimed."""
+def test_a_system_without_cpuinfo_has_no_features(tmp_path: Path) -> None:
+    """Without /proc/cpuinfo no feature is assumed."""
     assert cpu.cpu_features(tmp_path / "none") == ()
 
 
@@ -44,7 +42,7 @@ def test_bfloat16_only_where_the_cpu_has_it(
     assert cpu.has_bfloat16() is expected
 
 
-def test_only_the_cores_this_process_may_use_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A container's share decides, not the machine's size."""
+def test_only_the_cores_that_this_process_may_use_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container its share is counted, not the whole machine."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {1, 5, 7}, raising=False)
     assert cpu.usable_cores() == 3

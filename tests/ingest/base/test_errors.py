@@ -1,4 +1,4 @@
-"""Errors a person is meant to read carry the exit code of the command that meets them."""
+"""Errors that people read, and the exit codes of commands that end with one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def test_exit_codes() -> None:
 
 
 def test_one_family() -> None:
-    """Whoever catches DocentError has caught every error meant for a person, and its text is the message."""
+    """Every error for people is a DocentError, and its text is the message."""
     for kind in (ReadError, SettingsError):
         error = kind("the file is empty: fill it or remove it")
         assert isinstance(error, DocentError)

@@ -32,7 +32,7 @@ def test_one_json_object_a_line(tmp_path: Path) -> None:
 
 
 def test_traceback_goes_to_the_file(tmp_path: Path) -> None:
-    """What the one line for a person leaves out, the log has."""
+    """The log has the traceback that the one line for a person leaves out."""
     configure_logs("info", tmp_path, console=False)
     try:
         raise ValueError("the reason")
@@ -53,7 +53,7 @@ def test_level(tmp_path: Path) -> None:
 
 
 def test_configuring_again_replaces(tmp_path: Path) -> None:
-    """A second call moves the log: no line is written twice, none goes to the old file, others' handlers stay."""
+    """After a second call no line is written twice or to the old file; handlers of others stay."""
     foreign = logging.NullHandler()
     logging.getLogger().addHandler(foreign)
     configure_logs("info", tmp_path / "first", console=False)
@@ -66,7 +66,7 @@ def test_configuring_again_replaces(tmp_path: Path) -> None:
 
 
 def test_file_rotates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full file is set aside under a number, the oldest is dropped, and the newest lines are in `docent.log`."""
+    """A full file is renamed with a number, the oldest is deleted, and the newest lines are in `docent.log`."""
     monkeypatch.setattr(logs, "LOG_BYTES", 2_000)
     monkeypatch.setattr(logs, "LOG_FILES", 2)
     folder = tmp_path / "logs"
@@ -79,7 +79,7 @@ def test_file_rotates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_console(capsys: pytest.CaptureFixture[str]) -> None:
-    """The console's lines go to standard error, so that standard output stays the command's own."""
+    """Console lines go to standard error; standard output is for the result of the command."""
     configure_logs("info")
     get_logger("x").info("started", port=8501)
     shown = capsys.readouterr()
@@ -88,17 +88,17 @@ def test_console(capsys: pytest.CaptureFixture[str]) -> None:
     assert "8501" in shown.err
 
 
-def test_a_full_disk_is_said_once(small_disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever watches reads one line, no traceback; when there is room again, the log goes on."""
+def test_a_full_disk_is_reported_once(small_disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard error gets one line and no traceback; when there is room again, the log continues."""
     configure_logs("info", small_disk, console=False)
     log = get_logger("x")
     fill(small_disk / "filler", 0)
     for _ in range(3):
         log.info("lost", text="x" * 20_000)
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 1
-    assert said[0].endswith(
-        "cannot be written (No space left on device): free or mend the disk; what is logged until then is not kept."
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert warning.endswith(
+        "cannot be written (No space left on device): free some space or repair the disk; until then log entries are "
+        "lost."
     )
     (small_disk / "filler").unlink()
     log.info("found")
