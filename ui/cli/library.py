@@ -16,7 +16,11 @@ from ui.cli.terminal.progress import progress_shown
 from ui.duration import duration
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from ingest.library import LibraryStatus
+    from ingest.store.records import ListedDocument
+    from ingest.store.unreadable_files import UnreadableFile
     from ingest.store.write_lock import Work
 
 
@@ -38,16 +42,13 @@ def list_command(unreadable: bool, as_json: bool, **flags: Any) -> int:
     finally:
         catalog.close()
     if unreadable:
-        if as_json:
-            print_json([{"path": file.path, "reason": file.reason} for file in files])
-            return 0
-        for file in files:
-            print_line(f"{file.path}: {file.reason}.")
-        click.echo(f"{len(files)} files could not be read. To try one again, name it in `docent ingest`.")
-        return 0
-    if as_json:
-        print_json(documents)
-        return 0
+        print_json([{"path": file.path, "reason": file.reason} for file in files]) if as_json else _show_files(files)
+    else:
+        print_json(documents) if as_json else _show_documents(documents)
+    return 0
+
+
+def _show_documents(documents: Sequence[ListedDocument]) -> None:
     for document in documents:
         print_line(f"{document.id:>6}  {document.name}")
         facts = (
@@ -58,7 +59,12 @@ def list_command(unreadable: bool, as_json: bool, **flags: Any) -> int:
         # Two short lines rather than a table: paths are long and terminals may be narrow.
         click.echo(f"        {' · '.join(filter(None, facts))}{document.reason and f': {document.reason}'}")
     click.echo(f"{len(documents)} documents.")
-    return 0
+
+
+def _show_files(files: Collection[UnreadableFile]) -> None:
+    for file in files:
+        print_line(f"{file.path}: {file.reason}.")
+    click.echo(f"{len(files)} files could not be read. To try one again, name it in `docent ingest`.")
 
 
 @click.command("remove")

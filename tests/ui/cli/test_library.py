@@ -49,6 +49,21 @@ def test_documents_are_listed_removed_and_rebuilt(run_docent: Docent, filled: Se
     assert Catalog(filled.home / CATALOG_FILE).counts() == (2, 2)
 
 
+@pytest.mark.usefixtures("in_process_readers")
+def test_unreadable_files_are_listed(run_docent: Docent, ingested_office: Path) -> None:
+    """With the reason, as JSON and as text; a library without any says so."""
+    assert run_docent("list", "--unreadable").out.startswith("0 files could not be read.")
+    empty = ingested_office / "empty.md"
+    empty.write_text("")
+    run_docent("ingest", str(ingested_office))
+    reason = "the file is empty: fill it or remove it"
+    assert run_docent("list", "--unreadable", "--json").json == [{"path": str(empty), "reason": reason}]
+    assert run_docent("list", "--unreadable").out.splitlines() == [
+        f"{empty}: {reason}.",
+        "1 files could not be read. To try one again, name it in `docent ingest`.",
+    ]
+
+
 def test_status_and_check_say_how_the_library_is(
     run_docent: Docent, filled: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
