@@ -28,6 +28,7 @@ from ingest.base.settings import Settings, load_settings
 from ingest.base.types import Page, Passage, ReadDocument, Vectors
 from ingest.documents.workers import pool
 from ingest.library import Library
+from ingest.passages.embedders import library_embedder
 from ingest.passages.embedders.embedder import Embedder, load_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.passages.embedders.prepare import prepare_embedder
@@ -109,7 +110,7 @@ def home(tmp_path: Path, embedders_folder: Path, monkeypatch: pytest.MonkeyPatch
     home = tmp_path / "library"
     home.mkdir()
     (home / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
-    monkeypatch.setattr(sync, "load_embedder", _opened_once)
+    monkeypatch.setattr(library_embedder, "load_embedder", _opened_once)
     monkeypatch.setattr(library_module, "load_embedder", _opened_once)
     monkeypatch.setattr(rebuild, "load_embedder", _opened_once)
     return home

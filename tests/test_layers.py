@@ -43,10 +43,7 @@ ORDER = {
 }  # fmt: skip
 # Imports that still point upwards. Nothing may be added here.
 BACKWARDS: set[tuple[str, str]] = {
-    ("ingest.store.write_lock", "ingest.runs.report"),
     ("ingest.search.explain", "ingest.library"),
-    ("ingest.runs.dry_run", "ingest.sync"),
-    ("ingest.runs.watch", "ingest.sync"),
     ("ingest.library", "ingest.llama_index.retriever"),
     ("assistant.retrieve.find", "assistant.refuse.answerability"),
 }

@@ -14,7 +14,7 @@ from assistant.measure.evaluate_follow_ups import FollowUp, read_followups
 from ingest.base.errors import SettingsError
 from ingest.base.settings import Settings
 from ingest.base.types import Page, ReadDocument
-from ingest.sync import ingest_documents
+from ingest.runs.batch import ingest_documents
 
 
 @dataclass(frozen=True)

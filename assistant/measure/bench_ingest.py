@@ -17,13 +17,13 @@ import numpy as np
 
 from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
-from ingest.base.types import Passage, ReadDocument
+from ingest.base.types import Passage, ProgressCallback, ReadDocument, no_progress
 from ingest.documents.workers.pool import Readers
 from ingest.passages.embedders.embedder import Embedder, load_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.passages.embedders.prepare import embedder_source, prepare_embedder
 from ingest.passages.split import embedded_context, split
-from ingest.runs.report import IngestReport, ProgressCallback, no_progress
+from ingest.runs.report import IngestReport
 from ingest.search.indexes.search_index import SearchIndex
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import NewDocument, NewFile

@@ -29,12 +29,12 @@ from ingest.library import Library
 from ingest.passages.embedders.embedder import Embedder, load_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.passages.embedders.prepare import prepare_embedder
-from ingest.runs.writing import open_for_writing
+from ingest.runs.library_writer import open_for_writing
+from ingest.runs.select import remove
 from ingest.search.hybrid import CANDIDATES
 from ingest.search.indexes.search_index import INDEX_FOLDER
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import NewDocument, NewFile
-from ingest.sync import remove
 
 PASSAGES_A_DOCUMENT = 100
 QUESTIONS = 200

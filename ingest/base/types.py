@@ -1,7 +1,8 @@
-"""The values that travel between the steps of ingestion. A leaf: it knows nothing of how they are made."""
+"""The values that travel between the steps of ingestion."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,3 +100,39 @@ class Hit:
     passage_id: int
     text: str
     newer: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file, a folder or a name that a run could not handle, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: `done` of `total` files, its pages and passages so far, seconds since its first file.
+
+    `total` is 0 while the embedding model is prepared, which takes seconds the first time. `left` is how many seconds
+    the rest will take, estimated from the bytes so far; None while there is nothing to estimate from.
+    """
+
+    done: int
+    total: int
+    passages: int
+    path: str
+    pages: int = 0
+    seconds: float = 0.0
+    left: float | None = None
+
+    @property
+    def passages_per_second(self) -> float:
+        return self.passages / self.seconds if self.seconds > 0 else 0.0
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+def no_progress(_progress: Progress) -> None:
+    """A callback for callers who show no progress."""

@@ -32,8 +32,7 @@ from ingest.base.settings import load_settings
 from ingest.base.types import Vectors
 from ingest.library import Library
 from ingest.llama_index.retriever import metadata_of, node_of_hit, node_of_row
-from ingest.runs.select import UNKNOWN
-from ingest.sync import remove
+from ingest.runs.select import UNKNOWN, remove
 
 _TYPES = {
     "document_id": int, "passage_id": int,
@@ -131,7 +130,7 @@ class LibraryVectorStore(BasePydanticVectorStore):
         passage_ids = []
         for row in catalog.rows(
             "SELECT id, document_id, heading, page FROM passages WHERE generation = ? ORDER BY id",
-            (catalog.generation,),
+            (catalog.embedding_set,),
         ):
             document = documents.get(row["document_id"])
             if document is None or (ids is not None and row["id"] not in ids):

@@ -1,103 +1,130 @@
-"""Files on their way into the catalog, embedded together and committed together. Knows nothing of folders.
+"""Outcomes that are embedded together and committed in one transaction.
 
-A batch is small enough to be held in memory and to be lost, and large enough that neither the embedder, which is
-fastest with many texts of like length, nor the disk, which is asked once a commit, slows a run of small files down.
+A batch is small enough to be held in memory and to be lost, and large enough for the embedder, which is fastest with
+many texts of like length, and for the disk, which has to flush every commit.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ingest.base.types import Vectors
-from ingest.passages.split_and_embed import PassageEmbedder
-from ingest.runs.plan import Fate
-from ingest.runs.progress import Meter
-from ingest.runs.report import IngestReport
-from ingest.search.indexes.publisher import Publisher
-from ingest.store.catalog import Catalog
-from ingest.store.records import NewDocument, NewFile, NewPath
+from ingest.base.settings import Settings
+from ingest.base.types import Failure, ReadDocument
+from ingest.passages.embedders.library_embedder import passage_embedder
+from ingest.passages.split_and_embed import NO_VECTORS, PassageEmbedder
+from ingest.runs.library_writer import LibraryWriter, open_for_writing
+from ingest.runs.outcomes import Outcome, Removal
+from ingest.runs.plan import Change
+from ingest.runs.report import Counts
+from ingest.store.records import QUARANTINED, NewDocument, NewFile
+from ingest.store.write_lock import INGESTING
 
-# What a batch holds at most, and how long a file waits for company.
+# What a batch holds at most, and how long an outcome waits for others.
 BATCH_PASSAGES = 256
 BATCH_FILES = 500
 BATCH_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class _Waiting:
-    entry: NewFile | NewPath
-    fate: Fate
-    documents: int
-    size: int
-
-
 class Batch:
-    """Takes entries one by one, commits them many at a time, and then counts them in report and meter."""
+    """Outcomes in their order, and a removal after them, if any."""
 
-    def __init__(
-        self, catalog: Catalog, maker: PassageEmbedder, publisher: Publisher, report: IngestReport, meter: Meter
-    ) -> None:
-        self._catalog = catalog
-        self._maker = maker
-        self._publisher = publisher
-        self._report = report
-        self._meter = meter
-        self._waiting: list[_Waiting] = []
-        self._passages = 0
-        self._since = 0.0
+    outcomes: Sequence[Outcome] = ()
+    removal: Removal | None = None
 
-    def add(self, entry: NewFile | NewPath, fate: Fate, documents: int) -> None:
-        """Take an entry, whose passages have no vectors yet and whose content gives so many documents."""
-        if not self._waiting:
-            self._since = time.monotonic()
-        self._waiting.append(_Waiting(entry, fate, documents, entry.size))
-        self._passages += _passages(entry)
-        full = self._passages >= BATCH_PASSAGES or len(self._waiting) >= BATCH_FILES
-        if full or time.monotonic() - self._since >= BATCH_SECONDS:
-            self.commit()
+    @property
+    def failures(self) -> list[Failure]:
+        failures = [failure for outcome in self.outcomes for failure in outcome.failures]
+        return [*failures, *(self.removal.failures if self.removal is not None else ())]
 
-    def commit(self) -> None:
-        """Embed and write what is waiting, in one transaction."""
-        waiting, self._waiting, self._passages = self._waiting, [], 0
+    def embed(self, embedder: PassageEmbedder) -> Batch:
+        """The batch with a vector and packed multi-vectors for every passage."""
+        with_passages = [new for outcome in self.outcomes for new in outcome.new_documents if new.passages]
+        embedded = iter(embedder.embed([(new.document.title, new.passages) for new in with_passages]))
+
+        def filled(new: NewDocument) -> NewDocument:
+            if not new.passages:
+                return new
+            vectors, multi_vectors = next(embedded)
+            return replace(new, vectors=vectors, multi_vectors=multi_vectors)
+
+        outcomes = [_with_documents(outcome, map(filled, outcome.new_documents)) for outcome in self.outcomes]
+        return replace(self, outcomes=outcomes)
+
+    def commit(self, library: LibraryWriter) -> Counts:
+        """Write all entries in one transaction, then the removal in another."""
+        entries = [outcome.entry for outcome in self.outcomes if outcome.entry is not None]
+        if entries:
+            library.catalog.put(entries)
+        counts = Counts.total(outcome.counts for outcome in self.outcomes)
+        library.documents_kept += counts.added + counts.updated
+        if self.removal is not None and self.removal.missing:
+            removed = library.catalog.remove_paths(record.path for record in self.removal.missing)
+            counts += Counts(removed=removed)
+        return counts
+
+
+def batches(results: Iterable[Outcome | Removal]) -> Iterator[Batch]:
+    """Batches of what arrives, each as soon as it is full or old; a removal ends its batch."""
+    waiting: list[Outcome] = []
+    passages, since = 0, 0.0
+    for result in results:
+        if isinstance(result, Removal):
+            yield Batch(waiting, result)
+            waiting, passages = [], 0
+            continue
         if not waiting:
-            return
-        embedded = iter(
-            self._maker.embed(
-                [
-                    (new.document.title, new.passages)
-                    for item in waiting
-                    if isinstance(item.entry, NewFile)
-                    for new in item.entry.documents
-                    if new.passages
-                ]
-            )
-        )
-        self._catalog.put(
-            replace(
-                item.entry,
-                documents=[
-                    _with_vectors(new, *next(embedded)) if new.passages else new for new in item.entry.documents
-                ],
-            )
-            if isinstance(item.entry, NewFile)
-            else item.entry
-            for item in waiting
-        )
-        for item in waiting:
-            self._report.count(item.fate.value, item.documents)
-            self._meter.finish(1, item.size, _pages(item.entry), _passages(item.entry))
-        self._publisher.publish_if_due(self._catalog)
+            since = time.monotonic()
+        waiting.append(result)
+        passages += result.passages
+        is_full = passages >= BATCH_PASSAGES or len(waiting) >= BATCH_FILES
+        if is_full or time.monotonic() - since >= BATCH_SECONDS:
+            yield Batch(waiting)
+            waiting, passages = [], 0
+    if waiting:
+        yield Batch(waiting)
 
 
-def _with_vectors(new: NewDocument, vectors: Vectors, multi_vectors: Sequence[bytes]) -> NewDocument:
-    return replace(new, vectors=vectors, multi_vectors=multi_vectors)
+def split_all(results: Iterable[Outcome | Removal], embedder: PassageEmbedder) -> Iterator[Outcome | Removal]:
+    """What arrives, with the passages of its new documents."""
+    for result in results:
+        yield split(result, embedder) if isinstance(result, Outcome) else result
 
 
-def _passages(entry: NewFile | NewPath) -> int:
-    return sum(len(new.passages) for new in entry.documents) if isinstance(entry, NewFile) else 0
+def split(outcome: Outcome, embedder: PassageEmbedder) -> Outcome:
+    """The outcome with the passages of its new documents; one in quarantine has none."""
+    documents = [
+        new if new.state == QUARANTINED else replace(new, passages=embedder.split(new.document))
+        for new in outcome.new_documents
+    ]
+    return _with_documents(outcome, documents)
 
 
-def _pages(entry: NewFile | NewPath) -> int:
-    return sum(len(new.document.pages) for new in entry.documents) if isinstance(entry, NewFile) else 0
+def _with_documents(outcome: Outcome, documents: Iterable[NewDocument]) -> Outcome:
+    if not isinstance(outcome.entry, NewFile):
+        return outcome
+    return replace(outcome, entry=replace(outcome.entry, documents=list(documents)))
+
+
+def ingest_documents(documents: Sequence[tuple[str, ReadDocument, str]], settings: Settings) -> None:
+    """Fill a library with documents that are already read: (name, document, SHA-256 of its content) each.
+
+    Every one stays a document of its own, also where two have the same content.
+    """
+    root = settings.home.absolute() / "documents"
+    with open_for_writing(settings, INGESTING, create=True) as library:
+        embedder = passage_embedder(library.catalog, settings)
+
+        def outcome(name: str, document: ReadDocument, sha256: str) -> Outcome:
+            own_hash = hashlib.sha256(f"{name}\0{sha256}".encode()).hexdigest()
+            new = NewDocument(document, embedder.split(document), NO_VECTORS)
+            entry = NewFile(root / name, root, 0, 0, 0, own_hash, (new,))
+            return Outcome(entry.path, Change.ADDED, 1, entry=entry)
+
+        for batch in batches(outcome(*document) for document in documents):
+            batch.embed(embedder).commit(library)
+            library.publisher.publish_if_due(library.catalog)
+        library.publisher.publish(library.catalog)

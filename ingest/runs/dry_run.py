@@ -1,4 +1,4 @@
-"""What a run would do, told without doing it. Reads the files as a run would, so that failures are real."""
+"""What a run would do, without doing it. Reads the files as a run would, so that it finds the same failures."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ import os
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ingest.base.settings import Settings
-from ingest.documents.workers.pool import Readers
-from ingest.runs.plan import Fate, Plan
-from ingest.runs.progress import Meter
-from ingest.runs.report import Failure, IngestReport, ProgressCallback, no_progress
-from ingest.runs.scan import scan
+from ingest.base.types import ProgressCallback, no_progress
+from ingest.runs.outcomes import Removal, outcomes
+from ingest.runs.plan import Change, plan
+from ingest.runs.report import Counts, IngestReport, Meter
+from ingest.runs.scan import Scan, scan
 from ingest.store.catalog import CATALOG_FILE, Catalog
-from ingest.store.unreadable_files import unreadable_files
-from ingest.sync import failure_of, judged
+from ingest.store.records import FileRecord
+from ingest.store.unreadable_files import UnreadableFile, unreadable_files
 
 
-@dataclass
+@dataclass(frozen=True)
 class DryRunReport:
-    """The report a run would give, and path by path what it would do; `moved` are (from, to).
+    """The report a run would give, and the paths by what it would do with them; `moved` are (from, to).
 
-    `ignored` are files and whole folders that are nobody's documents; `failed_kinds` counts failures by kind of file.
+    `ignored` are files and whole folders that are no documents; `failed_kinds` counts failures by kind of file.
     """
 
     report: IngestReport
@@ -42,10 +43,11 @@ class DryRunReport:
 
     def as_json(self) -> dict[str, Any]:
         """What the run itself would print, and `files` by what would become of them."""
-        lists = {
-            name: getattr(self, name) for name in ("added", "updated", "moved", "duplicates", "removed", "ignored")
-        }
-        return {**self.report.as_json(), "files": lists, "failed_kinds": self.failed_kinds}
+        files = {
+            "added": self.added, "updated": self.updated, "moved": self.moved, "duplicates": self.duplicates,
+            "removed": self.removed, "ignored": self.ignored,
+        }  # fmt: skip
+        return {**self.report.as_json(), "files": files, "failed_kinds": self.failed_kinds}
 
 
 def dry_run(
@@ -53,65 +55,63 @@ def dry_run(
 ) -> DryRunReport:
     """What `ingest` would do with the same arguments now. Nothing is written; without a library all is new.
 
-    `passages` of its report is what the library has today: how many a run would add only the embedder could say.
+    `passages` of its report is what the library has today: how many a run would add only the embedder could tell.
     """
     started = time.monotonic()
-    report = IngestReport()
-    told = DryRunReport(report)
-    known, accepted, unreadable = {}, set(), {}
-    if (settings.home / CATALOG_FILE).is_file():
-        catalog = Catalog(settings.home / CATALOG_FILE)
-        known, accepted, report.passages = catalog.files(), catalog.accepted(), catalog.counts()[1]
-        unreadable = unreadable_files(catalog)
-        catalog.close()
-    plan = scan(paths, settings, known, unreadable, report, allow_removals)
-    _read(plan, accepted, told, progress)
-    refusal = "" if allow_removals else plan.refusal()
-    if refusal:
-        report.failed.append(Failure(", ".join(map(str, plan.folders)), refusal))
-    else:
-        told.removed = sorted(map(str, plan.missing))
-        report.removed = sum(record.documents for record in plan.missing.values())
-    told.ignored = _ignored(plan.folders, {*plan.found, *(Path(failure.path) for failure in report.failed)})
-    report.seconds = round(time.monotonic() - started, 3)
-    return told
+    library = _library(settings)
+    scanned = scan(paths, settings, library.files, library.unreadable, allow_removals)
+    planned = plan(scanned)
+    size = sum(scanned.found[path].size for path in planned.to_read)
+    meter = Meter(progress, lambda _progress: None, len(scanned.found), size)
+    meter.finish(len(scanned.unchanged))
+    counts = Counts(unchanged=sum(record.documents for record in scanned.unchanged.values()))
+    failed, quarantined = list(scanned.failures), []
+    paths_by_change: dict[Change, list[str]] = {change: [] for change in Change}
+    moved: list[tuple[str, str]] = []
+    removed: list[FileRecord] = []
+    with closing(outcomes(scanned, planned, library.accepted, meter, allow_removals)) as read:
+        for outcome in read:
+            failed += outcome.failures
+            if isinstance(outcome, Removal):
+                removed += outcome.missing
+                continue
+            counts += outcome.counts
+            quarantined += outcome.quarantined
+            paths_by_change[outcome.change].append(str(outcome.path))
+            if outcome.moved_from is not None and outcome.change is Change.MOVED:
+                moved.append((str(outcome.moved_from), str(outcome.path)))
+            meter.finish(1, outcome.size)
+    counts += Counts(removed=sum(record.documents for record in removed))
+    report = IngestReport.of(counts, library.passages, started, failed, quarantined)
+    return DryRunReport(
+        report, paths_by_change[Change.ADDED], paths_by_change[Change.UPDATED], moved,
+        paths_by_change[Change.DUPLICATE], sorted(str(record.path) for record in removed), _ignored(scanned, report),
+    )  # fmt: skip
 
 
-def _read(plan: Plan, accepted: Collection[tuple[str, str]], told: DryRunReport, progress: ProgressCallback) -> None:
-    report = told.report
-    meter = Meter(
-        progress, lambda _progress: None, len(plan.found), sum(plan.found[path].size for path in plan.to_read)
-    )
-    meter.finish(len(plan.unchanged))
-    with Readers() as readers:
-        for outcome in readers.read_all(plan.to_read, plan.skip):
-            meter.look_at(outcome.path)
-            settled = plan.settle(outcome)
-            path = str(outcome.path)
-            if settled.fate is Fate.FAILED:
-                report.failed.append(failure_of(outcome))
-            else:
-                report.count(settled.fate.value, settled.documents)
-            report.failed += [Failure(f"{path}/{member}", reason) for member, reason in settled.failures]
-            if settled.fate is Fate.MOVED:
-                told.moved.append((str(settled.moved_from), path))
-            elif settled.fate not in {Fate.FAILED, Fate.UNCHANGED}:
-                getattr(told, settled.fate.value).append(path)
-            if settled.is_new and outcome.file is not None:
-                new = [judged(document, outcome.sha256, accepted) for document in outcome.file.documents]
-                report.quarantined += [
-                    Failure("/".join(filter(None, (path, one.document.member))), one.reason)
-                    for one in new
-                    if one.reason
-                ]
-            meter.finish(1, plan.found[outcome.path].size)
+@dataclass(frozen=True)
+class _Library:
+    """What a library knows; all empty where there is none."""
+
+    files: dict[Path, FileRecord] = field(default_factory=dict)
+    accepted: Collection[tuple[str, str]] = ()
+    unreadable: dict[Path, UnreadableFile] = field(default_factory=dict)
+    passages: int = 0
 
 
-def _ignored(folders: Sequence[Path], seen: Collection[Path]) -> list[str]:
-    """Files below the folders that were not seen; of a folder in which nothing was, only the folder."""
+def _library(settings: Settings) -> _Library:
+    if not (settings.home / CATALOG_FILE).is_file():
+        return _Library()
+    with closing(Catalog(settings.home / CATALOG_FILE)) as catalog:
+        return _Library(catalog.files(), catalog.accepted(), unreadable_files(catalog), catalog.counts()[1])
+
+
+def _ignored(scanned: Scan, report: IngestReport) -> list[str]:
+    """Files below the folders that were neither found nor failed; of a folder with no such file, only the folder."""
+    seen = {*scanned.found, *(Path(failure.path) for failure in report.failed)}
     with_something = {parent for path in seen for parent in path.parents}
     ignored = []
-    for given in folders:
+    for given in scanned.folders:
         for folder, subfolders, names in os.walk(given):
             here = Path(folder)
             ignored += [str(here / name) for name in names if here / name not in seen]

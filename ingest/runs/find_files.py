@@ -1,7 +1,7 @@
-"""Which files a person means by the paths given. Knows nothing of what is in them.
+"""The files below the given paths.
 
-Links are followed inside the folder that was given and each folder is walked once, so that loops end; a link that
-leads out is named and not followed. `.docentignore` files, in gitignore's syntax, say what is nobody's document.
+Links are followed inside the folder that was given, and each folder is walked once, so that loops end; a link that
+leads out of it is a failure and not followed. `.docentignore` files, in gitignore's syntax, name what is no document.
 """
 
 from __future__ import annotations
@@ -9,115 +9,126 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
 from ingest.base.logs import get_logger
-from ingest.runs.report import Failure
+from ingest.base.types import Failure
 
 log = get_logger(__name__)
 
 IGNORE_FILE = ".docentignore"
-# What programs and systems leave behind, in small letters; nobody means it as a document.
+# Files and folders that programs and systems leave behind, in small letters.
 _LEFTOVERS = frozenset(
     ("thumbs.db", "desktop.ini", "node_modules", "__macosx", "$recycle.bin", "system volume information", "lost+found")
 )
 _OFFICE_LOCK = "~$"
-# A disk or share that gives not one name in this time is taken to be away.
+# A disk or share that lists nothing in this time counts as unreachable.
 _PATIENCE_SECONDS = 30.0
 
-# Where the names that a .docentignore speaks of begin in a path, and what it says of them.
+# For each .docentignore on the way down: where the names it applies to begin in a path, and its patterns.
 _Rules = tuple[tuple[int, GitIgnoreSpec], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFile:
     """A file: the folder it was found through, its size in bytes, when it was changed in ns since 1970."""
 
     root: Path
     size: int
     modified_ns: int
 
+    @property
+    def size_and_time(self) -> tuple[int, int]:
+        return self.size, self.modified_ns
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files found, in order, by path. What is below `unreachable` does not count as gone."""
+
+    files: Mapping[Path, FoundFile]
+    unreachable: Sequence[Path]
+    failures: Sequence[Failure]
+
 
 def absolute(path: Path) -> Path:
-    """Without `..` but with links kept: a share that moves behind its link keeps its documents."""
+    """The absolute path without `..`. Links stay: a share that moves behind its link keeps its documents."""
     # Path.resolve would follow links, and Path.expanduser raises for a file called '~draft.md'.
     return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111
 
 
 def printable(path: str | Path) -> str:
-    """A name to show: what is not valid UTF-8 in it becomes a question mark."""
+    """The name for a message: what is not valid UTF-8 in it becomes a question mark."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def discover(
-    paths: Sequence[Path], own: Collection[Path], failed: list[Failure]
-) -> tuple[dict[Path, Found], list[Path]]:
-    """(what was found by path, in order; what could not be looked at, so that nothing below it counts as gone).
+def find_files(paths: Sequence[Path], own: Collection[Path]) -> Listing:
+    """List files and folders, folders with all that is below them.
 
-    Folders in `own` are passed over when they are met on the way through a larger one. Each file is found once, also
-    where the given folders overlap. What cannot be taken in is added to `failed`.
+    Folders in `own` are left out when they are below another folder. Each file is found once, also where the given
+    folders overlap.
     """
-    found: dict[Path, Found] = {}
-    taken: set[str] = set()
-    unreadable: list[Path] = []
+    files: dict[Path, FoundFile] = {}
+    seen: set[str] = set()
+    unreachable: list[Path] = []
+    failures: list[Failure] = []
     given = [absolute(path) for path in paths]
     for path in given:
         walk = _Walk(path, given, {str(folder) for folder in own})
         if _ended(walk):
-            failed += walk.failed
-            unreadable += walk.unreadable
+            failures += walk.failures
+            unreachable += walk.unreachable
             for file, (real, size, modified_ns) in walk.files.items():
-                if real not in taken:
-                    taken.add(real)
-                    found[Path(file)] = Found(walk.root, size, modified_ns)
-        else:  # its thread waits on and must not be listened to any more
-            unreadable.append(path)
+                if real not in seen:
+                    seen.add(real)
+                    files[Path(file)] = FoundFile(walk.root, size, modified_ns)
+        else:  # its thread still waits for the disk: whatever it finds later is ignored
+            unreachable.append(path)
             reason = f"it did not answer for {_PATIENCE_SECONDS:g} s: check the disk or share it is on"
-            failed.append(Failure(printable(path), reason))
-    return found, unreadable
+            failures.append(Failure(printable(path), reason))
+    return Listing(files, unreachable, failures)
 
 
-@dataclass
 class _Walk:
     """All files below one given path, or that one file."""
 
-    given: Path
-    all_given: Sequence[Path]
-    own: set[str]
-    root: Path = field(init=False)
-    files: dict[str, tuple[str, int, int]] = field(default_factory=dict)  # path → (real path, size, modified_ns)
-    unreadable: list[Path] = field(default_factory=list)
-    failed: list[Failure] = field(default_factory=list)
-    steps: int = 0
-    _walked: set[str] = field(default_factory=set)  # real paths of folders
-    _links: list[tuple[str, _Rules]] = field(default_factory=list)
+    def __init__(self, given: Path, all_given: Sequence[Path], own: set[str]) -> None:
+        self.root = given.parent  # of a file; a folder is its own root
+        self.files: dict[str, tuple[str, int, int]] = {}  # path → (real path, size, modified_ns)
+        self.unreachable: list[Path] = []
+        self.failures: list[Failure] = []
+        self.steps = 0
+        self._given = given
+        self._all_given = all_given
+        self._own = own
+        self._walked: set[str] = set()  # real paths of folders
+        self._links: list[tuple[str, _Rules]] = []
 
     def run(self) -> None:
-        path = str(self.given)
-        self.root = self.given.parent
+        path = str(self._given)
         try:
             status = os.stat(path)  # noqa: PTH116 - paths stay plain text until the end, for speed
             real = os.path.realpath(path, strict=True)
         except (FileNotFoundError, NotADirectoryError):
-            self._not_looked_at(path, "there is no such file or folder: check the spelling")
+            self._not_reached(path, "there is no such file or folder: check the spelling")
             return
         except OSError as error:
-            self._not_looked_at(path, f"it cannot be reached ({error.strerror}): check the disk or share it is on")
+            self._not_reached(path, f"it cannot be reached ({error.strerror}): check the disk or share it is on")
             return
         if not stat.S_ISDIR(status.st_mode):
-            self._take(path, real, status)
+            self._add(path, real, status)
             return
-        self.root = self.given
+        self.root = self._given
         self._folder(path, real, ())
-        # After the folders themselves: a file that is there and linked to goes by its own path.
-        there = {file_real for file_real, _, _ in self.files.values()}
-        for link, rules in self._links:  # grows on the way
-            self._follow(link, rules, real, there)
+        # After the folders themselves: a file that is in the folder and linked to is known by its own path.
+        found = {file_real for file_real, _, _ in self.files.values()}
+        for link, rules in self._links:  # following one may add others
+            self._follow(link, rules, real, found)
 
     def _folder(self, path: str, real: str, rules: _Rules) -> None:
         waiting = [(path, real, rules)]
@@ -132,11 +143,11 @@ class _Walk:
                         self.steps += 1
                 if IGNORE_FILE in entries:
                     rules = (*rules, (len(os.path.join(folder, "")), _ignored_by(entries[IGNORE_FILE])))  # noqa: PTH118
-            except ValueError as error:  # to go on would take in what somebody wanted left out
-                self._not_looked_at(folder, f"its {IGNORE_FILE} cannot be understood ({error}): correct it")
+            except ValueError as error:  # to go on would ingest what somebody wanted left out
+                self._not_reached(folder, f"its {IGNORE_FILE} cannot be understood ({error}): correct it")
                 continue
             except OSError as error:
-                self._not_looked_at(folder, f"the folder cannot be listed ({error.strerror}): check its permissions")
+                self._not_reached(folder, f"the folder cannot be listed ({error.strerror}): check its permissions")
                 continue
             subfolders = []
             for name in sorted(entries):
@@ -146,12 +157,12 @@ class _Walk:
             waiting += reversed(subfolders)
 
     def _entry(self, entry: os.DirEntry[str], real: str, rules: _Rules) -> tuple[str, str] | None:
-        """Take a file in; give a folder back as (path, real path) to be walked."""
+        """Add a file to the list. Returns a folder as (path, real path), to be walked."""
         path = entry.path
         if entry.name.startswith((".", _OFFICE_LOCK)) or entry.name.lower() in _LEFTOVERS:
             return None
         is_folder = entry.is_dir(follow_symlinks=False)
-        if (is_folder and path in self.own) or _is_ignored(path, "/" if is_folder else "", rules):
+        if (is_folder and path in self._own) or _is_ignored(path, "/" if is_folder else "", rules):
             return None
         if entry.is_symlink():
             self._links.append((path, rules))
@@ -159,40 +170,40 @@ class _Walk:
             return path, real
         elif not is_folder:
             try:
-                self._take(path, real, entry.stat(follow_symlinks=False))
+                self._add(path, real, entry.stat(follow_symlinks=False))
             except FileNotFoundError:
-                log.debug("discover.gone_meanwhile", path=printable(path))
+                log.debug("find_files.gone_meanwhile", path=printable(path))
             except OSError as error:
-                self._not_looked_at(path, f"the file cannot be looked at ({error.strerror}): check its permissions")
+                self._not_reached(path, f"the file cannot be looked at ({error.strerror}): check its permissions")
         return None
 
-    def _follow(self, link: str, rules: _Rules, root: str, there: set[str]) -> None:
-        """What the link leads to, when that is below the given folder and not found yet."""
+    def _follow(self, link: str, rules: _Rules, root: str, found: set[str]) -> None:
+        """Add what the link leads to, when that is below the given folder and not found yet."""
         self.steps += 1
         try:
             real = os.path.realpath(link, strict=True)
             status = os.stat(real)  # noqa: PTH116
         except OSError as error:
-            self._not_looked_at(link, f"it is a link that leads nowhere ({error.strerror}): mend it or remove it")
+            self._not_reached(link, f"it is a link that leads nowhere ({error.strerror}): correct it or remove it")
             return
-        if any(_is_below(real, os.path.realpath(folder)) for folder in self.own):
+        if any(_is_below(real, os.path.realpath(folder)) for folder in self._own):
             return
         if not _is_below(real, root):
-            if not any(_is_below(real, os.path.realpath(path)) for path in self.all_given):
+            if not any(_is_below(real, os.path.realpath(path)) for path in self._all_given):
                 reason = f"it is a link out of the folder: give what it leads to as well, or name it in {IGNORE_FILE}"
-                self.failed.append(Failure(printable(link), reason))
+                self.failures.append(Failure(printable(link), reason))
         elif stat.S_ISDIR(status.st_mode):
             if real not in self._walked and self._has_name(link):
                 before = len(self.files)
                 self._folder(link, real, rules)
-                there.update(real for real, _, _ in list(self.files.values())[before:])
-        elif real not in there:
-            there.add(real)
-            self._take(link, real, status)
+                found.update(real for real, _, _ in list(self.files.values())[before:])
+        elif real not in found:
+            found.add(real)
+            self._add(link, real, status)
 
-    def _take(self, path: str, real: str, status: os.stat_result) -> None:
+    def _add(self, path: str, real: str, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            self.failed.append(Failure(printable(path), "it is not an ordinary file: remove it from the folder"))
+            self.failures.append(Failure(printable(path), "it is not an ordinary file: remove it from the folder"))
         elif self._has_name(path):
             self.files[path] = (real, status.st_size, status.st_mtime_ns)
 
@@ -200,13 +211,13 @@ class _Walk:
         try:
             path.encode()
         except UnicodeEncodeError:
-            self.failed.append(Failure(printable(path), "its name is not valid UTF-8: rename it"))
+            self.failures.append(Failure(printable(path), "its name is not valid UTF-8: rename it"))
             return False
         return True
 
-    def _not_looked_at(self, path: str, reason: str) -> None:
-        self.unreadable.append(Path(path))
-        self.failed.append(Failure(printable(path), reason))
+    def _not_reached(self, path: str, reason: str) -> None:
+        self.unreachable.append(Path(path))
+        self.failures.append(Failure(printable(path), reason))
 
 
 def _ignored_by(entry: os.DirEntry[str]) -> GitIgnoreSpec:
@@ -217,11 +228,11 @@ def _ignored_by(entry: os.DirEntry[str]) -> GitIgnoreSpec:
 
 
 def _is_ignored(path: str, mark: str, rules: _Rules) -> bool:
-    """The nearest .docentignore that has something to say decides; `mark` is '/' for a folder."""
+    """The nearest .docentignore with a pattern for it decides; `mark` is '/' for a folder, else ''."""
     for start, spec in reversed(rules):
-        verdict = spec.check_file(path[start:] + mark).include
-        if verdict is not None:
-            return verdict
+        ignored = spec.check_file(path[start:] + mark).include
+        if ignored is not None:
+            return ignored
     return False
 
 
@@ -230,7 +241,7 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def _ended(walk: _Walk) -> bool:
-    """Run it in a thread that can be left behind: False when nothing came for too long."""
+    """Run it in a thread that can be abandoned: False when nothing was listed for too long."""
     outcome: Future[None] = Future()
 
     def run() -> None:
@@ -240,7 +251,7 @@ def _ended(walk: _Walk) -> bool:
         except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
             outcome.set_exception(error)
 
-    threading.Thread(target=run, name="discover", daemon=True).start()
+    threading.Thread(target=run, name="find-files", daemon=True).start()
     steps = -1
     while not wait([outcome], _PATIENCE_SECONDS).done:
         if walk.steps == steps:

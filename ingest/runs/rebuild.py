@@ -1,113 +1,122 @@
-"""Every document split and embedded anew beside the living passages, and the way back. Knows nothing of files."""
+"""Split and embed every document again, beside the passages in use, and switch over; and the way back."""
 
 from __future__ import annotations
 
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ingest.base.errors import DocentError, SettingsError
 from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
-from ingest.base.types import Passage
+from ingest.base.types import Passage, Progress, ProgressCallback, no_progress
 from ingest.passages.embedders.embedder import Embedder, load_embedder
 from ingest.passages.embedders.library_embedder import embedder_for_rebuild, embedder_of_library, require_passage_room
 from ingest.passages.split_and_embed import PassageEmbedder
 from ingest.runs.batch import BATCH_PASSAGES
-from ingest.runs.progress import Meter
-from ingest.runs.report import IngestReport, Progress, ProgressCallback, no_progress
-from ingest.runs.writing import Writing, open_for_writing
-from ingest.store import embedding_sets as generations
+from ingest.runs.library_writer import LibraryWriter, open_for_writing
+from ingest.runs.report import Counts, IngestReport, Meter
+from ingest.store import embedding_sets
 from ingest.store.catalog import Catalog
+from ingest.store.embedding_sets import EmbeddedDocument
 
 log = get_logger(__name__)
 
 
 def rebuild(settings: Settings, progress: ProgressCallback = no_progress) -> IngestReport:
-    """Split and embed every document anew from the text the library kept, and go over to the result in one step.
+    """Split and embed every document again from the text the library kept, and switch to the result in one step.
 
-    With the embedder that settings ask for, else with the library's own. Searches go on with the old passages until
-    then; a run that is killed goes on where it was. Raises DocentError when there is no library.
+    Uses the embedder that settings name, else the library's own. Searches use the old passages until the switch; the
+    next run continues one that was killed. Raises DocentError when there is no library.
     """
     with open_for_writing(settings, "docent rebuild") as library:
         progress(Progress(0, 0, 0, ""))
-        embedder = _freshly_opened(library.catalog, settings)
-        generation = generations.begin(library.catalog, asdict(embedder.card))
-        return _go_over(library, generation, embedder, progress)
+        embedder = _open_embedder(library.catalog, settings)
+        embedding_set = embedding_sets.begin(library.catalog, asdict(embedder.card))
+        return _complete_and_switch(library, embedding_set, embedder, progress)
 
 
 def rollback(settings: Settings, progress: ProgressCallback = no_progress) -> IngestReport:
-    """Go back to the generation before the current one, which then is the one to go back to.
+    """Go back to the previous embedding set; the current one is then the previous one.
 
     Documents that came since are embedded with its embedder first. Raises DocentError when there is none.
     """
     with open_for_writing(settings, "docent rebuild --rollback") as library:
-        generation = generations.previous(library.catalog)
-        if generation is None:
+        embedding_set = embedding_sets.previous(library.catalog)
+        if embedding_set is None:
             raise DocentError("There is nothing to go back to: no rebuild has replaced these passages.")
         progress(Progress(0, 0, 0, ""))
-        card = generations.card(library.catalog, generation)
+        card = embedding_sets.card(library.catalog, embedding_set)
         embedder = require_passage_room(load_embedder(embedder_of_library(card, settings)))
-        return _go_over(library, generation, embedder, progress)
+        return _complete_and_switch(library, embedding_set, embedder, progress)
 
 
-def _go_over(library: Writing, generation: int, embedder: Embedder, progress: ProgressCallback) -> IngestReport:
-    """Fill what the generation lacks a batch at a time, make its index ready, switch, and publish that index."""
+def _complete_and_switch(
+    library: LibraryWriter, embedding_set: int, embedder: Embedder, progress: ProgressCallback
+) -> IngestReport:
+    """Embed the documents that the set lacks, prepare its index, switch to it, and publish that index."""
     started = time.monotonic()
-    report = IngestReport()
     catalog = library.catalog
-    maker = PassageEmbedder(lambda: embedder)
-    lacking = generations.lacking(catalog, generation)
-    meter = Meter(progress, library.note, len(lacking), len(lacking))
-    for batch in _batches(catalog, maker, lacking, meter):
-        embedded = maker.embed([(title, passages) for _, title, passages in batch])
-        generations.fill(
+    passage_embedder = PassageEmbedder(lambda: embedder)
+    lacking = embedding_sets.lacking(catalog, embedding_set)
+    meter = Meter(progress, library.publish_progress, len(lacking), len(lacking))
+    for batch in _batches(catalog, passage_embedder, lacking, meter):
+        embedded = passage_embedder.embed([(document.title, document.passages) for document in batch])
+        embedding_sets.add_passages(
             catalog,
-            generation,
-            [(number, passages, *own) for (number, _, passages), own in zip(batch, embedded, strict=True)],
+            embedding_set,
+            [
+                EmbeddedDocument(document.id, document.passages, vectors, multi_vectors)
+                for document, (vectors, multi_vectors) in zip(batch, embedded, strict=True)
+            ],
         )
-        meter.finish(len(batch), len(batch), passages=sum(len(passages) for _, _, passages in batch))
-    maker.save_rate(catalog)
-    beside = Catalog(catalog.path, generation=generation)
-    try:
+        meter.finish(len(batch), len(batch), passages=sum(len(document.passages) for document in batch))
+    passage_embedder.save_rate(catalog)
+    with closing(Catalog(catalog.path, embedding_set=embedding_set)) as beside:
         library.publisher.refresh(beside)
-    finally:
-        beside.close()
-    generations.switch(catalog, generation)
+    embedding_sets.switch(catalog, embedding_set)
     library.publisher.publish(catalog)
-    generations.drop_others(catalog)
-    report.updated, report.passages = catalog.counts()
-    report.seconds = round(time.monotonic() - started, 3)
+    embedding_sets.drop_others(catalog)
+    documents, passages = catalog.counts()
+    report = IngestReport.of(Counts(updated=documents), passages, started)
     log.info("rebuild.done", documents=report.updated, passages=report.passages, seconds=report.seconds)
     return report
 
 
+@dataclass(frozen=True)
+class _SplitDocument:
+    id: int
+    title: str
+    passages: list[Passage]
+
+
 def _batches(
-    catalog: Catalog, maker: PassageEmbedder, document_ids: list[int], meter: Meter
-) -> Iterator[list[tuple[int, str, list[Passage]]]]:
-    """(document id, title, passages) of documents enough for the embedder to be quick and the memory to be small."""
-    batch: list[tuple[int, str, list[Passage]]] = []
-    for number in document_ids:
-        content = catalog.content(number)
+    catalog: Catalog, passage_embedder: PassageEmbedder, document_ids: list[int], meter: Meter
+) -> Iterator[list[_SplitDocument]]:
+    """Enough documents at a time for the embedder to be fast, and few enough to be held in memory."""
+    batch: list[_SplitDocument] = []
+    for document_id in document_ids:
+        content = catalog.content(document_id)
         meter.look_at(content.title)
-        batch.append((number, content.title, maker.split(content)))
-        if sum(len(passages) for _, _, passages in batch) >= BATCH_PASSAGES:
+        batch.append(_SplitDocument(document_id, content.title, passage_embedder.split(content)))
+        if sum(len(document.passages) for document in batch) >= BATCH_PASSAGES:
             yield batch
             batch = []
     if batch:
         yield batch
 
 
-def _freshly_opened(catalog: Catalog, settings: Settings) -> Embedder:
-    """The embedder to rebuild with; a compiled one that is damaged is made again."""
+def _open_embedder(catalog: Catalog, settings: Settings) -> Embedder:
+    """The embedder to rebuild with; a compiled one that is damaged is compiled again."""
     folder: Path = embedder_for_rebuild(catalog.embedder(), settings)
     try:
         return require_passage_room(load_embedder(folder))
     except SettingsError:
         raise
     except DocentError:
-        log.warning("embedder.made_again", folder=str(folder), exc_info=True)
+        log.warning("embedder.compiled_again", folder=str(folder), exc_info=True)
         shutil.rmtree(folder)
     return require_passage_room(load_embedder(embedder_for_rebuild(catalog.embedder(), settings)))

@@ -1,21 +1,39 @@
-"""What a run of ingestion says of itself, on the way and at the end. Values only: knows nothing of how it is done."""
+"""What a run reports: its progress on the way, and its counts and failures at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
+
+from ingest.base.types import Failure, Progress, ProgressCallback
+
+# Before this the rate says more about starting up than about the work.
+_LEAST_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A file or folder that could not be taken in, and why."""
+class Counts:
+    """Documents by what a run did with them. Adding two gives the counts of both together."""
 
-    path: str
-    reason: str
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    moved: int = 0
+    duplicates: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(mine + theirs for mine, theirs in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+    @classmethod
+    def total(cls, counts: Iterable[Counts]) -> Counts:
+        return sum(counts, start=cls())
 
 
-@dataclass
+@dataclass(frozen=True)
 class IngestReport:
     """What one run did; the counts are documents, `passages` is how many the library now has in all.
 
@@ -34,37 +52,72 @@ class IngestReport:
     duplicates: int = 0
     quarantined: list[Failure] = field(default_factory=list)
 
-    def count(self, what: str, documents: int) -> None:
-        """So many documents more were `added`, `updated` …"""
-        setattr(self, what, getattr(self, what) + documents)
+    @classmethod
+    def of(
+        cls, counts: Counts, passages: int, started: float, failed: Iterable[Failure] = (),
+        quarantined: Iterable[Failure] = (),
+    ) -> IngestReport:  # fmt: skip
+        """The report of a run that began at `started`, a reading of `time.monotonic`."""
+        seconds = round(time.monotonic() - started, 3)
+        return cls(
+            **vars(counts), passages=passages, seconds=seconds, failed=list(failed), quarantined=list(quarantined)
+        )
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands: `done` of `total` files, the pages and passages of this run so far, seconds since its start.
+class Meter:
+    """Counts what a run has finished and reports every step: to `progress`, and with `publish` to other processes.
 
-    `total` is 0 while the embedding model is being made ready, which takes seconds the first time. `left` is how many
-    seconds the rest will take, judged by the bytes so far; None while that cannot be said.
+    `total` is the number of files, `size` the bytes of those that have to be read: the time left follows from these.
     """
 
-    done: int
-    total: int
-    passages: int
-    path: str
-    pages: int = 0
-    seconds: float = 0.0
-    left: float | None = None
+    def __init__(self, progress: ProgressCallback, publish: Callable[[Progress], None], total: int, size: int) -> None:
+        self._progress = progress
+        self._publish = publish
+        self._total = total
+        self._size = size
+        self._done = self._done_size = self._pages = self._passages = 0
+        self._path = ""
+        self._started: float | None = None
+        # When the first file was finished, and its size: that one also waited for the embedder to be loaded.
+        self._first: tuple[float, int] | None = None
 
-    @property
-    def passages_per_second(self) -> float:
-        return self.passages / self.seconds if self.seconds > 0 else 0.0
+    def look_at(self, path: Path | str) -> None:
+        """Report the file that is being worked on."""
+        if self._started is None:  # readers and embedder have started
+            self._started = time.monotonic()
+        self._path = str(path)
+        self._report()
 
+    def finish(self, files: int = 1, size: int = 0, pages: int = 0, passages: int = 0) -> None:
+        """Report so many files more as done, of `size` bytes together."""
+        self._done += files
+        self._done_size += size
+        if size and self._first is None:
+            self._first = time.monotonic(), self._done_size
+        self._pages += pages
+        self._passages += passages
+        if self._done == self._total:
+            self._path = ""
+        self._report()
 
-ProgressCallback = Callable[[Progress], None]
+    def _report(self) -> None:
+        seconds = 0.0 if self._started is None else time.monotonic() - self._started
+        progress = Progress(
+            self._done, self._total, self._passages, self._path, self._pages, seconds, self._seconds_left()
+        )
+        self._publish(progress)
+        self._progress(progress)
 
-
-def no_progress(_progress: Progress) -> None:
-    """For callers who do not watch."""
+    def _seconds_left(self) -> float | None:
+        if self._done == self._total:
+            return 0.0
+        if self._first is None:
+            return None
+        since, first_size = self._first
+        spent, measured = time.monotonic() - since, self._done_size - first_size
+        if spent < _LEAST_SECONDS or not measured:
+            return None
+        return spent / measured * max(0, self._size - self._done_size)

@@ -1,101 +1,135 @@
-"""What is there, compared with what the library knows: the plan of a run. Opens no file and writes nothing."""
+"""What there is below the given paths, compared with what the library knows. Opens no file and writes nothing."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from ingest.base.errors import ReadError
 from ingest.base.settings import Settings
+from ingest.base.types import Failure
 from ingest.documents.read import reader_for
-from ingest.runs.find_files import Found, absolute, discover
-from ingest.runs.plan import Plan
-from ingest.runs.report import Failure, IngestReport
+from ingest.runs.find_files import FoundFile, absolute, find_files
 from ingest.store.records import FileRecord, SeenFile
 from ingest.store.unreadable_files import UnreadableFile
 
 _Seen = TypeVar("_Seen", bound=SeenFile)
 
 
-def scan(
-    paths: Sequence[Path], settings: Settings, known: Mapping[Path, FileRecord], unreadable: dict[Path, UnreadableFile],
-    report: IngestReport, allow_removals: bool,
-) -> Plan:  # fmt: skip
-    """Look at folders and files; what cannot be taken in is added to the report, and so is what is unchanged.
+@dataclass(frozen=True)
+class Scan:
+    """The files below `folders`, and the records of the library by path (`known`).
 
-    What could not be looked at is not gone, and a folder that is suddenly empty is taken for a share that is not
-    mounted, unless `allow_removals`. Of `unreadable` those are taken out that are gone or have to be read again.
+    `found` are the files to ingest, in order, without those that would only fail. `unchanged` of them are as they were
+    when they were read, by size and time alone. `missing` are records whose file is gone; `documents_below` is how many
+    documents the library has from `folders`. `forget` are the paths of remembered unreadable files that are gone or
+    have to be tried again.
+    """
+
+    folders: Sequence[Path]
+    found: Mapping[Path, FoundFile]
+    known: Mapping[Path, FileRecord]
+    unchanged: Mapping[Path, FileRecord]
+    missing: Mapping[Path, FileRecord]
+    documents_below: int
+    failures: Sequence[Failure] = ()
+    forget: Collection[Path] = ()
+
+
+def scan(
+    paths: Sequence[Path], settings: Settings, known: Mapping[Path, FileRecord],
+    unreadable: Mapping[Path, UnreadableFile], allow_removals: bool,
+) -> Scan:  # fmt: skip
+    """Look at files and folders.
+
+    What is below a folder that cannot be listed does not count as gone. Neither does what came from a folder that is
+    suddenly empty, which may be a share that is not mounted, unless `allow_removals`.
     """
     # The library's own files and the models are not documents.
     own = (absolute(settings.home), absolute(settings.models_cache))
-    found, unreachable = discover(paths, own, report.failed)
-    folders = [path for given in paths if (path := absolute(given)) not in found and path not in unreachable]
+    listing = find_files(paths, own)
+    given = [absolute(path) for path in paths]
+    folders = [path for path in given if path not in listing.files and path not in listing.unreachable]
+    emptied = {} if allow_removals else _emptied(folders, known)
+    unreachable = [*listing.unreachable, *emptied]
+    below = {record.path: record for folder in folders for record in _below(folder, known.values())}
+    missing = {path: known[path] for path in _gone(below.values(), listing.files, unreachable)}
+
+    now_ns = time.time_ns()
+    remembered = [file for folder in folders for file in _below(folder, unreadable.values())]
+    changed = [
+        path for path, file in unreadable.items()
+        if path in listing.files and not file.is_still_unreadable(*listing.files[path].size_and_time, now_ns)
+    ]  # fmt: skip
+    # A file that a person names is tried again.
+    forget = {*given, *changed, *_gone(remembered, listing.files, unreachable)} & unreadable.keys()
+    hopeless = _hopeless(listing.files, known, {path: unreadable[path] for path in unreadable.keys() - forget})
+    found = {path: file for path, file in listing.files.items() if path not in hopeless}
+    unchanged = {
+        path: known[path] for path, file in found.items()
+        if path in known and known[path].is_unchanged(*file.size_and_time, now_ns)
+    }  # fmt: skip
+    failures = [
+        *listing.failures,
+        *(Failure(str(path), reason) for path, reason in (*emptied.items(), *hopeless.items())),
+    ]
+    failures += [failure for record in unchanged.values() for failure in parts_failed(record.path, record.failures)]
+    documents_below = sum(record.documents for record in below.values())
+    return Scan(folders, found, known, unchanged, missing, documents_below, failures, forget)
+
+
+def parts_failed(path: Path, failures: Iterable[tuple[str, str]]) -> list[Failure]:
+    """The parts of a file that could not be read; `failures` are (member, reason)."""
+    return [Failure(f"{path}/{member}", reason) for member, reason in failures]
+
+
+def _emptied(folders: Iterable[Path], known: Mapping[Path, FileRecord]) -> dict[Path, str]:
+    """Folder → reason of those that are empty although the library has documents from them."""
+    reasons = {}
     for folder in folders:
         lost = sum(record.documents for record in _below(folder, known.values()))
-        if lost and not allow_removals and _is_empty(folder):
-            unreachable.append(folder)
-            reason = (
+        if lost and _is_empty(folder):
+            reasons[folder] = (
                 f"it is empty, but the library has {lost} documents from it: none was removed; mount what belongs "
                 "there, or run again with --allow-removals"
             )
-            report.failed.append(Failure(str(folder), reason))
-    below = {record.path: record for folder in folders for record in _below(folder, known.values())}
-    missing = _gone(below.values(), found, unreachable)
-    documents_below = sum(record.documents for record in below.values())
-    now_ns = time.time_ns()
-    read_again = [absolute(path) for path in paths]  # a file that a person names is tried again
-    read_again += _gone([one for folder in folders for one in _below(folder, unreadable.values())], found, unreachable)
-    read_again += [
-        path for path, one in unreadable.items() if path in found and not _is_still(one, found[path], now_ns)
-    ]
-    for path in read_again:
-        unreadable.pop(path, None)
-    plan = Plan(_readable(found, known, unreadable, report), known, missing, folders, documents_below, now_ns)
-    for record in plan.unchanged:
-        report.unchanged += record.documents
-        report.failed += [Failure(f"{record.path}/{member}", reason) for member, reason in record.failures]
-    return plan
+    return reasons
 
 
-def _readable(
-    found: Mapping[Path, Found], known: Mapping[Path, FileRecord], unreadable: Mapping[Path, UnreadableFile],
-    report: IngestReport,
-) -> dict[Path, Found]:  # fmt: skip
-    """Without what would only fail again, and without kinds that nothing reads: a film need not be hashed for that."""
-    readable = {}
-    for path, file in found.items():
-        try:
-            if path in unreadable:
-                raise ReadError(unreadable[path].reason)
-            if path not in known:
+def _hopeless(
+    found: Iterable[Path], known: Collection[Path], unreadable: Mapping[Path, UnreadableFile]
+) -> dict[Path, str]:
+    """Path → reason of what would only fail again, and of kinds that no reader reads: no need to hash a film."""
+    reasons = {}
+    for path in found:
+        if path in unreadable:
+            reasons[path] = unreadable[path].reason
+        elif path not in known:
+            try:
                 reader_for(path)
-            readable[path] = file
-        except ReadError as error:
-            report.failed.append(Failure(str(path), str(error)))
-    return readable
-
-
-def _is_still(one: UnreadableFile, file: Found, now_ns: int) -> bool:
-    return one.is_still_unreadable(file.size, file.modified_ns, now_ns)
+            except ReadError as error:
+                reasons[path] = str(error)
+    return reasons
 
 
 def _gone(seen: Iterable[SeenFile], found: Collection[Path], unreachable: Iterable[Path]) -> list[Path]:
-    """Those that are not there any more; below what could not be looked at, nobody knows."""
-    absent = [one for one in seen if one.path not in found]
-    hidden = {*unreachable, *(one.path for folder in unreachable for one in _below(folder, absent))}
-    return [one.path for one in absent if one.path not in hidden]
+    """Paths that are not there any more; of what is below `unreachable` nobody knows."""
+    absent = [file for file in seen if file.path not in found]
+    hidden = {*unreachable, *(file.path for folder in unreachable for file in _below(folder, absent))}
+    return [file.path for file in absent if file.path not in hidden]
 
 
 def _below(folder: Path, seen: Iterable[_Seen]) -> list[_Seen]:
     inside = f"{str(folder).rstrip(os.sep)}{os.sep}"
-    return [one for one in seen if str(one.path).startswith(inside)]
+    return [file for file in seen if str(file.path).startswith(inside)]
 
 
 def _is_empty(folder: Path) -> bool:
     try:
         return next(folder.iterdir(), None) is None
-    except OSError:  # said by whoever listed it
+    except OSError:  # `find_files` has reported it
         return False

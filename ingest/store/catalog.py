@@ -27,7 +27,7 @@ _FROM_DOCUMENTS = """FROM documents JOIN files ON files.id = documents.file_id
     JOIN paths ON paths.id = (SELECT min(id) FROM paths AS other WHERE other.file_id = documents.file_id)"""
 _SHOWN_PATH = "paths.path || CASE member WHEN '' THEN '' ELSE '/' || member END AS path, paths.root"
 _RECORD = f"""documents.id, {_SHOWN_PATH}, title, documents.format, sha256, size, modified_ns, pages, ingested_at,
-    (SELECT count(*) FROM passages WHERE document_id = documents.id AND generation = :generation) AS passages"""
+    (SELECT count(*) FROM passages WHERE document_id = documents.id AND generation = :embedding_set) AS passages"""
 _LISTED = f"""{_RECORD}, member, language, score, state, reason, (SELECT json_group_array(path) FROM
     (SELECT path FROM paths AS other WHERE other.file_id = documents.file_id ORDER BY id)) AS paths"""
 
@@ -35,25 +35,25 @@ _LISTED = f"""{_RECORD}, member, language, score, state, reason, (SELECT json_gr
 class Catalog(Database):
     """The tables of documents. With a `generation`, a connection speaks of its passages, else of the current one's."""
 
-    def __init__(self, path: Path, create: bool = False, generation: int | None = None) -> None:
+    def __init__(self, path: Path, create: bool = False, embedding_set: int | None = None) -> None:
         """Open the catalog. Raises DocentError when there is none (and `create` is false) or it is not ours."""
         super().__init__(path, create)
-        self._pinned = generation
+        self._pinned = embedding_set
 
     # What the library knows of itself
 
     @property
-    def generation(self) -> int:
+    def embedding_set(self) -> int:
         """Number of the generation whose passages this connection speaks of."""
         return self._pinned or int(self.state("generation") or 1)
 
     def embedder(self) -> dict[str, Any] | None:
         """The card of the embedder all vectors were made with; None for a library nothing was ever put into."""
-        rows = self.rows("SELECT embedder FROM generations WHERE id = ?", (self.generation,))
+        rows = self.rows("SELECT embedder FROM generations WHERE id = ?", (self.embedding_set,))
         return json.loads(rows[0][0]) if rows and rows[0][0] else None
 
     def set_embedder(self, card: dict[str, Any]) -> None:
-        values = (json.dumps(card, ensure_ascii=False), self.generation)
+        values = (json.dumps(card, ensure_ascii=False), self.embedding_set)
         self.write("UPDATE generations SET embedder = ? WHERE id = ?", values)
 
     # Writing
@@ -98,7 +98,7 @@ class Catalog(Database):
                     json.dumps([[page.label, page.text] for page in document.pages], ensure_ascii=False),
                 ),
             )  # fmt: skip
-            self.insert_passages(int(row["id"]), new.passages, new.vectors, new.multi_vectors, self.generation)
+            self.insert_passages(int(row["id"]), new.passages, new.vectors, new.multi_vectors, self.embedding_set)
 
     def _lead(self, entry: NewFile | NewPath) -> bool:
         """Let a path lead to its content, which is there; False when it did already.
@@ -150,7 +150,7 @@ class Catalog(Database):
                 (document_id,),
             )
             self.write("UPDATE documents SET state = ?, reason = '' WHERE id = ?", (ANSWERING, document_id))
-            self.insert_passages(document_id, passages, vectors, multi_vectors, self.generation)
+            self.insert_passages(document_id, passages, vectors, multi_vectors, self.embedding_set)
             self.bump()
 
     def remove_paths(self, paths: Iterable[Path]) -> int:
@@ -192,14 +192,14 @@ class Catalog(Database):
     # Reading
 
     def documents(self) -> list[DocumentRecord]:
-        rows = self.rows(f"SELECT {_RECORD} {_FROM_DOCUMENTS} ORDER BY 2", {"generation": self.generation})
+        rows = self.rows(f"SELECT {_RECORD} {_FROM_DOCUMENTS} ORDER BY 2", {"embedding_set": self.embedding_set})
         return [DocumentRecord(**_record(row)) for row in rows]
 
     def listed(self, state: str | None = None) -> list[ListedDocument]:
         """Every document (in that state) with language, score and all its paths, ordered by the first of these."""
         rows = self.rows(
             f"SELECT {_LISTED} {_FROM_DOCUMENTS} WHERE :state IS NULL OR state = :state ORDER BY 2",
-            {"generation": self.generation, "state": state},
+            {"embedding_set": self.embedding_set, "state": state},
         )
         return [_listed(row) for row in rows]
 
@@ -207,7 +207,7 @@ class Catalog(Database):
         """Raises DocentError when the library no longer has it."""
         rows = self.rows(
             f"SELECT {_LISTED} {_FROM_DOCUMENTS} WHERE documents.id = :id",
-            {"generation": self.generation, "id": document_id},
+            {"embedding_set": self.embedding_set, "id": document_id},
         )
         if not rows:
             raise _gone(document_id)
@@ -238,17 +238,17 @@ class Catalog(Database):
         """(documents, passages)."""
         row = self.rows(
             "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages WHERE generation = ?)",
-            (self.generation,),
+            (self.embedding_set,),
         )[0]
         return int(row[0]), int(row[1])
 
     def has_passages(self) -> bool:
-        return bool(self.rows("SELECT 1 FROM passages WHERE generation = ? LIMIT 1", (self.generation,)))
+        return bool(self.rows("SELECT 1 FROM passages WHERE generation = ? LIMIT 1", (self.embedding_set,)))
 
     def passage_ids(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Every passage id of the generation, ascending."""
         # As one text: 100,000 rows as Python objects take five times as long, and every removal waits for this.
-        (row,) = self.rows("SELECT group_concat(id) FROM passages WHERE generation = ?", (self.generation,))
+        (row,) = self.rows("SELECT group_concat(id) FROM passages WHERE generation = ?", (self.embedding_set,))
         return np.sort(np.fromstring(row[0] or "", np.int64, sep=","))
 
     def passages(self, ids: Sequence[int]) -> dict[int, sqlite3.Row]:
@@ -269,7 +269,7 @@ class Catalog(Database):
         rows = self.rows(
             "SELECT title, heading FROM passages JOIN documents ON documents.id = document_id WHERE generation = ?"
             " GROUP BY document_id, heading ORDER BY document_id, min(ordinal)",
-            (self.generation,),
+            (self.embedding_set,),
         )
         return [(str(row[0]), str(row[1])) for row in rows]
 

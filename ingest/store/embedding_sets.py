@@ -1,14 +1,15 @@
-"""All passages of a library made anew beside the living ones, and taken into use in one step. Knows no embedder.
+"""Embedding sets: every passage of the library, split and embedded with one embedder.
 
-A generation is every passage embedded with one model. One is current; the one before it is kept to go back to; a
-third may be in the making, which a killed run leaves and the next one continues. A document of given number never
-changes its text, so what a generation still lacks is simply the documents it has no passages of.
+One set is current, which searches use; the previous one is kept to go back to; a third may be unfinished, which a
+killed rebuild leaves and the next one continues. A document of given number never changes its text, so what a set
+still lacks is simply the documents it has no passages of. The tables call a set `generation`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ingest.base.types import Passage, Vectors
@@ -16,12 +17,22 @@ from ingest.store.catalog import Catalog
 from ingest.store.records import ANSWERING
 
 _PREVIOUS = "previous_generation"
-# Passages dropped in one transaction: a second writer or a reader never waits long for it.
-_CHUNK = 5_000
+# Passages deleted in one transaction: a second writer or a reader never waits long for it.
+_DELETED_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True)
+class EmbeddedDocument:
+    """The passages of a document, with vectors of shape (passages, dimension) and one packed multi-vector each."""
+
+    id: int
+    passages: Sequence[Passage]
+    vectors: Vectors
+    multi_vectors: Sequence[bytes]
 
 
 def previous(catalog: Catalog) -> int | None:
-    """The generation one can go back to; that of a library in which there was nothing yet is none."""
+    """The set to go back to; None when there is none, or when the library was empty then."""
     rows = catalog.rows(
         "SELECT id FROM generations JOIN state ON state.key = ? AND id = CAST(value AS INTEGER)"
         " WHERE embedder IS NOT NULL",
@@ -30,60 +41,60 @@ def previous(catalog: Catalog) -> int | None:
     return int(rows[0][0]) if rows else None
 
 
-def card(catalog: Catalog, generation: int) -> dict[str, Any]:
-    """What the generation was made with."""
-    (row,) = catalog.rows("SELECT embedder FROM generations WHERE id = ?", (generation,))
-    made: dict[str, Any] = json.loads(row[0])
-    return made
+def card(catalog: Catalog, embedding_set: int) -> dict[str, Any]:
+    """The card of the embedder that the set was made with."""
+    (row,) = catalog.rows("SELECT embedder FROM generations WHERE id = ?", (embedding_set,))
+    embedder: dict[str, Any] = json.loads(row[0])
+    return embedder
 
 
 def begin(catalog: Catalog, embedder: dict[str, Any]) -> int:
-    """A generation to fill with this embedder: the one that an earlier run left unfinished, or a new one."""
-    made = json.dumps(embedder, ensure_ascii=False)
+    """A set to fill with this embedder: the one that an earlier run left unfinished, or a new one."""
+    card = json.dumps(embedder, ensure_ascii=False)
     unfinished = catalog.rows(
         "SELECT id FROM generations WHERE embedder = ? AND id NOT IN (?, ?) ORDER BY id DESC",
-        (made, catalog.generation, previous(catalog) or 0),
+        (card, catalog.embedding_set, previous(catalog) or 0),
     )
     if unfinished:
         return int(unfinished[0][0])
-    (row,) = catalog.write("INSERT INTO generations (embedder) VALUES (?) RETURNING id", (made,))
+    (row,) = catalog.write("INSERT INTO generations (embedder) VALUES (?) RETURNING id", (card,))
     return int(row[0])
 
 
-def lacking(catalog: Catalog, generation: int) -> list[int]:
-    """Ids of the documents that should have passages in this generation and have none, in order."""
+def lacking(catalog: Catalog, embedding_set: int) -> list[int]:
+    """Ids of the documents that should have passages in this set and have none, in order."""
     rows = catalog.rows(
         "SELECT id FROM documents WHERE state = ? AND NOT EXISTS"
         " (SELECT 1 FROM passages WHERE document_id = documents.id AND generation = ?) ORDER BY id",
-        (ANSWERING, generation),
+        (ANSWERING, embedding_set),
     )
     return [int(row[0]) for row in rows]
 
 
-def fill(
-    catalog: Catalog, generation: int, documents: Iterable[tuple[int, Sequence[Passage], Vectors, Sequence[bytes]]]
-) -> None:
-    """Add (document id, passages, vectors, views) to a generation that is not in use; one transaction, unseen."""
+def add_passages(catalog: Catalog, embedding_set: int, documents: Iterable[EmbeddedDocument]) -> None:
+    """Add passages to a set that is not in use; one transaction, which searches do not notice."""
     with catalog.transaction():
-        for document_id, passages, vectors, multi_vectors in documents:
-            catalog.insert_passages(document_id, passages, vectors, multi_vectors, generation)
+        for document in documents:
+            catalog.insert_passages(
+                document.id, document.passages, document.vectors, document.multi_vectors, embedding_set
+            )
 
 
-def switch(catalog: Catalog, generation: int) -> None:
-    """From now on this generation is the current one, and the one until now the one to go back to; one transaction."""
+def switch(catalog: Catalog, embedding_set: int) -> None:
+    """Make this set the current one, and the current one the previous one; one transaction."""
     with catalog.transaction():
-        catalog.set_state(_PREVIOUS, str(catalog.generation))
-        catalog.set_state("generation", str(generation))
+        catalog.set_state(_PREVIOUS, str(catalog.embedding_set))
+        catalog.set_state("generation", str(embedding_set))
         catalog.bump()
 
 
 def drop_others(catalog: Catalog) -> None:
-    """Forget every generation but the current and the previous one, a little at a time."""
-    kept = (catalog.generation, previous(catalog) or 0)
-    for (generation,) in catalog.rows("SELECT id FROM generations WHERE id NOT IN (?, ?)", kept):
+    """Delete every set but the current and the previous one, some passages at a time."""
+    kept = (catalog.embedding_set, previous(catalog) or 0)
+    for (embedding_set,) in catalog.rows("SELECT id FROM generations WHERE id NOT IN (?, ?)", kept):
         while catalog.write(
             "DELETE FROM passages WHERE id IN (SELECT id FROM passages WHERE generation = ? LIMIT ?) RETURNING id",
-            (generation, _CHUNK),
+            (embedding_set, _DELETED_AT_ONCE),
         ):
             continue
-        catalog.write("DELETE FROM generations WHERE id = ?", (generation,))
+        catalog.write("DELETE FROM generations WHERE id = ?", (embedding_set,))

@@ -18,7 +18,7 @@ from pathlib import Path
 from ingest.base.errors import DocentError
 from ingest.base.files import try_lock, write_whole
 from ingest.base.logs import get_logger
-from ingest.runs.report import Progress
+from ingest.base.types import Progress
 
 # What a run that takes documents in says that it is doing; `docent rebuild` and others change no answer meanwhile.
 INGESTING = "docent ingest"

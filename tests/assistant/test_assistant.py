@@ -28,7 +28,8 @@ from ingest.base.errors import DocentError
 from ingest.base.logs import configure_logs
 from ingest.base.settings import Settings, load_settings
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
-from ingest.sync import ingest, remove
+from ingest.runs.select import remove
+from ingest.sync import ingest
 from tests.conftest import copy_library, made_once
 from tests.fakes.scripted_engine import ScriptedEngine, saying
 from tests.project import PROJECT

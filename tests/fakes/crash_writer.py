@@ -18,7 +18,6 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from ingest import sync
 from ingest.base.errors import DocentError
 from ingest.base.logs import configure_logs
 from ingest.base.settings import load_settings
@@ -27,6 +26,7 @@ from ingest.passages.embedders import library_embedder
 from ingest.passages.embedders.embedder import CARD_FILE, EmbedderCard
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.runs import batch
+from ingest.runs.batch import ingest_documents
 from ingest.search.indexes import publisher as publish
 from tests.conftest import toy_vectors
 
@@ -77,7 +77,7 @@ def write(home: Path, rounds: int) -> None:
     settings = load_settings(home=home, engine="extractive")
     seed = os.getpid()
     for number in range(rounds) if rounds else count():
-        sync.ingest_documents(list(documents(seed * 1000 + number)), settings)
+        ingest_documents(list(documents(seed * 1000 + number)), settings)
 
 
 def set_up() -> None:
@@ -87,7 +87,7 @@ def set_up() -> None:
     publish.PUBLISH_SECONDS = 0.0
     publish._PUBLISH_SHARE = 1e9
     library_embedder.prepare_embedder = prepare_toy
-    sync.load_embedder = load_toy  # type: ignore[assignment]
+    library_embedder.load_embedder = load_toy  # type: ignore[assignment]
 
 
 def _in_child(home: Path, rounds: int, limit: int) -> int:

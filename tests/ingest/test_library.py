@@ -21,11 +21,12 @@ from ingest.library import Library, best_hit_per_document
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.passages.sentences import sentences_and_rows
 from ingest.runs.rebuild import rebuild
+from ingest.runs.select import remove
 from ingest.search import hybrid
 from ingest.search.fuse import FUSION
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.write_lock import write_lock
-from ingest.sync import ingest, remove
+from ingest.sync import ingest
 from tests.project import PROJECT
 
 

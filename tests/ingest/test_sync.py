@@ -16,21 +16,25 @@ import pytest
 from ingest import sync
 from ingest.base.errors import DocentError, SettingsError
 from ingest.base.settings import Settings
-from ingest.base.types import Page, ReadDocument
+from ingest.base.types import Failure, Page, Progress, ReadDocument
 from ingest.documents.workers.pool import Readers
 from ingest.library import Library
 from ingest.passages.embedders import library_embedder
-from ingest.runs import batch, writing
+from ingest.runs import batch, library_writer, outcomes
+from ingest.runs.batch import ingest_documents
 from ingest.runs.check import check
-from ingest.runs.report import Failure, IngestReport, Progress
+from ingest.runs.report import IngestReport
+from ingest.runs.select import remove
 from ingest.search.indexes import publisher as publish
 from ingest.store import write_lock as writer
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import ListedDocument
 from ingest.store.write_lock import Work, current_work
-from ingest.sync import ingest, ingest_documents, remove
+from ingest.sync import ingest
 from tests.conftest import OFFICE, passage_ids
 from tests.project import PROJECT
+
+pytestmark = pytest.mark.usefixtures("in_process_readers")
 
 
 def counts(report: IngestReport) -> tuple[int, int, int, int]:
@@ -73,11 +77,11 @@ def test_added_updated_unchanged_removed(office: Path, settings: Settings) -> No
     assert check(settings.home) == []
 
 
+@pytest.mark.usefixtures("ingested_office")
 def test_unchanged_is_not_read_again(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a file nobody touched, nor one written again with the same content; its passages keep their ids."""
-    ingest([office], settings)
     ids = passage_ids(settings)
-    monkeypatch.setattr(sync, "judged", lambda document, *_: pytest.fail(f"{document.title} was parsed again"))
+    monkeypatch.setattr(outcomes, "judged", lambda document, *_: pytest.fail(f"{document.title} was parsed again"))
     vpn = office / "it" / "vpn.txt"
     vpn.write_text(vpn.read_text())
     os.utime(vpn, (1, 1))
@@ -138,9 +142,9 @@ def test_pipe_in_a_folder(office: Path, settings: Settings) -> None:
     assert [failure.reason for failure in report.failed] == ["it is not an ordinary file: remove it from the folder"]
 
 
+@pytest.mark.usefixtures("ingested_office")
 def test_file_that_vanishes(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that goes between being listed and being read is named, and the version the library has stays."""
-    ingest([office], settings)
     vpn = office / "it" / "vpn.txt"
     vpn.write_text("Another text.")
     scan = sync.scan
@@ -159,9 +163,9 @@ def test_file_that_vanishes(office: Path, settings: Settings, monkeypatch: pytes
     assert "certificate" in held(settings)["it/vpn.txt"]
 
 
+@pytest.mark.usefixtures("ingested_office")
 def test_damaged_newer_version(office: Path, settings: Settings) -> None:
     """When a new version cannot be read, the older one is still answered from; once mended, it is taken in."""
-    ingest([office], settings)
     policy = office / "hr" / "leave-policy-2026.md"
     policy.write_bytes(b"")
     report = ingest([office], settings)
@@ -173,9 +177,9 @@ def test_damaged_newer_version(office: Path, settings: Settings) -> None:
     assert "Thirty days" in held(settings)["hr/leave-policy-2026.md"]
 
 
+@pytest.mark.usefixtures("ingested_office")
 def test_missing_folder_removes_nothing(office: Path, settings: Settings, tmp_path: Path) -> None:
     """A share that is not there today is an error, not an empty folder."""
-    ingest([office], settings)
     office.rename(tmp_path / "elsewhere")
     report = ingest([office], settings)
     assert counts(report) == (0, 0, 0, 0)
@@ -183,6 +187,7 @@ def test_missing_folder_removes_nothing(office: Path, settings: Settings, tmp_pa
     assert len(held(settings)) == 4
 
 
+@pytest.mark.usefixtures("ingested_office")
 def test_unreadable_subfolder_removes_nothing(
     office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,7 +195,6 @@ def test_unreadable_subfolder_removes_nothing(
 
     Permissions do not bind the administrator tests may run as, so the system call is made to refuse.
     """
-    ingest([office], settings)
     scandir = os.scandir
 
     def refusing(path: Any) -> Any:
@@ -208,9 +212,9 @@ def test_unreadable_subfolder_removes_nothing(
     assert sorted(held(settings)) == ["finance/差旅.md", "hr/leave-policy-2024.md", "hr/leave-policy-2026.md"]
 
 
+@pytest.mark.usefixtures("ingested_office")
 def test_only_below_the_given_folders(office: Path, settings: Settings) -> None:
     """A run over one folder says nothing about the others, and a single file nothing about its neighbours."""
-    ingest([office], settings)
     for name in OFFICE:
         (office / name).unlink()
     (office / "it" / "vpn.txt").write_text("A new text.")
@@ -277,9 +281,9 @@ def test_prefix_that_leaves_no_room(office: Path, settings: Settings, monkeypatc
         ("1", ["finance/差旅.md"]),
     ],
 )
+@pytest.mark.usefixtures("ingested_office")
 def test_remove(office: Path, settings: Settings, name: str, gone: list[str]) -> None:
     """By number, by name, by path or by folder: those documents leave the library, and the files stay."""
-    ingest([office], settings)
     removed, failed = remove([name.format(office=office)], settings)
     assert sorted(record.name for record in removed) == gone
     assert failed == []
@@ -289,9 +293,9 @@ def test_remove(office: Path, settings: Settings, name: str, gone: list[str]) ->
     assert found(settings, OFFICE[gone[0]]) not in gone
 
 
+@pytest.mark.usefixtures("ingested_office")
 def test_remove_unknown(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that nothing has removes nothing, wherever one stands, and is named with how to see the names."""
-    ingest([office], settings)
     monkeypatch.chdir(office)
     unknown = ["99", "no-such.md", "", " ", "/somewhere/else", "²", "~nobody-here", "vpn.txt"]
     removed, failed = remove([*unknown, "it/vpn.txt", "it/vpn.txt"], settings)
@@ -369,12 +373,12 @@ def test_full_disk(office: Path, settings: Settings, monkeypatch: pytest.MonkeyP
         "# Long\n\n" + "Every employee keeps every receipt of every journey. " * 3000
     )
     with monkeypatch.context() as full:
-        full.setattr(writing, "Catalog", full_after(20))
+        full.setattr(library_writer, "Catalog", full_after(20))
         full.setattr(batch, "BATCH_FILES", 1)
         with pytest.raises(DocentError) as caught:
             ingest([office], settings)
     message = str(caught.value)
-    assert "cannot be written (database or disk is full): free or mend the disk and run the same command" in message
+    assert "cannot be written (database or disk is full): free or repair the disk and run the same command" in message
     assert "the 3 documents finished in this run are kept" in message
     assert "\n" not in message
     assert sorted(held(settings)) == ["finance/差旅.md", "hr/leave-policy-2024.md", "hr/leave-policy-2026.md"]
@@ -431,9 +435,9 @@ def listed(settings: Settings) -> dict[str, ListedDocument]:
     return documents
 
 
+@pytest.mark.usefixtures("ingested_office")
 def test_moved_files_keep_everything(office: Path, settings: Settings) -> None:
     """Renamed, moved and a whole folder renamed: the same numbers, passages and vectors under the new names."""
-    ingest([office], settings)
     before, ids = listed(settings), passage_ids(settings)
     (office / "hr").rename(office / "people")
     (office / "it" / "vpn.txt").rename(office / "tunnel.txt")
@@ -508,9 +512,9 @@ def test_so_many_gone_asks(share: Path, settings: Settings) -> None:
     assert len(held(settings)) == 6
 
 
+@pytest.mark.usefixtures("ingested_office")
 def test_empty_folder_is_taken_for_one_that_is_not_mounted(office: Path, settings: Settings, tmp_path: Path) -> None:
     """A mount point whose share is away is an empty folder; that is no reason to forget what came from it."""
-    ingest([office], settings)
     office.rename(tmp_path / "elsewhere")
     office.mkdir()
     report = ingest([office], settings)
@@ -521,9 +525,9 @@ def test_empty_folder_is_taken_for_one_that_is_not_mounted(office: Path, setting
     assert counts(ingest([office], settings, allow_removals=True)) == (0, 0, 0, 4)
 
 
+@pytest.mark.usefixtures("ingested_office")
 def test_removed_at_once(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is gone is out of the catalog before the first new file has been read."""
-    ingest([office], settings)
     (office / "it" / "vpn.txt").unlink()
     (office / "new.md").write_text("# Canteen\n\nLunch is at noon, from Monday to Friday, for everybody.\n")
     names: list[list[str]] = []
@@ -532,8 +536,8 @@ def test_removed_at_once(office: Path, settings: Settings, monkeypatch: pytest.M
         names.append(sorted(held(settings)))
         return judged(*arguments)
 
-    judged = sync.judged
-    monkeypatch.setattr(sync, "judged", watched)
+    judged = outcomes.judged
+    monkeypatch.setattr(outcomes, "judged", watched)
     assert counts(ingest([office], settings)) == (1, 0, 3, 1)
     assert names == [sorted(set(OFFICE) - {"it/vpn.txt"})]
 
@@ -614,9 +618,9 @@ def test_quarantine(office: Path, settings: Settings) -> None:
     assert found(settings, "zebra stripes") != "scan.txt"
 
 
+@pytest.mark.usefixtures("ingested_office")
 def test_two_files_change_places(office: Path, settings: Settings) -> None:
     """Each name has the other's text afterwards."""
-    ingest([office], settings)
     one, other = office / "hr" / "leave-policy-2024.md", office / "hr" / "leave-policy-2026.md"
     first, second = one.read_text(), other.read_text()
     one.write_text(second)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,7 @@ def ingest_command(
     if watching:
         code = 0
         click.echo("Watching for changes; press Ctrl-C to stop.", err=True)
-        for report in watch(paths, settings, allow_removals=allow_removals):
+        for report in watch(paths, settings, partial(ingest, paths, settings, allow_removals=allow_removals)):
             code = finish_run(report, settings, as_json, quiet)
         return code
     with progress_shown("Reading" if dry else "Ingesting", as_json, json_lines) as progress:

@@ -77,7 +77,7 @@ def remove_command(names: tuple[str, ...], as_json: bool, **flags: Any) -> int:
     NAMES are numbers, names, paths or folders. The files themselves are not touched. When a removed document's
     folder is ingested again, the document is added again.
     """
-    from ingest.sync import remove
+    from ingest.runs.select import remove
 
     removed, failed = remove(names, settings_from(flags))
     if as_json:

@@ -7,15 +7,16 @@ compared, and a rebuild goes over to it.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ingest.base.errors import SettingsError
 from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
-from ingest.passages.embedders.embedder import CARD_FILE, Embedder
+from ingest.passages.embedders.embedder import CARD_FILE, Embedder, load_embedder
 from ingest.passages.embedders.prepare import prepare_embedder
-from ingest.passages.split_and_embed import estimated_rebuild_minutes
+from ingest.passages.split_and_embed import PassageEmbedder, estimated_rebuild_minutes
 from ingest.store.catalog import Catalog
 
 EMBEDDERS_FOLDER = "embedders"
@@ -47,6 +48,22 @@ def embedder_for_adding(catalog: Catalog, settings: Settings) -> Path:
         f"({catalog.counts()[1]} passages{duration}). Run `docent rebuild` with that setting, or remove it to go on "
         "with the library's."
     )
+
+
+def passage_embedder(catalog: Catalog, settings: Settings) -> PassageEmbedder:
+    """Splits and embeds with the library's own embedder, opened at first use and then recorded in a new library.
+
+    Raises SettingsError as `embedder_for_adding` does.
+    """
+    folder = embedder_for_adding(catalog, settings)
+
+    def load() -> Embedder:
+        embedder = require_passage_room(load_embedder(folder))
+        if catalog.embedder() is None:
+            catalog.set_embedder(asdict(embedder.card))
+        return embedder
+
+    return PassageEmbedder(load)
 
 
 def embedder_of_library(card: dict[str, Any], settings: Settings) -> Path:

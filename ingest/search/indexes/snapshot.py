@@ -39,7 +39,7 @@ class IndexVersion:
 
 def catalog_version(catalog: Catalog) -> IndexVersion:
     """The version of an index that agrees with the catalog as it is now."""
-    return IndexVersion(catalog.note(LINEAGE) or "", catalog.generation, catalog.revision)
+    return IndexVersion(catalog.note(LINEAGE) or "", catalog.embedding_set, catalog.revision)
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,19 @@ from ingest.library import Library
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.runs.backup import backup, restore
 from ingest.runs.check import check
+from ingest.runs.select import remove
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.write_lock import write_lock
-from ingest.sync import ingest, remove
+from ingest.sync import ingest
+
+pytestmark = pytest.mark.usefixtures("in_process_readers")
 
 QUESTION = "What does E-07 mean?"
 
 
 @pytest.fixture
-def whole(office: Path, settings: Settings) -> Path:
+def whole(ingested_office: Path, settings: Settings) -> Path:  # noqa: ARG001 - it fills the library
     """A library of four documents, and a conversation beside it."""
-    ingest([office], settings)
     say(settings.home, "before")
     return settings.home
 

@@ -26,11 +26,12 @@ from ingest.search.indexes.working_copy import WorkingCopy
 from ingest.store.catalog import CATALOG_FILE
 from ingest.sync import ingest
 
+pytestmark = pytest.mark.usefixtures("in_process_readers")
+
 
 @pytest.fixture
-def whole(office: Path, settings: Settings) -> Path:
+def whole(ingested_office: Path, settings: Settings) -> Path:  # noqa: ARG001 - it fills the library
     """A library in which nothing is wrong."""
-    ingest([office], settings)
     assert check(settings.home) == []
     return settings.home
 

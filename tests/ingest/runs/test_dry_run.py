@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from ingest.base.settings import Settings
 from ingest.runs.dry_run import dry_run
 from ingest.sync import ingest
 from tests.conftest import OFFICE
+
+pytestmark = pytest.mark.usefixtures("in_process_readers")
 
 GARBAGE = "".join(chr(0xE000 + number % 600) + " " * (number % 7 == 0) for number in range(3000))
 
@@ -33,9 +37,9 @@ def change(office: Path) -> None:
         (office / name).write_text("draft")
 
 
+@pytest.mark.usefixtures("ingested_office")
 def test_it_is_what_then_happens(office: Path, settings: Settings) -> None:
     """Every count and every failure is the one of the run that follows, and each path is named under its fate."""
-    ingest([office], settings)
     change(office)
     before = contents(settings.home)
     told = dry_run([office], settings)

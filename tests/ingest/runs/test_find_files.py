@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.runs import find_files as discovery
-from ingest.runs.find_files import Found, absolute, discover, printable
-from ingest.runs.report import Failure
+from ingest.base.types import Failure
+from ingest.runs import find_files as find_files_module
+from ingest.runs.find_files import FoundFile, absolute, find_files, printable
 
 
 def write(folder: Path, *names: str, text: str = "text") -> None:
@@ -30,38 +30,36 @@ def share(tmp_path: Path) -> Path:
 
 def names(folder: Path, *given: Path) -> list[str]:
     """What is found below the folder, which is given when nothing else is."""
-    found, _ = discover(given or [folder], (), [])
-    return [str(path.relative_to(folder)) for path in found]
+    return [str(path.relative_to(folder)) for path in find_files(given or [folder], ()).files]
 
 
 def test_a_folder_is_walked_in_order_without_leftovers(share: Path) -> None:
     """Hidden files, hidden folders and what programs leave behind are nobody's documents; nor are our own folders."""
-    failed: list[Failure] = []
-    found, unreadable = discover([share], (share / "models",), failed)
-    assert list(found) == [share / "a.txt", share / "b" / "two.md"]
-    assert (unreadable, failed) == ([], [])
+    listing = find_files([share], (share / "models",))
+    assert list(listing.files) == [share / "a.txt", share / "b" / "two.md"]
+    assert (listing.unreachable, listing.failures) == ([], [])
 
 
 def test_what_is_found_carries_size_and_time(share: Path) -> None:
     """So that nobody need ask the disk again."""
     os.utime(share / "a.txt", ns=(5, 1_700_000_000_123_456_789))
-    found, _ = discover([share], (), [])
-    assert found[share / "a.txt"] == Found(share, 4, 1_700_000_000_123_456_789)
+    listing = find_files([share], ())
+    assert listing.files[share / "a.txt"] == FoundFile(share, 4, 1_700_000_000_123_456_789)
 
 
 def test_a_file_is_found_through_its_folder(share: Path) -> None:
     """A file named by itself is meant, also when it is hidden; named twice it is one file."""
     hidden = share / ".hidden" / "secret.md"
-    found, _ = discover([hidden, share / "a.txt", share], (), [])
-    assert found[hidden].root == hidden.parent
-    assert list(found).count(share / "a.txt") == 1
+    listing = find_files([hidden, share / "a.txt", share], ())
+    assert listing.files[hidden].root == hidden.parent
+    assert list(listing.files).count(share / "a.txt") == 1
 
 
 def test_folders_that_overlap_give_each_file_once(share: Path, tmp_path: Path) -> None:
     """Also when one of them is given by way of a link: who comes first has it."""
     (tmp_path / "link").symlink_to(share)
-    found, _ = discover([share / "b", tmp_path / "link", share], (), [])
-    assert {path: what.root for path, what in found.items()} == {
+    listing = find_files([share / "b", tmp_path / "link", share], ())
+    assert {path: what.root for path, what in listing.files.items()} == {
         share / "b" / "two.md": share / "b",
         tmp_path / "link" / "a.txt": tmp_path / "link",
         tmp_path / "link" / "models" / "card.md": tmp_path / "link",
@@ -70,10 +68,11 @@ def test_folders_that_overlap_give_each_file_once(share: Path, tmp_path: Path) -
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     """A wrong path is a failure and not an empty folder: nothing below it counts as gone."""
-    failed: list[Failure] = []
-    found, unreadable = discover([tmp_path / "nowhere"], (), failed)
-    assert (found, unreadable) == ({}, [tmp_path / "nowhere"])
-    assert failed == [Failure(str(tmp_path / "nowhere"), "there is no such file or folder: check the spelling")]
+    listing = find_files([tmp_path / "nowhere"], ())
+    assert (listing.files, listing.unreachable) == ({}, [tmp_path / "nowhere"])
+    assert listing.failures == [
+        Failure(str(tmp_path / "nowhere"), "there is no such file or folder: check the spelling")
+    ]
 
 
 def test_a_share_that_is_away_is_not_an_empty_folder(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,21 +86,20 @@ def test_a_share_that_is_away_is_not_an_empty_folder(share: Path, monkeypatch: p
         return real_scandir(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    failed: list[Failure] = []
-    found, unreadable = discover([share], (), failed)
-    assert list(found) == [share / "a.txt", share / "models" / "card.md"]
-    assert unreadable == [share / "b"]
+    listing = find_files([share], ())
+    assert list(listing.files) == [share / "a.txt", share / "models" / "card.md"]
+    assert listing.unreachable == [share / "b"]
     reason = "the folder cannot be listed (Connection timed out): check its permissions"
-    assert failed == [Failure(str(share / "b"), reason)]
+    assert listing.failures == [Failure(str(share / "b"), reason)]
 
     def stat(_path: str) -> object:
         raise away
 
     monkeypatch.setattr(os, "stat", stat)
-    failed = []
-    assert discover([share], (), failed) == ({}, [share])
+    listing = find_files([share], ())
+    assert (listing.files, listing.unreachable) == ({}, [share])
     reason = "it cannot be reached (Connection timed out): check the disk or share it is on"
-    assert failed == [Failure(str(share), reason)]
+    assert listing.failures == [Failure(str(share), reason)]
 
 
 def test_a_share_that_never_answers_does_not_stop_the_run(
@@ -118,12 +116,11 @@ def test_a_share_that_never_answers_does_not_stop_the_run(
         return real_scandir(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    monkeypatch.setattr(discovery, "_PATIENCE_SECONDS", 0.3)
-    failed: list[Failure] = []
-    found, unreadable = discover([share, tmp_path / "good"], (), failed)
+    monkeypatch.setattr(find_files_module, "_PATIENCE_SECONDS", 0.3)
+    listing = find_files([share, tmp_path / "good"], ())
     released.set()
-    assert (list(found), unreadable) == ([tmp_path / "good" / "c.md"], [share])
-    assert failed == [Failure(str(share), "it did not answer for 0.3 s: check the disk or share it is on")]
+    assert (list(listing.files), listing.unreachable) == ([tmp_path / "good" / "c.md"], [share])
+    assert listing.failures == [Failure(str(share), "it did not answer for 0.3 s: check the disk or share it is on")]
 
 
 def test_a_slow_share_is_waited_for(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +132,7 @@ def test_a_slow_share_is_waited_for(share: Path, monkeypatch: pytest.MonkeyPatch
         return real_scandir(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    monkeypatch.setattr(discovery, "_PATIENCE_SECONDS", 0.35)
+    monkeypatch.setattr(find_files_module, "_PATIENCE_SECONDS", 0.35)
     assert names(share) == ["a.txt", "b/two.md", "models/card.md"]
 
 
@@ -161,11 +158,13 @@ def test_the_nearest_docentignore_decides(share: Path) -> None:
 def test_a_docentignore_that_is_not_understood_takes_nothing_in(share: Path, content: bytes, why: str) -> None:
     """What somebody wanted left out must not slip in; nothing counts as gone either."""
     (share / "b" / ".docentignore").write_bytes(content)
-    failed: list[Failure] = []
-    found, unreadable = discover([share], (), failed)
-    assert (list(found), unreadable) == ([share / "a.txt", share / "models" / "card.md"], [share / "b"])
-    assert failed[0].path == str(share / "b")
-    assert failed[0].reason.startswith(f"its .docentignore cannot be understood ({why}")
+    listing = find_files([share], ())
+    assert (list(listing.files), listing.unreachable) == (
+        [share / "a.txt", share / "models" / "card.md"],
+        [share / "b"],
+    )
+    assert listing.failures[0].path == str(share / "b")
+    assert listing.failures[0].reason.startswith(f"its .docentignore cannot be understood ({why}")
 
 
 def test_links_that_go_in_circles_end(share: Path) -> None:
@@ -173,10 +172,9 @@ def test_links_that_go_in_circles_end(share: Path) -> None:
     (share / "b" / "up").symlink_to(share)
     (share / "again").symlink_to(share / "b")
     (share / "copy.md").symlink_to(share / "b" / "two.md")
-    failed: list[Failure] = []
-    found, unreadable = discover([share], (), failed)
-    assert list(found) == [share / "a.txt", share / "b" / "two.md", share / "models" / "card.md"]
-    assert (unreadable, failed) == ([], [])
+    listing = find_files([share], ())
+    assert list(listing.files) == [share / "a.txt", share / "b" / "two.md", share / "models" / "card.md"]
+    assert (listing.unreachable, listing.failures) == ([], [])
 
 
 def test_a_link_inside_the_folder_is_followed_once(share: Path) -> None:
@@ -186,10 +184,9 @@ def test_a_link_inside_the_folder_is_followed_once(share: Path) -> None:
     (share / "one").symlink_to(share / ".store" / "deep")
     (share / "two").symlink_to(share / ".store" / "deep")
     (share / "y.md").symlink_to(share / ".store" / "y.md")
-    failed: list[Failure] = []
-    found, _ = discover([share], (share / "models",), failed)
-    assert [str(path.relative_to(share)) for path in found] == ["a.txt", "b/two.md", "one/x.md", "y.md"]
-    assert failed == []
+    listing = find_files([share], (share / "models",))
+    assert [str(path.relative_to(share)) for path in listing.files] == ["a.txt", "b/two.md", "one/x.md", "y.md"]
+    assert listing.failures == []
 
 
 def test_a_link_out_of_the_folder_is_named_and_not_followed(share: Path, tmp_path: Path) -> None:
@@ -198,50 +195,50 @@ def test_a_link_out_of_the_folder_is_named_and_not_followed(share: Path, tmp_pat
     (share / "salaries.md").symlink_to(tmp_path / "private" / "salaries.md")
     (share / "all").symlink_to(tmp_path / "private")
     reason = "it is a link out of the folder: give what it leads to as well, or name it in .docentignore"
-    failed: list[Failure] = []
-    found, unreadable = discover([share], (), failed)
-    assert list(found) == [share / "a.txt", share / "b" / "two.md", share / "models" / "card.md"]
-    assert (unreadable, failed) == ([], [Failure(str(share / name), reason) for name in ("all", "salaries.md")])
+    listing = find_files([share], ())
+    assert list(listing.files) == [share / "a.txt", share / "b" / "two.md", share / "models" / "card.md"]
+    assert (listing.unreachable, listing.failures) == (
+        [],
+        [Failure(str(share / name), reason) for name in ("all", "salaries.md")],
+    )
 
-    failed = []
-    found, _ = discover([share, tmp_path / "private"], (), failed)
-    assert list(found)[-1] == tmp_path / "private" / "salaries.md"
-    assert failed == []
+    listing = find_files([share, tmp_path / "private"], ())
+    assert list(listing.files)[-1] == tmp_path / "private" / "salaries.md"
+    assert listing.failures == []
 
     (share / ".docentignore").write_text("/all\nsalaries.md\n", "utf-8")
-    discover([share], (), failed)
-    assert failed == []
+    assert find_files([share], ()).failures == []
 
 
 def test_our_own_folders_are_not_reached_by_a_link(share: Path) -> None:
     """The library inside the folder stays out of itself, however it is reached."""
     (share / "zoo").symlink_to(share / "models")
-    failed: list[Failure] = []
-    found, _ = discover([share], (share / "models",), failed)
-    assert list(found) == [share / "a.txt", share / "b" / "two.md"]
-    assert failed == []
+    listing = find_files([share], (share / "models",))
+    assert list(listing.files) == [share / "a.txt", share / "b" / "two.md"]
+    assert listing.failures == []
 
 
 def test_a_link_that_leads_nowhere_is_named(share: Path) -> None:
     """Broken, or to itself; what it led to does not count as gone, for its disk may be away."""
     (share / "broken.md").symlink_to(share / "nothing.md")
     (share / "self.md").symlink_to(share / "self.md")
-    failed: list[Failure] = []
-    _, unreadable = discover([share], (), failed)
-    assert unreadable == [share / "broken.md", share / "self.md"]
-    assert [failure.reason for failure in failed] == [
-        "it is a link that leads nowhere (No such file or directory): mend it or remove it",
-        "it is a link that leads nowhere (Too many levels of symbolic links): mend it or remove it",
+    listing = find_files([share], ())
+    assert listing.unreachable == [share / "broken.md", share / "self.md"]
+    assert [failure.reason for failure in listing.failures] == [
+        "it is a link that leads nowhere (No such file or directory): correct it or remove it",
+        "it is a link that leads nowhere (Too many levels of symbolic links): correct it or remove it",
     ]
 
 
 def test_what_is_no_ordinary_file_is_named(share: Path) -> None:
     """Opening a pipe would wait for ever."""
     os.mkfifo(share / "pipe.md")
-    failed: list[Failure] = []
-    found, _ = discover([share, share / "pipe.md"], (), failed)
-    assert share / "pipe.md" not in found
-    assert failed == [Failure(str(share / "pipe.md"), "it is not an ordinary file: remove it from the folder")] * 2
+    listing = find_files([share, share / "pipe.md"], ())
+    assert share / "pipe.md" not in listing.files
+    assert (
+        listing.failures
+        == [Failure(str(share / "pipe.md"), "it is not an ordinary file: remove it from the folder")] * 2
+    )
 
 
 def test_names_that_are_no_text_are_named(share: Path) -> None:
@@ -249,10 +246,9 @@ def test_names_that_are_no_text_are_named(share: Path) -> None:
     folder = Path(os.fsdecode(os.fsencode(share) + b"/bad\xff"))
     write(folder, "a.md", "b.md")
     write(share, "b/bad\udcff.md", "b/two\nlines.md")
-    failed: list[Failure] = []
-    found, _ = discover([share], (), failed)
-    assert share / "b" / "two\nlines.md" in found
-    assert failed == [
+    listing = find_files([share], ())
+    assert share / "b" / "two\nlines.md" in listing.files
+    assert listing.failures == [
         Failure(printable(path), "its name is not valid UTF-8: rename it")
         for path in (folder, share / "b/bad\udcff.md")
     ]
@@ -280,9 +276,8 @@ def test_a_file_that_goes_meanwhile_is_just_gone(share: Path, monkeypatch: pytes
             (share / "a.txt").unlink(missing_ok=True)
 
     monkeypatch.setattr(os, "scandir", Listing)
-    failed: list[Failure] = []
-    found, unreadable = discover([share], (share / "models",), failed)
-    assert (list(found), unreadable, failed) == ([share / "b" / "two.md"], [], [])
+    listing = find_files([share], (share / "models",))
+    assert (list(listing.files), listing.unreachable, listing.failures) == ([share / "b" / "two.md"], [], [])
 
 
 def test_one_file_has_one_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ import pytest
 
 from ingest.base.errors import DocentError, SettingsError
 from ingest.base.settings import Settings
+from ingest.base.types import Progress
 from ingest.library import Library
 from ingest.runs.check import check
 from ingest.runs.rebuild import rebuild, rollback
-from ingest.runs.report import Progress
-from ingest.store import embedding_sets as generations
+from ingest.runs.select import remove
+from ingest.store import embedding_sets
 from ingest.store.catalog import CATALOG_FILE, Catalog
-from ingest.sync import ingest, remove
+from ingest.store.embedding_sets import EmbeddedDocument
+from ingest.sync import ingest
 from tests.conftest import OFFICE, passage_ids
 from tests.project import PROJECT
 
@@ -202,14 +205,13 @@ def test_killed_in_the_middle(settings: Settings, library: Library, monkeypatch:
     remove(["finance/差旅.md"], settings)
 
     filled: list[int] = []
-    fill = generations.fill
+    add_passages = embedding_sets.add_passages
 
-    def noted(catalog: Catalog, generation: int, documents: Any) -> None:
-        documents = list(documents)
-        filled.extend(number for number, *_ in documents)
-        fill(catalog, generation, documents)
+    def noted(catalog: Catalog, embedding_set: int, documents: Sequence[EmbeddedDocument]) -> None:
+        filled.extend(document.id for document in documents)
+        add_passages(catalog, embedding_set, documents)
 
-    monkeypatch.setattr(generations, "fill", noted)
+    monkeypatch.setattr(embedding_sets, "add_passages", noted)
     rebuild(settings.model_copy(update={"embedder_passage_prefix": "passage: "}))
     assert filled == [3, 4]
     assert len(passage_ids(settings)) == 3

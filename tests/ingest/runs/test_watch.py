@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from ingest.runs import watch as watching
 from ingest.runs.report import IngestReport
 from ingest.runs.watch import watch
 from ingest.store.write_lock import AnotherWriter, write_lock
+from ingest.sync import ingest
 
-Told = tuple[int, int, int, int, int]
+pytestmark = pytest.mark.usefixtures("in_process_readers")
 
 
-def told(report: IngestReport) -> Told:
+def counts(report: IngestReport) -> tuple[int, int, int, int, int]:
+    """Added, updated, unchanged, removed and failed."""
     return report.added, report.updated, report.unchanged, report.removed, len(report.failed)
 
 
@@ -35,8 +37,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_follows_what_changes(office: Path, settings: Settings) -> None:
     """A burst of changes is one run; a folder that vanishes removes nothing, and is followed again when it is back."""
     away = office.with_name("away")
-    reports = watch([office], settings)
-    assert told(next(reports)) == (4, 0, 0, 0, 0)
+    reports = watch([office], settings, lambda: ingest([office], settings))
+    assert counts(next(reports)) == (4, 0, 0, 0, 0)
 
     def burst() -> None:
         time.sleep(1.0)
@@ -46,17 +48,17 @@ def test_follows_what_changes(office: Path, settings: Settings) -> None:
 
     thread = threading.Thread(target=burst)
     thread.start()
-    assert told(next(reports)) == (4, 0, 4, 0, 0)
+    assert counts(next(reports)) == (4, 0, 4, 0, 0)
     thread.join()
     office.rename(away)
-    assert told(next(reports))[3:] == (0, 1)
+    assert counts(next(reports))[3:] == (0, 1)
     away.rename(office)
     report = next(reports)
-    while told(report)[4]:  # it may have looked once more before the folder was back
+    while counts(report)[4]:  # it may have looked once more before the folder was back
         report = next(reports)
-    assert told(report) == (0, 0, 8, 0, 0)
+    assert counts(report) == (0, 0, 8, 0, 0)
     (office / "new 1.txt").unlink()
-    assert told(next(reports)) == (0, 0, 7, 1, 0)
+    assert counts(next(reports)) == (0, 0, 7, 1, 0)
     reports.close()
 
 
@@ -75,50 +77,51 @@ def test_waits_for_another_writer(office: Path, settings: Settings) -> None:
     thread = threading.Thread(target=hold)
     thread.start()
     holding.wait()
-    reports = watch([office], settings)
-    assert told(next(reports)) == (4, 0, 0, 0, 0)
+    reports = watch([office], settings, lambda: ingest([office], settings))
+    assert counts(next(reports)) == (4, 0, 0, 0, 0)
     assert done == [True]
     thread.join()
     reports.close()
 
 
-def scripted(monkeypatch: pytest.MonkeyPatch, bursts: Sequence[set[Any]], outcomes: Sequence[Any]) -> None:
-    """Let changes and runs be these, and then the person press Ctrl-C."""
+def scripted(
+    monkeypatch: pytest.MonkeyPatch, bursts: Sequence[set[Any]], outcomes: Sequence[IngestReport | DocentError]
+) -> Callable[[], IngestReport]:
+    """Let the changes be these, and then Ctrl-C be pressed; returns a run that has these outcomes in turn."""
 
     def changes(*_paths: Path, **_options: Any) -> Iterator[set[Any]]:
         yield from bursts
         raise KeyboardInterrupt
 
-    left = iter(outcomes)
+    remaining = iter(outcomes)
 
-    def run(*_arguments: Any, **_options: Any) -> IngestReport:
-        outcome = next(left)
-        if isinstance(outcome, Exception):
+    def run() -> IngestReport:
+        outcome = next(remaining)
+        if isinstance(outcome, DocentError):
             raise outcome
-        report: IngestReport = outcome
-        return report
+        return outcome
 
     monkeypatch.setattr(watching, "changes", changes)
-    monkeypatch.setattr(watching, "ingest", run)
     monkeypatch.setattr(watching, "LOOK_SECONDS", 0.0)
+    return run
 
 
 def test_what_changed_before_it_listened(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once it listens it compares again; that is told only when it found something, and a burst always."""
     nothing, something = IngestReport(unchanged=4), IngestReport(added=1, unchanged=4)
-    scripted(monkeypatch, [set(), set(), {"change"}], [nothing, something, nothing])
-    assert [report.added for report in watch([office], settings)] == [0, 1, 0]
-    scripted(monkeypatch, [set(), {"change"}], [nothing, nothing, something])
-    assert [report.added for report in watch([office], settings)] == [0, 1]
+    run = scripted(monkeypatch, [set(), set(), {"change"}], [nothing, something, nothing])
+    assert [report.added for report in watch([office], settings, run)] == [0, 1, 0]
+    run = scripted(monkeypatch, [set(), {"change"}], [nothing, nothing, something])
+    assert [report.added for report in watch([office], settings, run)] == [0, 1]
 
 
 def test_ends(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """With Ctrl-C while it waits quietly; with an error that waiting does not mend, by that error."""
-    scripted(monkeypatch, [], [AnotherWriter("busy"), IngestReport(added=3)])
-    assert [report.added for report in watch([office], settings)] == [3]
-    scripted(monkeypatch, [{"change"}], [IngestReport(), DocentError("The disk is full.")])
+    run = scripted(monkeypatch, [], [AnotherWriter("busy"), IngestReport(added=3)])
+    assert [report.added for report in watch([office], settings, run)] == [3]
+    run = scripted(monkeypatch, [{"change"}], [IngestReport(), DocentError("The disk is full.")])
     with pytest.raises(DocentError, match="The disk is full"):
-        list(watch([office], settings))
+        list(watch([office], settings, run))
 
 
 def test_more_folders_than_the_system_watches(
@@ -136,5 +139,4 @@ def test_more_folders_than_the_system_watches(
 
     monkeypatch.setattr(watching, "changes", changes)
     monkeypatch.setattr(watching, "COMPARE_SECONDS", 0.0)
-    monkeypatch.setattr(watching, "ingest", lambda *_, **__: IngestReport(unchanged=4))
-    assert [report.unchanged for report in watch([office], settings)] == [4, 4, 4]
+    assert [report.unchanged for report in watch([office], settings, lambda: IngestReport(unchanged=4))] == [4, 4, 4]

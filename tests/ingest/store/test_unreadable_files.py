@@ -23,6 +23,8 @@ from ingest.store.unreadable_files import (
 )
 from ingest.sync import ingest
 
+pytestmark = pytest.mark.usefixtures("in_process_readers")
+
 Run = Callable[..., tuple[IngestReport, list[str]]]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ingest.base.settings import Settings
+from ingest.base.types import Progress
 from ingest.library import Library
-from ingest.runs.report import Progress
 from ingest.store import write_lock as writer
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.write_lock import write_lock

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as ProgressBar
 
-from ingest.runs.report import Progress, ProgressCallback
+from ingest.base.types import Progress, ProgressCallback
 from ui.cli.terminal.output import json_text, printable
 from ui.duration import duration
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ingest.runs.report import Progress
+from ingest.base.types import Progress
 from ui.cli.terminal import progress
 from ui.cli.terminal.progress import progress_shown
 
