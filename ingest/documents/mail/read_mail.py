@@ -32,7 +32,7 @@ def read_mail(data: bytes) -> tuple[str, list[Page]]:
     """
     message = _parsed(data)
     if _ENCRYPTED_PARTS.match(message.get_content_type()) and "signed-data" not in str(message.get("Content-Type", "")):
-        raise ReadError("the e-mail is encrypted: save its text where it can be read")
+        raise ReadError("the e-mail is encrypted: decrypt it in the mail program and save it again")
     subject = flat(str(message.get("Subject", "")))
     lines = [f"{name}: {flat(str(message[name]))}" for name in _SHOWN_HEADERS if message[name]]
     attached = [name for name, _ in attachments(data)]
@@ -50,7 +50,9 @@ def _parsed(data: bytes) -> EmailMessage:
             data = b""
     message = email.message_from_bytes(_encoded_headers(data.lstrip()), policy=email.policy.default)
     if not message.keys() or not any(name in message for name in ("From", "Subject", "Date")):
-        raise ReadError("the file is not an e-mail: it has neither sender nor subject")
+        raise ReadError(
+            "the file is not an e-mail: it has neither sender nor subject; save it again from the mail program"
+        )
     return message
 
 

@@ -71,7 +71,7 @@ class _Message:
 
     def read(self) -> tuple[str, list[Page]]:
         if "SMIME" in self._text(_KIND).upper() and "MULTIPARTSIGNED" not in self._text(_KIND).upper():
-            raise ReadError("the e-mail is encrypted: save its text where it can be read")
+            raise ReadError("the e-mail is encrypted: decrypt it in the mail program and save it again")
         subject = flat(self._text(_SUBJECT))
         sender, address = flat(self._text(_SENDER)), self._text(_SENDER_SMTP) or self._text(_SENDER_ADDRESS)
         if "@" in address and address != sender:

@@ -1,1 +1,1 @@
-"""Word, RTF and OpenDocument text documents."""
+"""Word, RTF and OpenDocument files, and the zip packages and XML that Office formats consist of."""

@@ -98,7 +98,7 @@ class _Reader:
         self._decode_pending()
         if brace == "{":
             if len(self.outer_states) > _DEEPEST:
-                raise ReadError("the file is damaged: its groups do not end; open and save it again")
+                raise ReadError("the file is damaged, its groups do not end: open and save it again")
             self.outer_states.append(self.state)
             self.state = replace(self.state)
         elif self.outer_states:

@@ -1,1 +1,1 @@
-"""Spreadsheets."""
+"""Spreadsheets: cells as they are shown, and the notes on them."""

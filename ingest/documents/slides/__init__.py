@@ -1,1 +1,1 @@
-"""Presentations."""
+"""Presentations, slide by slide."""

@@ -1,1 +1,1 @@
-"""Structure shared by the formats: Markdown pieces, tables, list numbering, running headers."""
+"""Structure that every format shares: Markdown blocks, tables, list numbering."""
