@@ -41,12 +41,6 @@ ORDER = {
     ),
     "ui": ("duration", "doctor", "runtime", "page", "http", "cli"),
 }  # fmt: skip
-# Imports that still point upwards. Nothing may be added here.
-BACKWARDS: set[tuple[str, str]] = {
-    ("ingest.search.explain", "ingest.library"),
-    ("ingest.library", "ingest.llama_index.retriever"),
-    ("assistant.retrieve.find", "assistant.refuse.answerability"),
-}
 # What draws pages, serves requests or reads command lines.
 FACES = {"click", "rich", "fastapi", "starlette", "streamlit", "uvicorn"}
 
@@ -111,7 +105,7 @@ def test_the_folders_of_a_package_stand_on_one_another(package: str) -> None:
                 step, used = (ORDER[package].index(module.split(".")[1]) for module in (name, imported))
                 if used > step:
                     upwards.add((name, imported))
-    assert upwards <= BACKWARDS
+    assert upwards == set()
 
 
 def test_only_ui_draws_pages_serves_requests_and_reads_command_lines() -> None:

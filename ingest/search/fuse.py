@@ -97,24 +97,11 @@ def fuse(
     for passage_id in {*cosines, *bm25}:
         near = cosines.get(passage_id, NOT_NEAR)
         lexical = bm25.get(passage_id, 0.0) / bm25_bound if bm25_bound > 0 else 0.0
-        fused.append((passage_id, FusedScore(_sum(near, lexical, dense_weight, weights), near, lexical)))
+        score = dense_weight * near.mean + weights.lexical * lexical
+        fused.append((passage_id, FusedScore(score, near, lexical)))
     return sorted(fused, key=lambda item: (-item[1].score, item[0]))
 
 
 def with_factors(parts: FusedScore, factors: Mapping[str, float]) -> FusedScore:
     """A score of `fuse` multiplied by `factors`, which it then names."""
     return FusedScore(parts.score * math.prod(factors.values()), parts.cosines, parts.lexical, factors)
-
-
-def rescore(parts: FusedScore, unknown_share: float, weights: FusionWeights) -> FusedScore:
-    """The score the same passage has with other weights, from stored parts: what fitting the weights needs.
-
-    `unknown_share` is that of the question.
-    """
-    base = _sum(parts.cosines, parts.lexical, weights.dense(unknown_share), weights)
-    factors = weights.factors("older_version" in parts.factors, "yes_or_no" in parts.factors)
-    return with_factors(FusedScore(base, parts.cosines, parts.lexical), factors)
-
-
-def _sum(cosines: Cosines, lexical: float, dense_weight: float, weights: FusionWeights) -> float:
-    return dense_weight * cosines.mean + weights.lexical * lexical

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.search.fuse import FUSION, NOT_NEAR, Cosines, FusedScore, FusionWeights, fuse, rescore, with_factors
+from ingest.search.fuse import FUSION, NOT_NEAR, Cosines, FusedScore, FusionWeights, fuse, with_factors
 
 
 def same(cosine: float) -> Cosines:
@@ -47,13 +47,16 @@ def test_dense_weight(unknown: float, weight: float) -> None:
     assert FUSION.dense(unknown) == pytest.approx(weight)
 
 
-def test_stored_parts_can_be_scored_with_other_weights() -> None:
-    """Cosines, BM25 share and the names of the factors are enough: the same weights give the same score."""
-    [(_, fused)] = fuse({1: Cosines(0.3, 0.8, 0.4)}, {1: 6.0}, bm25_bound=12.0, dense_weight=FUSION.dense(0.05))
-    parts = with_factors(fused, FUSION.factors(older_version=True, yes_or_no=True))
-    assert dict(parts.factors) == {"older_version": 0.85, "yes_or_no": 1.3}
-    assert parts.score == pytest.approx((0.8 * 0.5 + 0.25 * 0.5) * 0.85 * 1.3)
-    assert rescore(parts, 0.05, FUSION) == parts
-    others = FusionWeights(lexical=0.4, older_version=0.5, yes_or_no=2.0, unreadable_share=0.1)
-    assert rescore(parts, 0.05, others).score == pytest.approx((0.5 * 0.5 + 0.4 * 0.5) * 0.5 * 2.0)
-    assert rescore(fused, 0.05, others).score == pytest.approx(0.5 * 0.5 + 0.4 * 0.5)
+def test_factors_and_other_weights() -> None:
+    """Factors multiply the score and are named; other weights give the score that their numbers say."""
+    near, bm25 = {1: Cosines(0.3, 0.8, 0.4)}, {1: 6.0}
+    for weights, score in (
+        (FUSION, (0.8 * 0.5 + 0.25 * 0.5) * 0.85 * 1.3),
+        (FusionWeights(0.4, 0.5, 2.0, 0.1), (0.5 * 0.5 + 0.4 * 0.5) * 0.5 * 2.0),
+    ):
+        [(_, fused)] = fuse(near, bm25, 12.0, weights.dense(0.05), weights)
+        parts = with_factors(fused, weights.factors(older_version=True, yes_or_no=True))
+        assert parts.score == pytest.approx(score)
+        assert parts.factors == {"older_version": weights.older_version, "yes_or_no": weights.yes_or_no}
+        assert (parts.cosines, parts.lexical) == (fused.cosines, fused.lexical)
+        assert with_factors(fused, {}) == fused
