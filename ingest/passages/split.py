@@ -57,7 +57,7 @@ def context_line(title: str, heading: str) -> str:
 
 
 def embedded_context(title: str, heading: str, count_tokens: Callable[[str], int], limit: int) -> str:
-    """The context line as it is embedded: without as many outer headings as leave the passage too little room."""
+    """The context line for the embedder: outer headings are left out until it fits its share of `limit` tokens."""
     room = int(limit * _CONTEXT_SHARE)
     context = context_line(title, heading)
     while count_tokens(context) > room:
@@ -96,7 +96,7 @@ def _plain(heading: str) -> str:
 
 @dataclass(frozen=True)
 class _Unit:
-    """A sentence or a table row: what must stay whole. `header` repeats in front when a table is continued."""
+    """A sentence or a table row, which is not cut. `header` is repeated before it when a passage begins in a table."""
 
     start: int
     end: int
@@ -108,7 +108,7 @@ class _Unit:
 def _pieces(
     text: str, start: int, end: int, count_tokens: Callable[[str], int], room: int
 ) -> Iterator[tuple[str, int, int]]:
-    """(text, start, end) of passages of about equal length: two halves are better than a whole and a stub."""
+    """(text, start, end) of passages of about equal length: two halves are better than a full one and a short rest."""
     units = list(_units(text, start, end, count_tokens, room))
     target = 0.0
     if units:
