@@ -179,7 +179,7 @@ def test_doctor_tries_it(site: Settings, cross_encoder: Path, monkeypatch: pytes
 
     ((ok, text),) = finding(str(cross_encoder))
     assert ok
-    assert text.startswith(f"{cross_encoder} makes a search take ")
+    assert text.startswith(f"{cross_encoder} makes each search ")
     assert finding(NAME) == [
         (False, f"searches go without it: reranker {NAME} is not on this machine: run `docent models pull` to get it.")
     ]
