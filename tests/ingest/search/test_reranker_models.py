@@ -181,6 +181,6 @@ def test_doctor_tries_it(site: Settings, cross_encoder: Path, monkeypatch: pytes
     assert ok
     assert text.startswith(f"{cross_encoder} makes each search ")
     assert finding(NAME) == [
-        (False, f"searches go without it: reranker {NAME} is not on this machine: run `docent models pull` to get it.")
+        (False, f"not used for searches: reranker {NAME} is not on this machine: run `docent models pull` to get it.")
     ]
     assert finding(None) == []
