@@ -33,7 +33,7 @@ class IndexVersion:
     """The state of the catalog that an index agrees with; revision -1 for an index that never agreed with any."""
 
     lineage: str = ""
-    generation: int = 0
+    embedding_set: int = 0
     revision: int = -1
 
 
@@ -135,7 +135,7 @@ def write_manifest(folder: Path, vectors: VectorIndex, version: IndexVersion, fi
     """Describe the indexes in `folder`, which are complete. Raises OSError when the disk does not take it."""
     manifest = {
         "format": _FORMAT, "fingerprint": fingerprint, "dimension": vectors.dimension, "passages": len(vectors),
-        "lineage": version.lineage, "generation": version.generation, "revision": version.revision,
+        "lineage": version.lineage, "generation": version.embedding_set, "revision": version.revision,
         "files": sums(folder),
     }  # fmt: skip
     (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")

@@ -8,8 +8,8 @@ from ingest.search.indexes.policy import Action, ApplyChanges, HeldIndex, Keep, 
 from ingest.search.indexes.snapshot import IndexVersion
 
 
-def at(revision: int, generation: int = 1, lineage: str = "") -> IndexVersion:
-    return IndexVersion(lineage, generation, revision)
+def at(revision: int, embedding_set: int = 1, lineage: str = "") -> IndexVersion:
+    return IndexVersion(lineage, embedding_set, revision)
 
 
 NOTHING = HeldIndex(IndexVersion())
@@ -38,7 +38,7 @@ RESTORED = Rebuild("the catalog was restored from a backup")
         (at(6), 5, HeldIndex(at(5), in_memory=True), OpenSnapshot()),
         (at(6), 4, HeldIndex(at(5), in_memory=True), ApplyChanges()),
         # Other passages of the same catalog.
-        (at(5, generation=2), 5, HeldIndex(at(5)), ApplyChanges()),
+        (at(5, embedding_set=2), 5, HeldIndex(at(5)), ApplyChanges()),
         # After an interrupted change there is nothing to apply changes to.
         (at(6), 6, HeldIndex(at(5), changeable=False), OpenSnapshot()),
         (at(6), 5, HeldIndex(at(5), changeable=False), INTERRUPTED),
