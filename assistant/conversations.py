@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from assistant.events import Citation, Done, Evidence, EvidenceSentence, Part, Source
+from assistant.events import Citation, Done, Evidence, EvidenceSentence, Source, SourcePassage
 from ingest.base.errors import DocentError
 from ingest.base.logs import get_logger
 
@@ -184,5 +184,5 @@ def _turn(data: dict[str, Any]) -> Turn:
 
 def _source(data: dict[str, Any]) -> Source:
     """The oldest sources have neither parts nor versions."""
-    parts = tuple(Part(**part) for part in data.get("parts", ()))
+    parts = tuple(SourcePassage(**part) for part in data.get("parts", ()))
     return Source(**data | {"parts": parts, "replaces": tuple(data.get("replaces", ()))})

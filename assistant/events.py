@@ -11,7 +11,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Part:
+class SourcePassage:
     """A passage within a source: `source.text[start:end]`.
 
     `found` is false for a neighbour, which the search did not find. `lead` (a table's header row) is put before the
@@ -44,27 +44,27 @@ class Source:
     page: str
     text: str
     score: float
-    parts: tuple[Part, ...] = ()
+    parts: tuple[SourcePassage, ...] = ()
     newer: str = ""
     replaces: tuple[str, ...] = ()
 
     @property
-    def passages(self) -> tuple[Part, ...]:
+    def passages(self) -> tuple[SourcePassage, ...]:
         """Every passage of the source, at least one."""
-        return self.parts or (Part(self.passage_id, self.page, 0, len(self.text)),)
+        return self.parts or (SourcePassage(self.passage_id, self.page, 0, len(self.text)),)
 
     def found(self) -> tuple[int, int]:
         """Index in `passages` of the first and of the last passage that the search found."""
-        indexes = [index for index, part in enumerate(self.passages) if part.found]
+        indexes = [index for index, passage in enumerate(self.passages) if passage.found]
         return indexes[0], indexes[-1]
 
     def excerpt(self, first: int, last: int) -> str:
         """The text from passage `first` to passage `last` (indexes in `passages`, both included), with its lead."""
         return self.passages[first].lead + self.text[self.passages[first].start : self.passages[last].end]
 
-    def part_at(self, offset: int) -> Part:
+    def passage_at(self, offset: int) -> SourcePassage:
         """The passage that holds the character at this offset of the text, or the last one before it."""
-        return next((part for part in reversed(self.passages) if part.start <= offset), self.passages[0])
+        return next((passage for passage in reversed(self.passages) if passage.start <= offset), self.passages[0])
 
 
 @dataclass(frozen=True)

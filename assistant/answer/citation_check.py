@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
-from assistant.events import Citation, EvidenceSentence, Part, Source
+from assistant.events import Citation, EvidenceSentence, Source, SourcePassage
 from ingest.base.language import sentence_spans, terms
 from ingest.passages.split import context_line
 
@@ -43,12 +43,12 @@ class CheckedText:
         self._passages = [
             (
                 source,
-                part,
+                passage,
                 set(terms(f"{context_line(source.title, source.heading)}\n{text}")),
                 _numbers(f"{source.title} {source.heading} {text}"),
             )
             for source in sources
-            for index, part in enumerate(source.passages)
+            for index, passage in enumerate(source.passages)
             for text in [source.excerpt(index, index)]
         ]
         self._raw = ""
@@ -88,26 +88,26 @@ class CheckedText:
         wanted = terms(claim)
         if not wanted:
             return ""
-        best, share = self._best_part(claim, wanted)
+        best, share = self._best_passage(claim, wanted)
         if best is None or share < SUPPORTED:
             self.unsupported.append(sentence)
             return ""
-        source, part = best
-        citation = cite(source, part, self._quote(source.text[part.start : part.end], wanted))
+        source, passage = best
+        citation = cite(source, passage, self._quote(source.text[passage.start : passage.end], wanted))
         if citation not in self.citations:
             self.citations.append(citation)
         return f" [{source.n}]"
 
-    def _best_part(self, claim: str, wanted: Sequence[str]) -> tuple[tuple[Source, Part] | None, float]:
+    def _best_passage(self, claim: str, wanted: Sequence[str]) -> tuple[tuple[Source, SourcePassage] | None, float]:
         claimed = _numbers(claim)
         best, best_share = None, 0.0
-        for source, part, words, numbers in self._passages:
+        for source, passage, words, numbers in self._passages:
             # A wrong number is the worst error, so the passage must have every number of the claim.
             if not claimed <= numbers:
                 continue
             share = self._share(wanted, words)
             if share > best_share:
-                best, best_share = (source, part), share
+                best, best_share = (source, passage), share
         return best, best_share
 
     def _quote(self, passage: str, wanted: Sequence[str]) -> str:
@@ -139,11 +139,11 @@ def _numbers(text: str) -> set[str]:
     return set(_NUMBER.findall(_THOUSANDS.sub("", unicodedata.normalize("NFKC", text))))
 
 
-def cite(source: Source, part: Part, quote: str) -> Citation:
+def cite(source: Source, passage: SourcePassage, quote: str) -> Citation:
     """A citation of one passage of a source."""
     return Citation(
-        n=source.n, path=source.path, title=source.title, heading=source.heading, page=part.page,
-        passage_id=part.passage_id, document_id=source.document_id, quote=quote,
+        n=source.n, path=source.path, title=source.title, heading=source.heading, page=passage.page,
+        passage_id=passage.passage_id, document_id=source.document_id, quote=quote,
     )  # fmt: skip
 
 
@@ -152,4 +152,4 @@ def cite_evidence(sentences: Sequence[EvidenceSentence], sources: Sequence[Sourc
     by_number = {source.n: source for source in sources}
     for sentence in sentences:
         source = by_number[sentence.n]
-        yield cite(source, source.part_at(sentence.start), sentence.text)
+        yield cite(source, source.passage_at(sentence.start), sentence.text)

@@ -1,7 +1,7 @@
-"""Gives back the memory of a file that was mapped and is no longer read. Knows nothing of models.
+"""Releases the memory of a mapped file that is no longer read.
 
-OpenVINO maps the weights, rearranges them into memory of its own and reads little of the file afterwards, yet the
-process goes on being charged for all of it: 0.47 GB of 1.3 for Qwen1.5-0.5B in int8, measured.
+OpenVINO maps the weights, copies them into its own layout and reads little of the file afterwards, but the mapped pages
+still count as memory of the process: 0.47 of 1.3 GB for Qwen1.5-0.5B in int8, measured.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import psutil
 
 from ingest.base.logs import get_logger
 
-# MADV_DONTNEED of Linux: pages of a file are dropped, and read again from it should anybody want them.
+# MADV_DONTNEED of Linux: pages of a file are dropped, and read from the file again when they are needed.
 _DONT_NEED = 4
 log = get_logger(__name__)
 
 
 def release_mapped(path: Path) -> int:
-    """Drop this process's pages of a mapped file; returns the bytes mapped, 0 when none are or the system is not Linux.
+    """Drop this process's pages of a mapped file. Returns their size in bytes; 0 when none are mapped or not on Linux.
 
-    Raises nothing for a system that hides what is mapped: the memory then stays in use.
+    On a system that hides the mappings it does nothing: the memory stays in use.
     """
     if not sys.platform.startswith("linux"):
         return 0
     library = ctypes.CDLL(None)
     wanted, released = str(path.resolve()), 0
     for mapping in _mappings():
-        # Private pages that were written to would be lost; those of a read-only mapping cannot have been.
+        # Private pages that were written to would be lost; a read-only mapping has none.
         if mapping.path != wanted or "w" in mapping.perms:
             continue
         start, end = (int(part, 16) for part in mapping.addr.split("-"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from assistant.events import EvidenceSentence, Part, Source
+from assistant.events import EvidenceSentence, Source, SourcePassage
 from ingest.search.neighbours import Neighbour, join, neighbours
 from ingest.store.catalog import Catalog
 
@@ -87,7 +87,9 @@ def _joined(best: Source, n: int, run: Sequence[Neighbour], core: range) -> Sour
     """The source of these adjacent passages; those numbered in `core` were retrieved, the others are context."""
     text, joined = join(run)
     parts = tuple(
-        Part(part.passage.passage_id, part.passage.page, part.start, part.end, part.passage.ordinal in core, part.lead)
+        SourcePassage(
+            part.passage.passage_id, part.passage.page, part.start, part.end, part.passage.ordinal in core, part.lead
+        )
         for part in joined
     )
     return replace(best, n=n, text=text, parts=parts)

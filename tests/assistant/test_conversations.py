@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from assistant.conversations import CONVERSATIONS_FILE, SCHEMA_VERSION, Conversations, Turn
-from assistant.events import Citation, Done, Evidence, EvidenceSentence, Part, Source
+from assistant.events import Citation, Done, Evidence, EvidenceSentence, Source, SourcePassage
 from ingest.base.errors import DocentError
 from ingest.base.logs import configure_logs
 from tests.conftest import fill
@@ -34,7 +34,7 @@ SOURCES = (
         "",
         "请保留发票。每张。",
         0.5,
-        (Part(12, "", 0, 6), Part(13, "p. 2", 6, 9, found=False, lead="| a |\n")),
+        (SourcePassage(12, "", 0, 6), SourcePassage(13, "p. 2", 6, 9, found=False, lead="| a |\n")),
         "差旅-2027.md",
         ("差旅-2024.md",),
     ),
@@ -91,7 +91,7 @@ def test_conversations_of_version_0_1_are_shown_and_continued(old_home: Path) ->
     cited, follow_up, abstained, stopped = (turn.done for turn in turns)
     leave = cited.evidence.sources[0]
     assert (leave.path, leave.page, leave.replaces) == ("hr/leave-policy-2026.md", "p. 3", ("hr/leave-policy-2024.md",))
-    assert leave.parts[1] == Part(12, "p. 4", 52, 99, found=False, lead="| Days | Until |\n")
+    assert leave.parts[1] == SourcePassage(12, "p. 4", 52, 99, found=False, lead="| Days | Until |\n")
     assert cited.answer == "Full-time staff get 25 days of annual leave a year. [1] It is paid twice."
     assert [(citation.n, citation.passage_id, citation.quote) for citation in cited.citations] == [
         (1, 11, "Full-time staff get 25 days of annual leave a year.")

@@ -15,6 +15,7 @@ from assistant.answer import chatml
 from assistant.engines.engine import Engine
 from assistant.models.tokens import load_tokenizer
 from ingest.base.settings import Settings
+from tests.conftest import made_once
 from tests.fakes.loopback_hub import LoopbackHub, loopback_hub
 from tests.fakes.tiny_qwen import build_tiny_qwen, teach
 
@@ -40,9 +41,7 @@ def quoting_prompt(question: str) -> list[ChatMessage]:
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny real Qwen2 checkpoint. Tests that change it copy it first."""
-    # pytest sees one fixture in every module that imports it; they all share one folder.
-    folder = tmp_path_factory.getbasetemp() / "tiny-qwen"
-    return folder if folder.is_dir() else build_tiny_qwen(folder, TEXTS)
+    return made_once(tmp_path_factory, "tiny-qwen", lambda folder: build_tiny_qwen(folder, TEXTS))
 
 
 @pytest.fixture(scope="session")
@@ -50,8 +49,9 @@ def tiny_family(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
     """The tiny checkpoint of a generation of Qwen, by its name in `tiny_qwen.FAMILIES`."""
 
     def folder_of(family: str) -> Path:
-        folder = tmp_path_factory.getbasetemp() / f"tiny-{family}"
-        return folder if folder.is_dir() else build_tiny_qwen(folder, TEXTS, family=family)
+        return made_once(
+            tmp_path_factory, f"tiny-{family}", lambda folder: build_tiny_qwen(folder, TEXTS, family=family)
+        )
 
     return folder_of
 
@@ -73,7 +73,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub
 def greedy_settings(**changes: object) -> Settings:
     """Settings with which an engine gives the same answer to the same messages."""
     values = {
-        "temperature": 0, "repetition_penalty": 1, "max_new_tokens": 24, "cache_gigabytes": 0.1, "threads": 2,
+        "temperature": 0, "repetition_penalty": 1, "max_new_tokens": 24, "cache_gigabytes": 0.1, "threads": 1,
         "dtype": "float32",
     }  # fmt: skip
     return Settings(**values | changes)  # type: ignore[arg-type]
@@ -103,23 +103,39 @@ def quoting_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     It is sure of every token, where random weights waver between equals and rounding decides.
     """
-    from assistant.models.convert import convert
 
-    folder = build_tiny_qwen(tmp_path_factory.mktemp("models") / "quoting", TEXTS)
-    tokenizer = load_tokenizer(folder)
-    end = tokenizer.token_to_id("<|im_end|>")
-    teach(
-        folder,
-        [chatml.encode(quoting_prompt(question), tokenizer) for question in QUOTED],
-        [[*chatml.plain_ids(text, tokenizer), end] for text in QUOTED.values()],
-    )
-    return convert(folder, folder.parent)
+    def make(folder: Path) -> None:
+        from assistant.models.convert import convert
+
+        checkpoint = build_tiny_qwen(folder / "quoting", TEXTS)
+        tokenizer = load_tokenizer(checkpoint)
+        end = tokenizer.token_to_id("<|im_end|>")
+        teach(
+            checkpoint,
+            [chatml.encode(quoting_prompt(question), tokenizer) for question in QUOTED],
+            [[*chatml.plain_ids(text, tokenizer), end] for text in QUOTED.values()],
+        )
+        convert(checkpoint, folder)
+
+    (model,) = (made_once(tmp_path_factory, "quoting-model", make) / "openvino").glob("quoting-*")
+    return model
 
 
 @pytest.fixture(scope="session")
-def tiny_openvino(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny checkpoint as an int8 OpenVINO model."""
-    # Imported here: most tests that use this file's other fixtures need neither OpenVINO nor torch.
-    from assistant.models.convert import convert
+def tiny_models(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A `models_cache` that has the tiny checkpoint converted for OpenVINO; only to be read."""
 
-    return convert(tiny_checkpoint, tmp_path_factory.getbasetemp() / "tiny-models")
+    def make(folder: Path) -> None:
+        # Imported here: most tests that use this file's other fixtures need neither OpenVINO nor torch.
+        from assistant.models.convert import convert
+
+        convert(tiny_checkpoint, folder)
+
+    return made_once(tmp_path_factory, "tiny-models", make)
+
+
+@pytest.fixture(scope="session")
+def tiny_openvino(tiny_models: Path) -> Path:
+    """The tiny checkpoint as an int8 OpenVINO model."""
+    (model,) = (tiny_models / "openvino").glob("tiny-qwen-*")
+    return model

@@ -1,7 +1,7 @@
-"""A real Qwen checkpoint, small enough to make on the spot: random seeded weights, a byte-level BPE of texts given.
+"""A real Qwen checkpoint, small enough to make in a second: seeded random weights, a byte-level BPE trained on texts.
 
-What it writes is nonsense; that it loads, reads ChatML and streams like the true one is the point. FAMILIES differ as
-the generations of Qwen do.
+It generates nonsense, but it loads, reads ChatML and streams like a trained one. FAMILIES differ as the generations of
+Qwen do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# ChatML with Qwen1.5's default system message, in our own words: the reference the project's own encoder is held to.
+# ChatML with Qwen1.5's default system message, written by us: the reference for the project's own encoder.
 CHAT_TEMPLATE = (
     "{%- if messages[0].role != 'system' -%}"
     "{{ '<|im_start|>system\nYou are a helpful assistant<|im_end|>\n' }}"
@@ -21,7 +21,7 @@ CHAT_TEMPLATE = (
     "{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\n' }}{%- endif -%}"
 )
-# Qwen3's, in our own words: a thought of an earlier turn is left out, and without thinking an empty one is put first.
+# Qwen3's, written by us: a thought of an earlier turn is left out; without thinking an empty thought is put first.
 THINKING_TEMPLATE = (
     "{%- for message in messages -%}"
     "{{ '<|im_start|>' ~ message.role ~ '\n' ~ message.content.split('</think>')[-1] ~ '<|im_end|>\n' }}"
@@ -39,9 +39,10 @@ SPLIT = (
 
 @dataclass(frozen=True)
 class Family:
-    """What tells one generation from another; `more_tokens` are added and not special, `unused_rows` pad the embedding.
+    """The differences between the generations.
 
-    `head_size` is given where heads are wider than their share, `shard_size` where the weights come in several files.
+    `more_tokens` are added tokens that are not special; `unused_rows` pad the embedding; `head_size` is set where heads
+    are wider than the hidden size divided by their number, `shard_size` where the weights are several files.
     """
 
     model_type: str = "qwen2"
@@ -90,7 +91,7 @@ def build_tiny_qwen(
         max_position_embeddings=4096,
         rope_theta=kind.rope_theta,
         tie_word_embeddings=kind.tied,
-        # Larger than a trained model's, so that the likeliest token depends on what was read.
+        # Larger than a trained model's, so that the likeliest token depends on the prompt.
         initializer_range=0.2,
         bos_token_id=special["<|endoftext|>"],
         eos_token_id=special["<|im_end|>"],
@@ -99,7 +100,9 @@ def build_tiny_qwen(
     model = AutoModelForCausalLM.from_config(config).eval()
     for name, values in model.named_parameters():
         if name.endswith(("q_norm.weight", "k_norm.weight")):
-            torch.nn.init.uniform_(values, 0.5, 1.5)  # all ones, as they begin, would not be missed
+            torch.nn.init.uniform_(
+                values, 0.5, 1.5
+            )  # with their initial ones it would go unnoticed if they were left out
     model.generation_config.eos_token_id = [special["<|im_end|>"], special["<|endoftext|>"]]
     model.generation_config.pad_token_id = special["<|endoftext|>"]
     model.save_pretrained(folder, max_shard_size=kind.shard_size)
@@ -154,13 +157,13 @@ def _write_tokenizer(folder: Path, texts: Sequence[str], vocabulary: int, kind: 
 def teach(folder: Path, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> None:
     """Train the checkpoint in `folder` to give each prompt its answer, word for word; a few seconds.
 
-    A model that has learned something is sure of its next token, as real ones are of a quotation; random weights
-    waver between equals, and there the last bit of a sum decides.
+    A trained model is sure of its next token, as a real model is of a quotation. With random weights several tokens are
+    almost equally likely, and rounding decides between them.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
-    torch.set_num_threads(1)  # so small a model is only slowed down by more
+    torch.set_num_threads(1)  # more threads only slow down so small a model
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     batch = [

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from assistant.answer.citation_check import CheckedText, cite_evidence
-from assistant.events import Citation, EvidenceSentence, Part, Source
+from assistant.events import Citation, EvidenceSentence, Source, SourcePassage
 
 LEAVE = (
     "Every employee has 25 days of annual leave. Unused days may be carried over until 31 March.\n\n"
@@ -218,7 +218,10 @@ FIRST = "Every employee has 25 days of annual leave. Unused days may be carried 
 SECOND = "A doctor's note is needed from the fourth day of illness."
 MERGED = Source(
     1, 22, 7, "hr/leave.md", "Leave policy", "Leave", "p. 4", f"{FIRST}\n\n{SECOND}", 0.9,
-    (Part(21, "p. 3", 0, len(FIRST), found=False), Part(22, "p. 4", len(FIRST) + 2, len(FIRST) + 2 + len(SECOND))),
+    (
+        SourcePassage(21, "p. 3", 0, len(FIRST), found=False),
+        SourcePassage(22, "p. 4", len(FIRST) + 2, len(FIRST) + 2 + len(SECOND)),
+    ),
 )  # fmt: skip
 
 

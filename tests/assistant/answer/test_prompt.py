@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from assistant.answer import chatml
 from assistant.answer.prompt import SYSTEM, PastTurn, Prompt, build_prompt
-from assistant.events import Part, Source
+from assistant.events import Source, SourcePassage
 
 QUESTION = "How many days of annual leave do employees get?"
 
@@ -174,7 +174,7 @@ def section(n: int, found: int, texts: list[str]) -> Source:
     for number, passage in enumerate(texts):
         start = len(text) + bool(text)
         text = f"{text} {passage}" if text else passage
-        parts.append(Part(100 * n + number, "", start, len(text), number == found))
+        parts.append(SourcePassage(100 * n + number, "", start, len(text), number == found))
     return dataclasses.replace(source(n, text), parts=tuple(parts))
 
 

@@ -20,9 +20,11 @@ def settings(tmp_path: Path, **values: object) -> Settings:
     return Settings(**{"models_cache": tmp_path / "cache", "home": tmp_path / "home", **values})  # type: ignore[arg-type]
 
 
-def test_auto_takes_the_model_when_its_weights_are_here(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """Weights that are sound are used, and there is nothing to explain."""
-    choice = choose_engine(settings(tmp_path, model=str(tiny_checkpoint), answers_at_once=3))
+def test_auto_takes_the_model_when_its_weights_are_here(
+    tiny_checkpoint: Path, tiny_models: Path, tmp_path: Path
+) -> None:
+    """Sound weights are used, and there is no note."""
+    choice = choose_engine(settings(tmp_path, model=str(tiny_checkpoint), answers_at_once=3, models_cache=tiny_models))
     assert isinstance(choice.engine, OpenVINOEngine)
     assert (choice.name, choice.model, choice.note) == ("openvino", str(tiny_checkpoint), "")
     assert choice.engine.at_once == 3
@@ -31,14 +33,14 @@ def test_auto_takes_the_model_when_its_weights_are_here(tiny_checkpoint: Path, t
 
 
 def test_transformers_by_name_is_what_one_gets(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """The reference engine can be asked for; it writes one answer at a time."""
+    """The reference engine can be asked for by name; it generates one answer at a time."""
     choice = choose_engine(settings(tmp_path, model=str(tiny_checkpoint), engine="transformers"))
     assert isinstance(choice.engine, TransformersEngine)
     assert (choice.name, choice.note, choice.engine.at_once) == ("transformers", "", 1)
 
 
 def test_an_engine_needs_no_disk_to_be_loaded(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """Where its reading rate cannot be kept, the engine answers all the same."""
+    """An engine whose reading rate cannot be stored answers all the same."""
     (tmp_path / "file").touch()
     choice = choose_engine(
         settings(tmp_path, model=str(tiny_checkpoint), engine="transformers", home=tmp_path / "file" / "home")
@@ -50,12 +52,9 @@ def test_an_engine_needs_no_disk_to_be_loaded(tiny_checkpoint: Path, tmp_path: P
 
 @pytest.mark.parametrize("fault", ["parity", "conversion"])
 def test_auto_passes_over_an_engine_that_fails_and_says_why(
-    tiny_checkpoint: Path,
-    tmp_path: Path,
-    fault: str,
-    monkeypatch: pytest.MonkeyPatch,
+    tiny_checkpoint: Path, tiny_models: Path, tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A converted model that disagrees, or cannot be made, is not answered with; the next engine is, with a note."""
+    """A converted model that fails parity or cannot be made is not used; the next engine is, with a note."""
     if fault == "parity":
         monkeypatch.setattr(parity, "LEAST_SAME_CHOICE", 1.01)
         reason = "it disagrees with the original"
@@ -66,7 +65,7 @@ def test_auto_passes_over_an_engine_that_fails_and_says_why(
 
         monkeypatch.setattr(conversion, "convert_apart", fail)
         reason = "no space for the model"
-    choice = choose_engine(settings(tmp_path, model=str(tiny_checkpoint)))
+    choice = choose_engine(settings(tmp_path, model=str(tiny_checkpoint), models_cache=tiny_models))
     assert choice.name == "transformers"
     assert choice.note.startswith("Answers come more slowly than they could.")
     assert reason in choice.note

@@ -1,4 +1,4 @@
-"""Giving back the memory of mapped files."""
+"""Releasing the memory of mapped files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from assistant.engines.mapped_file import release_mapped
 
 SIZE = 8 << 20
-linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what is mapped")
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux shows what is mapped")
 
 
 def resident(path: Path) -> int:
@@ -23,8 +23,8 @@ def resident(path: Path) -> int:
 
 
 @linux
-def test_pages_are_given_back_and_read_again(tmp_path: Path) -> None:
-    """After the release the file takes no memory, and whoever reads it still finds what it says."""
+def test_pages_are_released_and_read_again(tmp_path: Path) -> None:
+    """After the release the file uses no memory, and reading it still gives its content."""
     path = tmp_path / "weights with spaces.bin"
     path.write_bytes(b"w" * SIZE)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
@@ -36,7 +36,7 @@ def test_pages_are_given_back_and_read_again(tmp_path: Path) -> None:
 
 @linux
 def test_a_mapping_that_can_be_written_is_left_alone(tmp_path: Path) -> None:
-    """Private changes live nowhere else: dropping them would lose them."""
+    """Private changes exist nowhere else: dropping the pages would lose them."""
     path = tmp_path / "changed.bin"
     path.write_bytes(b"w" * SIZE)
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as mapped:
@@ -45,10 +45,10 @@ def test_a_mapping_that_can_be_written_is_left_alone(tmp_path: Path) -> None:
         assert mapped[0] == ord("x")
 
 
-def test_a_file_that_is_not_mapped_and_a_system_that_does_not_say(
+def test_a_file_that_is_not_mapped_and_a_system_that_hides_mappings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing to release is no error."""
+    """It is no error when there is nothing to release."""
     assert release_mapped(tmp_path / "none.bin") == 0
     monkeypatch.setattr(psutil.Process, "memory_maps", lambda _process, grouped: (tmp_path / f"none {grouped}").open())
     assert release_mapped(tmp_path / "none.bin") == 0

@@ -9,7 +9,6 @@ import pytest
 from assistant.measure.bench_engine import bench_engine
 from ingest.base.errors import SettingsError
 from ingest.base.settings import Settings
-from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
 
 FIGURES = [
     "engine", "model", "prompt_tokens", "new_tokens", "ttft_s", "prefill_tok_s", "decode_tok_s", "same_again_ttft_s",
@@ -23,9 +22,13 @@ def settings(checkpoint: Path, tmp_path: Path, **changes: object) -> Settings:
 
 
 @pytest.mark.parametrize("engine", ["transformers", "openvino"])
-def test_each_engine_gives_the_contracts_figures(engine: str, tiny_checkpoint: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_each_engine_gives_the_contracts_figures(
+    engine: str, tiny_checkpoint: Path, tiny_models: Path, tmp_path: Path
+) -> None:
     """Prompt and answer are as long as asked for, and every rate and time is a positive number."""
-    figures = bench_engine(settings(tiny_checkpoint, tmp_path, engine=engine), 60, 4, repeats=1)
+    figures = bench_engine(
+        settings(tiny_checkpoint, tmp_path, engine=engine, models_cache=tiny_models), 60, 4, repeats=1
+    )
     assert list(figures) == [*FIGURES, "rss_gb"]
     assert figures["engine"] == engine
     # The instruction and ChatML's markers come on top of the prompt's own tokens.
@@ -34,11 +37,12 @@ def test_each_engine_gives_the_contracts_figures(engine: str, tiny_checkpoint: P
     assert all(figures[name] > 0 for name in FIGURES[4:])
 
 
-def test_asking_together_is_told_as_ratios(tiny_checkpoint: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_asking_together_is_told_as_ratios(tiny_checkpoint: Path, tiny_models: Path, tmp_path: Path) -> None:
     """Ratios are of the times that stand beside them."""
     figures = bench_engine(settings(tiny_checkpoint, tmp_path, engine="transformers"), 40, 3, users=1, repeats=1)
     assert "users" not in figures
-    figures = bench_engine(settings(tiny_checkpoint, tmp_path, engine="openvino"), 200, 8, users=3, repeats=1)
+    openvino = settings(tiny_checkpoint, tmp_path, engine="openvino", models_cache=tiny_models)
+    figures = bench_engine(openvino, 200, 8, users=3, repeats=1)
     assert figures["users"] == 3
     assert figures["together_ratio"] == pytest.approx(figures["together_s"] / figures["serial_s"], rel=0.05)
     assert figures["last_first_token_ratio"] > 0

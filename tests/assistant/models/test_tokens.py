@@ -1,3 +1,5 @@
+"""Tokens and text: characters from bytes, older tokenizer files, threads, and the estimate."""
+
 from __future__ import annotations
 
 import json
@@ -19,8 +21,8 @@ def tokenizer(tiny_checkpoint: Path) -> Tokenizer:
     return load_tokenizer(tiny_checkpoint)
 
 
-def test_bytes_that_are_no_character_are_dropped(tokenizer: Tokenizer) -> None:
-    """A broken sequence leaves no replacement marks and does not hold back what follows; control tokens are silent."""
+def test_invalid_bytes_are_dropped(tokenizer: Tokenizer) -> None:
+    """A broken sequence leaves no replacement character and delays nothing after it; control tokens have no text."""
     table = token_bytes_of(tokenizer)
     byte_of = {value: token for token, value in table.items() if len(value) == 1}
     characters = CompleteCharacters(table)
@@ -34,8 +36,8 @@ def test_bytes_that_are_no_character_are_dropped(tokenizer: Tokenizer) -> None:
     assert "".join(characters.add(token) for token in sequence) == "ok"
 
 
-def test_every_text_survives_the_token_table(tokenizer: Tokenizer) -> None:
-    """What is encoded and streamed token by token comes back unchanged, in any script."""
+def test_every_text_comes_back_unchanged(tokenizer: Tokenizer) -> None:
+    """A text in any script that is encoded and streamed token by token is the same text."""
     characters = CompleteCharacters(token_bytes_of(tokenizer))
     assert "".join(characters.add(token) for token in chatml.plain_ids(TEXT, tokenizer)) == TEXT
 
@@ -59,7 +61,7 @@ def test_a_checkpoint_with_vocab_and_merges_only_counts_the_same(
 
 
 def test_threads_may_count_at_the_same_time(tokenizer: Tokenizer) -> None:
-    """Prompts are built for several people at once with one tokenizer; none gets an error or another's count."""
+    """Prompts are built for several people at once with one tokenizer, without an error or a wrong count."""
     texts = [TEXT * (n % 7 + 1) for n in range(200)]
     alone = [chatml.count_plain(text, tokenizer) for text in texts]
     with ThreadPoolExecutor(8) as pool:

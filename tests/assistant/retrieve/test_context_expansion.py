@@ -91,7 +91,7 @@ def test_a_source_is_its_best_passage_s(catalog: Catalog) -> None:
     texts = {row["id"]: row["text"] for row in catalog.passages(catalog.passage_ids().tolist()).values()}
     for place, part in enumerate(source.passages):
         assert source.excerpt(place, place) == texts[part.passage_id]
-        assert source.part_at(part.start) == source.part_at(part.end - 1) == part
+        assert source.passage_at(part.start) == source.passage_at(part.end - 1) == part
 
 
 def test_rows_that_were_found_keep_their_header(catalog: Catalog) -> None:
@@ -115,7 +115,7 @@ def test_sentences_are_where_they_are_said_to_be(catalog: Catalog) -> None:
     for before, after in zip(sentences, moved, strict=True):
         source = sources[after.n - 1]
         assert source.text[after.start : after.end] == after.text == before.text
-        assert source.part_at(after.start).passage_id == passages[before.n - 1].passage_id
+        assert source.passage_at(after.start).passage_id == passages[before.n - 1].passage_id
 
 
 def test_a_passage_that_has_left_stands_alone(catalog: Catalog) -> None:

@@ -71,7 +71,7 @@ def test_stream_has_its_exact_shape(client: TestClient, assistant: ScriptedAssis
 
 
 def test_failure_after_the_stream_began(client: TestClient, assistant: ScriptedAssistant) -> None:
-    """What fails late is an event with its status, and the stream still ends with [DONE]."""
+    """A late failure is an event with its status, and the stream still ends with [DONE]."""
     assistant.failed = Failed("The model stopped: ask again.", 500, "x")
     response = client.post("/stream_chat", json={"input": "Leave?"}, headers={"X-Request-ID": "abc-1"})
     assert blocks(response.text)[1:] == [
@@ -92,7 +92,7 @@ def test_unexpected_error_in_a_stream_says_one_line(client: TestClient, assistan
 
 
 def test_health_answers_while_an_answer_runs(address: str, assistant: ScriptedAssistant) -> None:
-    """A step of the model that blocks does not hold up anything else."""
+    """A blocking step of the model delays nothing else."""
     assistant.pause = 1.0
     with httpx.stream("POST", f"{address}/stream_chat", json={"input": "Leave?"}) as stream:
         next(stream.iter_lines())
@@ -103,7 +103,7 @@ def test_health_answers_while_an_answer_runs(address: str, assistant: ScriptedAs
 
 @pytest.mark.parametrize("path", ["/stream_chat", "/chat"])
 def test_hanging_up_closes_the_answer(address: str, assistant: ScriptedAssistant, path: str) -> None:
-    """When the caller has gone, the assistant's generator is closed within moments and its thread is free."""
+    """When the caller hangs up, the assistant's stream is closed within moments and its thread is free."""
     assistant.pause, assistant.answer = 0.05, "word " * 400
     hang_up = httpx.stream("POST", f"{address}{path}", json={"input": "Leave?"}, timeout=0.5)
     with contextlib.suppress(httpx.ReadTimeout), hang_up as stream:
@@ -115,7 +115,7 @@ def test_hanging_up_closes_the_answer(address: str, assistant: ScriptedAssistant
 def test_a_silent_stream_is_kept_open(
     address: str, assistant: ScriptedAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the model says nothing, comments go out, which clients ignore and proxies count as life."""
+    """While the model generates no text, comments are sent: clients ignore them, proxies keep the connection open."""
     monkeypatch.setattr(answering, "PING_SECONDS", 0.1)
     assistant.pause, assistant.answer = 0.5, "late"
     body = httpx.post(f"{address}/stream_chat", json={"input": "Leave?"}).text

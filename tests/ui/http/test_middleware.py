@@ -45,8 +45,8 @@ def test_one_log_line_for_each_request_and_no_question_in_it(client: TestClient,
 
 
 @pytest.mark.parametrize("offered", ["", "a b", "x" * 65, "a;b"])
-def test_request_ids_that_are_not_sane_are_replaced(client: TestClient, offered: str) -> None:
-    """What a caller offers as id ends in the log, so only short plain ones are taken over."""
+def test_only_plain_request_ids_are_accepted(client: TestClient, offered: str) -> None:
+    """A caller's id is written to the log, so only short plain ids are used; others are replaced."""
     got = client.get("/health", headers={"X-Request-ID": offered}).headers["x-request-id"]
     assert re.fullmatch(r"[0-9a-f]{32}", got)
 
@@ -62,6 +62,6 @@ def test_the_request_id_is_bound_for_the_assistant(client: TestClient, assistant
 
 
 def test_a_body_that_is_too_large_is_refused(client: TestClient) -> None:
-    """Nobody can fill the memory of the server with one request."""
+    """One request cannot fill the memory of the server."""
     response = client.post("/chat", content=b" " * 1_000_001, headers={"Content-Type": "application/json"})
     assert response.status_code == 413

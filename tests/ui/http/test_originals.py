@@ -26,7 +26,7 @@ def test_originals_open_without_ever_running(
     client: TestClient, assistant: ScriptedAssistant, tmp_path: Path,
     name: str, content: bytes, media_type: str, disposition: str, sandboxed: bool,
 ) -> None:  # fmt: skip
-    """PDF and text open in the browser; whatever a browser could run is downloaded, sandboxed and not sniffed."""
+    """PDF and text open in the browser; what a browser could run is downloaded, sandboxed, and its type not guessed."""
     path = tmp_path / name
     path.write_bytes(content)
     assistant.library.files[7] = path
@@ -39,7 +39,7 @@ def test_originals_open_without_ever_running(
 
 
 def test_only_catalogued_files_open(client: TestClient, assistant: ScriptedAssistant, tmp_path: Path) -> None:
-    """Unknown numbers, paths and files that have gone are 404 with one line."""
+    """Unknown numbers, paths and deleted files get 404 with one line."""
     assistant.library.files[8] = tmp_path / "gone.pdf"
     gone = client.get("/documents/8")
     assert (gone.status_code, gone.json()["error"]) == (

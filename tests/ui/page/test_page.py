@@ -102,8 +102,8 @@ def test_history_is_there_after_a_refresh() -> None:
 
 
 @pytest.mark.usefixtures("assistant")
-def test_an_address_without_a_sane_conversation_gets_one() -> None:
-    """What stands in the address is not believed unless it is an id that the page could have made."""
+def test_an_address_without_a_valid_conversation_gets_one() -> None:
+    """The id in the address is only used if the page could have made it."""
     page = visit("../../etc/passwd")
     assert re.fullmatch(r"[0-9a-f]{32}", page.query_params["c"])
 
@@ -150,7 +150,7 @@ def test_abstaining_says_so_and_shows_the_nearest(assistant: ScriptedAssistant) 
 def test_a_doubtful_answer_says_so(
     assistant: ScriptedAssistant, monkeypatch: pytest.MonkeyPatch, language: str
 ) -> None:
-    """Between the two thresholds the answer stands with one quiet line, in the page's language, now and later."""
+    """Between the two thresholds the answer has one line of caution, in the page's language, also after a refresh."""
     monkeypatch.setattr(ContextProxy, "locale", property(lambda _self: language))
     line = f'<div class="docent-caution">{(CHINESE if language == "zh" else ENGLISH).caution}</div>'
     assert line not in shown(ask(visit(), "How much leave?"))
@@ -170,7 +170,7 @@ def test_sentences_without_support_are_pointed_out(assistant: ScriptedAssistant)
 def test_refusals_and_failures_are_one_friendly_line(
     assistant: ScriptedAssistant, monkeypatch: pytest.MonkeyPatch, language: str
 ) -> None:
-    """A full queue or a failed answer is said under the question, in the page's language, and stays in view."""
+    """A full queue or a failed answer is one line under the question, in the page's language, and stays in view."""
     monkeypatch.setattr(ContextProxy, "locale", property(lambda _self: language))
     assistant.refused = Refused(503, "Many people are asking: try again in 20 seconds.", 20)
     page = ask(visit(), "How much leave?")
@@ -199,8 +199,8 @@ def test_the_interface_is_chinese_for_a_chinese_browser(
     assert not re.search(r"Sources|Other passages|Open the document", html)
 
 
-def test_both_languages_say_everything() -> None:
-    """No string is missing in either language, and both take the same values."""
+def test_both_languages_have_every_string() -> None:
+    """No string is missing in either language, and both have the same placeholders."""
     for name, english in vars(ENGLISH).items():
         chinese = getattr(CHINESE, name)
         assert bool(chinese) or name == "refused"
@@ -225,7 +225,7 @@ def test_both_languages_say_everything() -> None:
         (READY_LIBRARY, EngineState("extractive", "", "Quoting only.", loaded=True), "Quoting only."),
     ],
 )  # fmt: skip
-def test_states_are_said_plainly(
+def test_every_state_is_one_plain_line(
     assistant: ScriptedAssistant, state: LibraryStatus, engine: EngineState, line: str
 ) -> None:
     """Empty, being built, damaged, loading, without a model: one line each; asking waits for passages and engine."""
@@ -237,14 +237,14 @@ def test_states_are_said_plainly(
     assert (len(page.button) > 1) == usable
 
 
-def test_a_rebuild_is_nobodys_business(assistant: ScriptedAssistant) -> None:
-    """While an administrator rebuilds the library, answers are what they were and the page says nothing."""
+def test_a_rebuild_is_not_shown(assistant: ScriptedAssistant) -> None:
+    """While an administrator rebuilds the library, answers stay the same and the page shows nothing of it."""
     assistant.library.state = library_status(4, 9, building=True, work=Work("docent rebuild", 7, "", 1, 9))
     assert "being read right now" not in shown(visit())
 
 
 @pytest.mark.parametrize(
-    ("done", "left", "said"),
+    ("done", "left", "line"),
     [
         (0, None, "已处理 0 / 9 个文件。"),
         (3, 42.4, "已处理 3 / 9 个文件，大约还需 42 秒。"),
@@ -252,10 +252,10 @@ def test_a_rebuild_is_nobodys_business(assistant: ScriptedAssistant) -> None:
         (9, 0.0, "已处理 9 / 9 个文件。"),
     ],
 )
-def test_progress_in_chinese(done: int, left: float | None, said: str) -> None:
-    """How far an ingest is and how long it still takes, in the reader's language."""
+def test_progress_in_chinese(done: int, left: float | None, line: str) -> None:
+    """The progress of an ingest and its remaining time, in the reader's language."""
     library = library_status(4, 9, building=True, work=Work("docent ingest", 7, "", done, 9, left))
-    assert f"回答可能还不完整。{said}<" in building_html(library, CHINESE)
+    assert f"回答可能还不完整。{line}<" in building_html(library, CHINESE)
 
 
 def test_a_hostile_document_stays_text(assistant: ScriptedAssistant) -> None:
@@ -277,7 +277,7 @@ def test_a_hostile_document_stays_text(assistant: ScriptedAssistant) -> None:
 
 
 def test_highlights_follow_tables_and_lists() -> None:
-    """A quote that is table rows or list items is highlighted inside them, and they stay a table and a list."""
+    """A quote of table rows or list items is highlighted inside them, and they stay a table and a list."""
     rows = "| A | 25 |\n| B | 30 |"
     html = passage_html(f"| Grade | Days |\n|---|---|\n{rows}\n\n- one\n- two **three**", [rows, "- two **three**"])
     assert re.findall(r"<td>(.*?)</td>", html) == [
@@ -290,7 +290,7 @@ def test_highlights_follow_tables_and_lists() -> None:
 
 
 def test_overlapping_and_missing_quotes() -> None:
-    """Quotes that overlap are one highlight; one that does not stand in the passage highlights nothing."""
+    """Quotes that overlap are one highlight; a quote that is not in the passage highlights nothing."""
     assert passage_html("one two three", ["one two", "two three"]) == "<p><mark>one two three</mark></p>\n"
     assert passage_html("one two three", ["four", ""]) == "<p>one two three</p>\n"
 
@@ -311,7 +311,7 @@ def test_prices_and_codes_are_shown_as_written() -> None:
     ],
 )
 def test_documents_open_at_their_page(path: str, page: str, address: str) -> None:
-    """A PDF opens at the cited page; other kinds have no page a browser could go to."""
+    """A PDF opens at the cited page; other formats have no page that a browser can open."""
     assert document_address(Source(1, 1, 1, path, "T", "", "p. 1", "text", 0.5), page) == address
 
 
@@ -324,7 +324,7 @@ def test_a_heading_does_not_repeat_the_title() -> None:
 
 
 def test_before_the_answer_sources_with_evidence_come_first() -> None:
-    """While the model is still at work, the passages that hold evidence are already in view."""
+    """While the model is at work, the sources of the evidence sentences are already in view."""
     sources = [Source(n, n, n, "/a.md", f"Title {n}", "", "", "text", 0.5) for n in (1, 2)]
     sentences = (EvidenceSentence(2, "text", 0, 4, 0.5, "text"),)
     html = sources_html(evidence_of(*sources, sentences=sentences), (), ENGLISH, ENGLISH.found)
@@ -342,13 +342,13 @@ def test_before_the_answer_sources_with_evidence_come_first() -> None:
     ],
 )
 def test_an_unfinished_answer_is_marked(answer: str, reason: str, line: str) -> None:
-    """Nobody takes half an answer for a whole one."""
+    """An incomplete answer says that it is incomplete."""
     done = Done(evidence_of(), answer, (), "qwen", reason)
     assert cautions_html(done, ENGLISH) == f'<div class="docent-caution">{line}</div>'
 
 
-def test_what_was_searched_for_is_said_when_it_is_not_the_question(assistant: ScriptedAssistant) -> None:
-    """A follow-up keeps the person's words; what was searched stands in a quiet line, also after a refresh."""
+def test_a_completed_question_is_shown(assistant: ScriptedAssistant) -> None:
+    """A follow-up keeps the person's words; the completed question is one quiet line, also after a refresh."""
     assert "Searched for" not in shown(ask(visit(), "How much leave?"))
     assistant.searched = "How much leave do <part-timers> get?"
     line = '<div class="docent-quiet">Searched for: How much leave do &lt;part-timers&gt; get?</div>'
@@ -359,7 +359,7 @@ def test_what_was_searched_for_is_said_when_it_is_not_the_question(assistant: Sc
 
 
 def test_a_card_names_the_cited_page_and_the_versions() -> None:
-    """Of a source that runs over pages the page of the quote; which versions it replaces, or that there is a newer."""
+    """A card has the page of the quote, the versions that its source replaces, and that there is a newer one."""
     source = Source(1, 1, 1, "/a-2026.pdf", "T", "", "p. 1", "One. Two.", 0.5, replaces=("a-2024.pdf", "a-2025.pdf"))
     cited = Citation(1, source.path, "T", "", "p. 2", 2, 1, "Two.")
     card = sources_html(evidence_of(source), [cited], ENGLISH)
