@@ -1,9 +1,9 @@
-"""Spaces that text recognition lost between English words, put back. Knows nothing of pictures or pages.
+"""Puts back spaces that text recognition has lost between English words.
 
-The recognition model was trained on Chinese and often writes 'qualityassurance'. It still says where it saw each
-letter: a letter after a lost space stands further from the one before. Neither that nor a word list alone is safe
-(names, codes), so both are weighed: the cheapest cut of a run of letters into words (Viterbi search over word costs
-by Zipf's law, as in Norvig, "Natural Language Corpus Data", 2009), where a cut costs less at a wide step.
+The recognition model was trained on Chinese and often writes 'qualityassurance', but it returns the position of each
+letter, and a letter after a lost space is further from the one before. Neither this nor a word list alone is safe
+(names, codes), so both count: a run of letters is cut into words at the lowest cost (Viterbi search over word costs by
+Zipf's law, as in Norvig, "Natural Language Corpus Data", 2009), where a cut at a wide step costs less.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from statistics import median
 # Fitted on six rendered English pages with known text: word F1 .918 as recognised, .956 with these (a word list
 # alone .944, but it cuts names; steps alone .920).
 _USUAL_STEP = 1.4
-# A cut at a step wider than usual saves this much for each usual step; at a narrower one it costs twice as much.
+# Cost per usual step: what a cut at a wider step than usual saves, and what it adds at a narrower one.
 _WIDE_WEIGHT = 10.0
 _NARROW_WEIGHT = 20.0
 _UNKNOWN_WORD = 12.0
 _UNKNOWN_LETTER = 1.0
 _LONGEST_WORD = 24
-# Shorter words are only taken for words when they are among the commonest: 're' and 'un' are pieces of others.
+# Words of at most this length count only when they are among the commonest: 're' and 'un' are parts of other words.
 _SHORT = 3
 _COMMONEST = 300
 _SHORTEST_RUN = 4
 _RUN = re.compile(rf"[A-Za-z]{{{_SHORTEST_RUN},}}")
-# A comma, or the full stop of a sentence, that stands directly before the next word; not in names of files or sites.
+# A comma, or the full stop of a sentence, directly before the next word; not in names of files or web sites.
 _TIGHT_MARK = re.compile(r"(?<=[A-Za-z)\]][,;:])(?=[A-Za-z])(?!//)|(?<=[a-z]{2}[.!?])(?=[A-Z][a-z ])")
 
 
-def with_spaces(text: str, places: list[float]) -> str:
-    """The text with its lost spaces. `places` is where each character's middle was seen, in any unit, or empty."""
-    if len(places) == len(text):
-        steps = [right - left for left, right in pairwise(places)]
+def with_spaces(text: str, middles: list[float]) -> str:
+    """The text with its lost spaces. `middles` are the x positions of the characters' middles in any unit, or empty."""
+    if len(middles) == len(text):
+        steps = [right - left for left, right in pairwise(middles)]
         inside = [step for step, (a, b) in zip(steps, pairwise(text), strict=True) if a.isalpha() and b.isalpha()]
         usual = median(inside) if len(inside) >= _SHORTEST_RUN else 0.0
         if usual > 0:
@@ -46,7 +46,7 @@ def with_spaces(text: str, places: list[float]) -> str:
 
 
 def _cut(run: str, steps: list[float]) -> str:
-    """The run as its cheapest words. `steps[i]` is how far letter i+1 stands from letter i, 1 being usual."""
+    """The run cut into words at the lowest cost. `steps[i]` is the distance of letters i and i+1; 1 is usual."""
     costs = _word_costs()
     letters = run.lower()
     if letters in costs:

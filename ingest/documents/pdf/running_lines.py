@@ -1,10 +1,9 @@
-"""Headers, footers and page numbers: lines that repeat at the edge of page after page. Knows nothing of PDF.
+"""Headers, footers and page numbers: lines that repeat at the edge of one page after another.
 
-Only what is certain is dropped: a line at the outer edge, in letters no larger than the text, that stands at the
-same height on at least three pages with the same words, or with one number that counts up with the pages; the
-outermost line of pages of different sizes may stand at any height, and in a document of two pages both have to say
-the same, or 'page 1 of 2'. Its first occurrence stays when it says more than a page number, so that no words of the
-document are lost.
+Only certain ones are removed: a line at the outer edge, in letters no larger than the text, at the same height on at
+least three pages, with the same words or with a number that increases with the pages. The outermost line may be at any
+height, for pages of different sizes. In a document of two pages both lines are equal, or 'page 1 of 2'. The first
+occurrence stays unless it is only a page number, so that no words of the document are lost.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from ingest.documents.pdf.layout.boxes import Box, on_one_line
 
-# Running lines stand in this share of the text's height, counted from its upper and lower end.
+# Running lines are in this share of the text's height, from its upper and lower end.
 _EDGE = 0.15
 _LINES = 4
 _PAGES = 3
@@ -31,7 +30,7 @@ Row = list[Box]
 
 
 def without_running_lines(pages: Sequence[list[Box]], text_height: float) -> list[list[Box]]:
-    """The pages' boxes without their running lines. `text_height` is that of most of the document's letters."""
+    """The pages' boxes without running lines. `text_height` is the height of most letters of the document."""
     tops = [box.top for page in pages for box in page]
     if len(pages) < 2 or not tops:
         return list(pages)
@@ -49,15 +48,15 @@ def without_running_lines(pages: Sequence[list[Box]], text_height: float) -> lis
             for key in _keys(row, number, len(pages)):
                 seen[key].append(number)
         for row, end in [(rows[0], end) for rows, end in ((above, "top"), (below, "bottom")) if rows]:
-            seen[f"{end} {_said(row)}"].append(number)
-    # A page that is there twice has nothing that runs.
-    two = len(pages) == 2 and 2 * len({b.text for b in pages[0]} & {b.text for b in pages[1]}) <= len(pages[1])
+            seen[f"{end} {_text(row)}"].append(number)
+    # A page that is there twice has no running lines.
+    is_pair = len(pages) == 2 and 2 * len({b.text for b in pages[0]} & {b.text for b in pages[1]}) <= len(pages[1])
     kept: list[list[Box]] = []
     for number, (page, both) in enumerate(zip(pages, edges, strict=True)):
         running = {
             id(box)
             for rows, from_above in zip(both, (True, False), strict=True)
-            for row in _running(rows, page, number, seen, text_height, from_above, len(pages), two)
+            for row in _running(rows, page, number, seen, text_height, from_above, len(pages), is_pair)
             for box in row
         }
         rest = [box for box in page if id(box) not in running]
@@ -66,13 +65,13 @@ def without_running_lines(pages: Sequence[list[Box]], text_height: float) -> lis
 
 
 def _limit(page: list[Box], upper: float, edge: float) -> float:
-    """Above it are the page's upper lines. A page on its side ends where an upright one has its middle."""
+    """The height above which the page's upper lines are; a page in landscape format ends lower than the others."""
     top = max(box.top for box in page)
     return (upper if top > upper - edge else top) - edge
 
 
 def _outer_rows(page: list[Box], limit: float, from_above: bool) -> list[Row]:
-    """The first lines from the page's upper or lower end that stand beyond `limit`, outermost first."""
+    """The first lines from the page's upper or lower end that are beyond `limit`, outermost first."""
     sign = 1 if from_above else -1
     rows: list[Row] = []
     for box in sorted(page, key=lambda box: -sign * box.middle):
@@ -85,22 +84,22 @@ def _outer_rows(page: list[Box], limit: float, from_above: bool) -> list[Row]:
     return rows
 
 
-def _said(row: Row) -> str:
+def _text(row: Row) -> str:
     return " ".join(box.text for box in sorted(row, key=lambda box: box.left))
 
 
 def _keys(row: Row, page: int, pages: int) -> Iterator[str]:
-    """What the line has in common with its like on other pages: its words, or them and how a number counts up."""
-    text = _said(row)
-    place = round(row[0].middle / 4)
-    yield f"{place} {text}"
+    """Keys that running lines of several pages share: the words, or the words and how a number increases."""
+    text = _text(row)
+    height = round(row[0].middle / 4)
+    yield f"{height} {text}"
     for match in list(_NUMBER.finditer(text))[:6]:
         if len(match.group()) <= 5:
             if int(match.group()) == page + 1 and re.match(
                 rf"\s*(?:/|of|von|sur|de|共)\s*{pages}\b", text[match.end() :]
             ):
-                yield f"{place} of {text[: match.start()]}#{text[match.end() :]}"
-            yield f"{place} {text[: match.start()]}#{int(match.group()) - page}#{text[match.end() :]}"
+                yield f"{height} of {text[: match.start()]}#{text[match.end() :]}"
+            yield f"{height} {text[: match.start()]}#{int(match.group()) - page}#{text[match.end() :]}"
 
 
 def _running(
@@ -111,25 +110,25 @@ def _running(
     text_height: float,
     from_above: bool,
     pages: int,
-    two: bool,
+    is_pair: bool,
 ) -> list[Row]:
-    found: list[tuple[Row, bool]] = []  # with whether it is dropped here
+    running: list[tuple[Row, bool]] = []  # whether the line is removed from this page
     for row in rows:
         same, *counting = _keys(row, number, pages)
-        anywhere = f"{'top' if from_above else 'bottom'} {_said(row)}"
+        anywhere = f"{'top' if from_above else 'bottom'} {_text(row)}"
         if row is rows[0] and len(set(seen[anywhere])) >= _PAGES:
             same = anywhere
         if max(box.height for box in row) > _LARGE * text_height:
             break
         if any(_repeats(seen[key], number, bare=_is_page_number(key) or " of " in key[:8]) for key in counting):
-            found.append((row, True))
-        elif len(row) < 3 and _repeats(seen[same], number, bare=two):  # three cells may be a table's header
-            found.append((row, seen[same][0] != number))
+            running.append((row, True))
+        elif len(row) < 3 and _repeats(seen[same], number, bare=is_pair):  # three cells may be a table's header
+            running.append((row, seen[same][0] != number))
         else:
             break
-    while found and not _stands_apart([row for row, _ in found], page, from_above):
-        found.pop()
-    return [row for row, dropped in found if dropped]
+    while running and not _is_apart([row for row, _ in running], page, from_above):
+        running.pop()
+    return [row for row, removed in running if removed]
 
 
 def _is_page_number(key: str) -> bool:
@@ -143,8 +142,8 @@ def _repeats(pages: list[int], number: int, bare: bool) -> bool:
     )
 
 
-def _stands_apart(rows: list[Row], page: list[Box], from_above: bool) -> bool:
-    """True when white space parts the innermost of the lines from the rest of the page."""
+def _is_apart(rows: list[Row], page: list[Box], from_above: bool) -> bool:
+    """True when white space separates the innermost of the lines from the rest of the page."""
     running = {id(box) for row in rows for box in row}
     inner = rows[-1]
     rest = [box for box in page if id(box) not in running]

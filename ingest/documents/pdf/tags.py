@@ -1,7 +1,6 @@
-"""What a tagged PDF says of itself (ISO 32000-1, 14.8): headings and tables, as Word and browsers write them down.
+"""Headings and tables from the tags of a PDF (ISO 32000-1, 14.8), which Word and browsers write.
 
-A tag names pieces of the page by number; what they say is asked of the page's text, which knows where spaces are.
-Knows no layout.
+A tag names pieces of the page by number. Their text is taken from the page's text, which has the spaces.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ from ingest.documents.pdf.layout.boxes import Box, put_together, stands_in
 from ingest.documents.structure.markdown import markdown_table
 
 _HEADING = re.compile(r"H([1-6])?")
-# A page has hundreds of elements; one with more is damaged, or made to hold readers up.
+# A page has hundreds of elements; one with more than this is damaged or an attack.
 _MOST_ELEMENTS = 20_000
 _MOST_LETTERS = 200
-# The cells of a table must say what stands in its place but for this share of the letters.
-_UNTOLD = 0.05
+# The cells of a table contain the letters of the page in its place, except for at most this share.
+_MISSING_SHARE = 0.05
 
-_Marks = list[int]
-_Place = tuple[float, float, float, float]
+_Marks = list[int]  # numbers of marked pieces
+_Edges = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class TaggedTable:
-    """Rows of cells, the first of them headings when it `has_header`, and the place in points of the page."""
+    """Rows of cells, the first of them the header when it `has_header`, and the edges on the page in points."""
 
     rows: Sequence[Sequence[str]]
     has_header: bool
@@ -43,110 +42,110 @@ class TaggedTable:
 
 
 @dataclass
-class _Found:
-    """Marked pieces of every heading with its level, and of every cell of every row of every table."""
+class _MarkedTable:
+    """The marked pieces of each cell of each row."""
 
-    headings: list[tuple[int, _Marks]] = field(default_factory=list)
-    tables: list[list[list[_Marks]]] = field(default_factory=list)
-    headers: list[bool] = field(default_factory=list)
+    rows: list[list[_Marks]] = field(default_factory=list)
+    has_header: bool = False
 
 
 def tags_of(page: Any, text_page: Any, number: int) -> tuple[list[Bookmark], list[TaggedTable]]:
-    """Headings and tables of the page with this number, from 0, in the order of the tags; none where it has none."""
+    """The headings and tables of the page `number` (from 0), in the order of the tags; none when it has no tags."""
     import pypdfium2.raw as pdfium
 
     tree = pdfium.FPDF_StructTree_GetForPage(page.raw)
     if not tree:
         return [], []
     try:
-        found = _walked(tree, pdfium)
+        marked_headings, marked_tables = _walk(tree, pdfium)
     finally:
         pdfium.FPDF_StructTree_Close(tree)
-    cells = [marks for rows in found.tables for row in rows for marks in row]
-    wanted = {mark for marks in (*(marks for _, marks in found.headings), *cells) for mark in marks}
-    places = _places(page, wanted, pdfium)
+    cells = [marks for table in marked_tables for row in table.rows for marks in row]
+    wanted = {mark for marks in (*(marks for _, marks in marked_headings), *cells) for mark in marks}
+    edges_of_marks = _edges_of_marks(page, wanted, pdfium)
 
-    def told(marks: _Marks) -> tuple[str, _Place | None]:
-        around = _around([box for mark in marks for box in places.get(mark, ())])
+    def text_and_edges(marks: _Marks) -> tuple[str, _Edges | None]:
+        around = _around([edges for mark in marks for edges in edges_of_marks.get(mark, ())])
         return ("", None) if around is None else (" ".join(text_page.get_text_bounded(*around).split()), around)
 
     headings = [
         Bookmark(title, level, number, around[3], is_tagged=True)
-        for level, marks in found.headings
-        for title, around in [told(marks)]
+        for level, marks in marked_headings
+        for title, around in [text_and_edges(marks)]
         if around is not None and 0 < len(title) <= _MOST_LETTERS
     ]
     tables = []
-    for rows, has_header in zip(found.tables, found.headers, strict=True):
-        texts = [[told(marks) for marks in row] for row in rows]
-        around = _around([place for row in texts for _, place in row if place is not None])
+    for table in marked_tables:
+        rows = [[text_and_edges(marks) for marks in row] for row in table.rows]
+        around = _around([edges for row in rows for _, edges in row if edges is not None])
         if around is not None:
-            tables.append(TaggedTable([[text for text, _ in row] for row in texts], has_header, *around))
+            tables.append(TaggedTable([[text for text, _ in row] for row in rows], table.has_header, *around))
     return headings, tables
 
 
 def with_tagged_tables(
     boxes: list[Box], tables: Sequence[TaggedTable], header: Sequence[str]
 ) -> tuple[list[Box], Sequence[str]]:
-    """The boxes with those of each table put together as one box, and the header of the last table.
+    """The boxes with those of each table replaced by one box, and the header of the page's last table.
 
-    A page's first table without a header goes on under `header`, that of the last table on the page before, when it
-    has as many columns. A table with merged cells, or whose cells do not say all that stands there, is left alone.
+    The first table of a page, when it has no header, continues the last table of the page before: it gets that one's
+    `header` if it has as many columns. A table with merged cells, or whose cells lack text of its place, is left out.
     """
     for number, table in enumerate(tables):
         inside = [box for box in boxes if table.holds(box)]
         widths = {len(row) for row in table.rows}
         drawn = sum(map(_letters, (box.text for box in inside)))
-        said = sum(_letters(cell) for row in table.rows for cell in row)
-        if len(widths) != 1 or max(widths) < 2 or not drawn or abs(said - drawn) > _UNTOLD * drawn:
+        tagged = sum(_letters(cell) for row in table.rows for cell in row)
+        if len(widths) != 1 or max(widths) < 2 or not drawn or abs(tagged - drawn) > _MISSING_SHARE * drawn:
             header = ()
             continue
-        goes_on = number == 0 and not table.has_header and len(header) in widths
-        rows = [header, *table.rows] if goes_on else table.rows
-        place = table.left, table.bottom, table.right, table.top
-        boxes = put_together(boxes, inside, markdown_table(rows), place)
-        header = rows[0] if goes_on or table.has_header else ()
+        continues = number == 0 and not table.has_header and len(header) in widths
+        rows = [header, *table.rows] if continues else table.rows
+        edges = table.left, table.bottom, table.right, table.top
+        boxes = put_together(boxes, inside, markdown_table(rows), edges)
+        header = rows[0] if continues or table.has_header else ()
     return boxes, header
 
 
-def _walked(tree: Any, pdfium: Any) -> _Found:
-    found = _Found()
-    # (element, the heading or cell it stands in, its table's rows, its row's cells), the first on top.
-    waiting: list[tuple[Any, _Marks | None, list[list[_Marks]] | None, list[_Marks] | None]] = [
-        (pdfium.FPDF_StructTree_GetChildAtIndex(tree, place), None, None, None)
-        for place in reversed(range(pdfium.FPDF_StructTree_CountChildren(tree)))
+def _walk(tree: Any, pdfium: Any) -> tuple[list[tuple[int, _Marks]], list[_MarkedTable]]:
+    """The marked pieces of each heading, with its level, and of each table."""
+    headings: list[tuple[int, _Marks]] = []
+    tables: list[_MarkedTable] = []
+    # (element, marks of the heading or cell around it, table around it, cells of the row around it), next one last.
+    waiting: list[tuple[Any, _Marks | None, _MarkedTable | None, list[_Marks] | None]] = [
+        (pdfium.FPDF_StructTree_GetChildAtIndex(tree, index), None, None, None)
+        for index in reversed(range(pdfium.FPDF_StructTree_CountChildren(tree)))
     ]
     for _ in range(_MOST_ELEMENTS):
         if not waiting:
             break
-        element, inside, rows, cells = waiting.pop()
+        element, marks, table, cells = waiting.pop()
         if not element:
             continue
         kind = _kind(element, pdfium)
-        if inside is None:
+        if marks is None:
             if heading := _HEADING.fullmatch(kind):
-                inside = []
-                found.headings.append((int(heading[1] or 1), inside))
+                marks = []
+                headings.append((int(heading[1] or 1), marks))
             elif kind == "Table":
-                rows = []
-                found.tables.append(rows)
-                found.headers.append(False)
-            elif kind == "TR" and rows is not None:
+                table = _MarkedTable()
+                tables.append(table)
+            elif kind == "TR" and table is not None:
                 cells = []
-                rows.append(cells)
-            elif kind in {"TH", "TD"} and rows is not None and cells is not None:
-                inside = []
-                cells.append(inside)
-                found.headers[-1] |= kind == "TH" and len(rows) == 1 and len(cells) > 1
+                table.rows.append(cells)
+            elif kind in {"TH", "TD"} and table is not None and cells is not None:
+                marks = []
+                cells.append(marks)
+                tables[-1].has_header |= kind == "TH" and len(table.rows) == 1 and len(cells) > 1
         children = range(pdfium.FPDF_StructElement_CountChildren(element))
-        if inside is not None:
-            marks = (pdfium.FPDF_StructElement_GetChildMarkedContentID(element, place) for place in children)
-            inside += [mark for mark in marks if mark >= 0]
+        if marks is not None:
+            numbers = (pdfium.FPDF_StructElement_GetChildMarkedContentID(element, index) for index in children)
+            marks += [number for number in numbers if number >= 0]
         waiting += [
-            (pdfium.FPDF_StructElement_GetChildAtIndex(element, place), inside, rows, cells)
-            for place in reversed(children)
+            (pdfium.FPDF_StructElement_GetChildAtIndex(element, index), marks, table, cells)
+            for index in reversed(children)
         ]
-    return found
+    return headings, tables
 
 
 def _kind(element: Any, pdfium: Any) -> str:
@@ -156,26 +155,27 @@ def _kind(element: Any, pdfium: Any) -> str:
     return buffer.raw[: max(0, size - 2)].decode("utf-16-le", "replace")
 
 
-def _places(page: Any, wanted: set[int], pdfium: Any) -> dict[int, list[_Place]]:
-    """Marked piece → (left, bottom, right, top) of what is drawn for it."""
-    found: dict[int, list[_Place]] = {}
+def _edges_of_marks(page: Any, wanted: set[int], pdfium: Any) -> dict[int, list[_Edges]]:
+    """For each marked piece the (left, bottom, right, top) of the objects drawn for it."""
+    edges_of_marks: dict[int, list[_Edges]] = {}
     if not wanted:
-        return found
+        return edges_of_marks
     edges = [ctypes.c_float() for _ in range(4)]
     references = [ctypes.byref(edge) for edge in edges]
-    for place in range(pdfium.FPDFPage_CountObjects(page.raw)):
-        drawn = pdfium.FPDFPage_GetObject(page.raw, place)
+    for index in range(pdfium.FPDFPage_CountObjects(page.raw)):
+        drawn = pdfium.FPDFPage_GetObject(page.raw, index)
         mark = pdfium.FPDFPageObj_GetMarkedContentID(drawn)
         if mark in wanted and pdfium.FPDFPageObj_GetBounds(drawn, *references):
             left, bottom, right, top = (edge.value for edge in edges)
-            found.setdefault(mark, []).append((left, bottom, right, top))
-    return found
+            edges_of_marks.setdefault(mark, []).append((left, bottom, right, top))
+    return edges_of_marks
 
 
-def _around(places: Sequence[_Place]) -> _Place | None:
-    if not places:
+def _around(edges: Sequence[_Edges]) -> _Edges | None:
+    """The edges of the smallest rectangle around all; None for none."""
+    if not edges:
         return None
-    lefts, bottoms, rights, tops = zip(*places, strict=True)
+    lefts, bottoms, rights, tops = zip(*edges, strict=True)
     return min(lefts), min(bottoms), max(rights), max(tops)
 
 

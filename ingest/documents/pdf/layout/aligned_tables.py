@@ -1,7 +1,7 @@
-"""Rows whose cells stand in columns as a Markdown table. Knows nothing of PDF or OCR.
+"""Rows whose cells are aligned in columns, as a Markdown table.
 
-Only positions are known, not ruling lines, so a table is called one only when every cell of every row falls into
-exactly one column; anything else stays text, with the cells of a row on one line.
+There are no drawn lines here, only positions, so rows are a table only when every cell is in exactly one column;
+anything else stays text, with the cells of a row on one line.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from statistics import median
 from ingest.documents.pdf.layout.boxes import Box, joined
 from ingest.documents.structure.markdown import markdown_table
 
-# The least white space between two columns, in heights of a line.
+# White space between two columns is at least this wide, in heights of a line.
 _COLUMN_GAP = 0.25
-# At least this share of a table's cells is filled: less is scattered text.
+# At least this share of a table's cells has text; with less it is scattered text.
 _FILLED = 0.5
 # A row this close below, in heights of a line, can be the second line of a cell.
 _TIGHT = 0.45
-# Rows stand at least this much further apart, in heights of a line, than the lines of one cell.
+# Rows are at least this much further apart, in heights of a line, than the lines of one cell.
 _ROWS_APART = 0.12
 _OVERLAP = 0.25
-# A piece of a lone line is a cell when it begins this near to where others do, this far from the words before it.
+# A piece of a single line is a cell when it begins this near to other cells, and this far from the words before it.
 _ALIGNED = 0.15
 _WORDS_APART = 0.5
-# On average a row has at most this many lines: more is running text beside other text.
+# A row has at most this many lines on average; with more it is running text beside other text.
 _CELL_LINES = 4
 _NUMBER = re.compile(r"[-+−(]?[^\w\s]{0,2}\d[\d.,:/ %)–-]*(?:[^\W\d]|[/%°²³]){0,8}\)?|[-–—]|n/?a", re.IGNORECASE)
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -37,9 +37,9 @@ Rows = Sequence[list[Box]]
 
 
 def table(rows: Rows, *, spaced: bool = False) -> str:
-    """The rows as a Markdown table, '' when they are none. Its first row is the header where it reads like one.
+    """The rows as a Markdown table, '' when they are no table. The first row is the header if it looks like one.
 
-    `spaced` takes only a table whose rows stand further apart than the lines of one cell.
+    With `spaced` only a table whose rows are further apart than the lines of one cell counts.
     """
     rows = _split(rows)
     columns = _columns(rows)
@@ -67,10 +67,10 @@ def table(rows: Rows, *, spaced: bool = False) -> str:
 
 
 def _split(rows: Rows) -> Rows:
-    """The rows with boxes cut in two where a gap between their words stands over one that parts other rows' cells.
+    """The rows with boxes cut where a gap between their words is above or below a gap between other rows' cells.
 
-    Words of a narrow table's header stand hardly further apart than those of a sentence. The cells of the rows that
-    have the most are the measure.
+    In the header of a narrow table words are hardly further apart than in a sentence. The rows with the most cells
+    decide where the gaps are.
     """
     most = max(map(len, rows))
     usual = [row for row in rows if len(row) == most]
@@ -81,7 +81,7 @@ def _split(rows: Rows) -> Rows:
         for number in range(most - 1)
     ]
     gutters = [(left, right) for left, right in gutters if left < right]
-    # A box alone on its line is more likely a text than all the cells of a row, unless cells begin where it parts.
+    # A single box on a line is rather a text than all cells of a row, unless its pieces begin where cells do.
     starts = [box.left for row in usual for box in row]
     return [
         pieces if len(row) > 1 or _aligned(pieces, starts) else row
@@ -106,7 +106,7 @@ def _cut(box: Box, gutters: Sequence[tuple[float, float]]) -> list[Box]:
         ]
         if found:
             at, end, start = max(found, key=lambda gap: min(gap[2], right) - max(gap[1], left))
-            rest = tuple((place - at, one, other) for place, one, other in last.gaps if place > at)
+            rest = tuple((index - at, left, right) for index, left, right in last.gaps if index > at)
             pieces[-1:] = [
                 replace(last, text=last.text[:at].rstrip(), right=end, gaps=tuple(g for g in last.gaps if g[0] < at)),
                 replace(last, text=last.text[at:], left=start, gaps=rest),
@@ -120,16 +120,16 @@ def fits_a_column(box: Box, rows: Rows) -> bool:
 
 
 def continues_cells(row: list[Box], rows: Rows) -> bool:
-    """Whether a line close below the rows may go on with their cells: each piece begins where one of them does."""
+    """Whether a line close below the rows may continue their cells: each piece begins where a cell does."""
     gap = min(box.bottom for box in rows[-1]) - max(box.top for box in row)
     pieces = _split([*rows, row])[-1]
     starts = [box.left for above in rows for box in above]
     close = gap < _TIGHT * row[0].height
-    return close and all(any(abs(box.left - one) < _ALIGNED * box.height for one in starts) for box in pieces)
+    return close and all(any(abs(box.left - start) < _ALIGNED * box.height for start in starts) for box in pieces)
 
 
 def _columns(rows: Rows) -> list[tuple[float, float]]:
-    """(left, right) of each column; none when a cell reaches over two columns that other rows keep apart."""
+    """(left, right) of each column; none when a cell reaches over two columns of other rows."""
     spans: list[list[float]] = []
     for box in sorted((box for row in rows for box in row), key=lambda box: box.left):
         if spans and box.left < spans[-1][1] + _COLUMN_GAP * box.height:
@@ -149,16 +149,16 @@ def _placed(row: list[Box], columns: list[tuple[float, float]]) -> list[str]:
 
 
 def _groups(cells: list[list[str]], rows: Rows) -> list[tuple[int, int]]:
-    """(first, end) of the lines of each row where white space says so: rows stand further apart than the lines of one
-    cell, everywhere in the table. None where it does not, or where that would put whole rows together.
+    """(first, end) of the lines of each row, when all rows are further apart than the lines of one cell.
 
-    A cell of one line stands in the middle of a row of several, level with none of them or with one.
+    Empty when they are not, or when that would join whole rows. A cell of one line in a row of several is in the middle
+    of the row, level with one of the lines or with none.
     """
     gaps = [min(box.bottom for box in above) - max(box.top for box in below) for above, below in pairwise(rows)]
     height = median(box.height for row in rows for box in row)
-    # Lines of several cells may overlap: where all do, nothing says how far apart the lines of one cell are.
+    # Lines of several cells may overlap; if all do, the distance between the lines of one cell is unknown.
     for considered in ([gap for gap in gaps if gap > -_OVERLAP * height], [max(gap, 0.0) for gap in gaps]):
-        jumps = sorted((more - one, (one + more) / 2) for one, more in pairwise(sorted(considered)))
+        jumps = sorted((wide - narrow, (narrow + wide) / 2) for narrow, wide in pairwise(sorted(considered)))
         if jumps and jumps[-1][0] >= _ROWS_APART * height and jumps[-1][1] <= _TIGHT * height:
             ends = [number for number, gap in enumerate(gaps, 1) if gap > jumps[-1][1]] + [len(rows)]
             groups = list(pairwise([0, *ends]))
@@ -168,7 +168,7 @@ def _groups(cells: list[list[str]], rows: Rows) -> list[tuple[int, int]]:
 
 
 def _is_one_row(lines: list[list[str]]) -> bool:
-    """Whether the lines may be those of one row's cells: few fill all cells, some are shorter, none has two numbers."""
+    """Whether the lines may be one row: few have all cells, some cells have fewer lines, none has two numbers."""
     columns = list(zip(*lines, strict=True))
     whole = sum(all(line) for line in lines)
     short = any(0 < sum(map(bool, column)) < len(lines) for column in columns)
@@ -180,12 +180,12 @@ def _together(lines: list[list[str]]) -> list[str]:
     """The lines of one row as its cells."""
     cells = lines[0]
     for line in lines[1:]:
-        cells = [joined(one, more) if one and more else one or more for one, more in zip(cells, line, strict=True)]
+        cells = [joined(cell, more) if cell and more else cell or more for cell, more in zip(cells, line, strict=True)]
     return cells
 
 
 def _without_broken_cells(cells: list[list[str]], rows: Rows) -> list[list[str]]:
-    """Lines that only continue cells of the row above, put into it: close below it, with some cells empty."""
+    """The rows with lines that continue the cells above them joined to those: close below, with some cells empty."""
     gaps = [min(box.bottom for box in above) - max(box.top for box in below) for above, below in pairwise(rows)]
     heights = [max(box.height for box in row) for row in rows]
     widest = max(gaps, default=0.0)
@@ -194,22 +194,24 @@ def _without_broken_cells(cells: list[list[str]], rows: Rows) -> list[list[str]]
     for number, (line, gap, height) in enumerate(zip(cells[1:], gaps, heights[1:], strict=True), 1):
         filled = sum(map(bool, line))
         of_header = len(whole) == 1 and (filled < len(line) or all(bold[: number + 1]))
-        # Rows proper stand further apart than the lines of one cell; where they do not, a first cell begins a row.
+        # Rows are further apart than the lines of one cell; if they are not, a filled first cell begins a row.
         apart = widest - gap > 0.3 * height and (filled <= len(line) / 2 or of_header)
         few = not line[0] and filled < len(line) / 2
         begun = all(
-            (one and not (is_number(one) and is_number(more))) or not more
-            for one, more in zip(whole[-1], line, strict=True)
+            (cell and not (is_number(cell) and is_number(more))) or not more
+            for cell, more in zip(whole[-1], line, strict=True)
         )
         if gap < _TIGHT * height and begun and (apart or few):
-            whole[-1] = [joined(one, more) if one and more else one for one, more in zip(whole[-1], line, strict=True)]
+            whole[-1] = [
+                joined(cell, more) if cell and more else cell for cell, more in zip(whole[-1], line, strict=True)
+            ]
         else:
             whole.append(line)
     return whole
 
 
 def _header(cells: list[list[str]], rows: Rows) -> list[str]:
-    """The first row when it is a header: in bold, or words over every column; in two columns, words over numbers."""
+    """The first row if it is a header: in bold, or words over every column, or over numbers in two columns; else []."""
     first, body = cells[0], cells[1:]
     if all(box.bold for box in rows[0]) and all(first) and not all(box.bold for row in rows for box in row):
         return first
@@ -222,5 +224,5 @@ def _header(cells: list[list[str]], rows: Rows) -> list[str]:
 
 
 def is_number(cell: str) -> bool:
-    """True for figures, amounts, dates in digits, and the dashes that stand for none."""
+    """True for numbers, amounts, dates in digits, and a dash in place of a number."""
     return _NUMBER.fullmatch(cell.strip()) is not None

@@ -1,6 +1,6 @@
-"""Pieces of text with their places on a page, and the lines they form. A leaf: knows nothing of PDF or OCR.
+"""Pieces of text with their positions on a page, and the lines that they form.
 
-Coordinates are in any unit, y upward as in PDF; every threshold is a share of the height of the letters.
+Coordinates are in any unit, with y upward as in PDF; every limit is a share of the height of the letters.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from statistics import median
 
 from ingest.base.language import IDEOGRAPHS, KANA
 
-# White space as wide as the letters are high parts two cells or columns; justified words stand closer together.
+# White space this wide, in heights of the letters, separates cells or columns; justified words are closer together.
 CELL_GAP = 1.0
-# White space from which on words of one box may still be two cells, where other rows say so.
+# From this white space on words of one box may be two cells, if other rows show it.
 WORD_GAP = 0.2
-# Two boxes are on one line when they share half the height of the smaller one.
+# Two boxes are on one line when they share this much of the height of the smaller one.
 _SAME_LINE = 0.5
 # A space between two words is about a quarter of the letters' height; kerning is far less.
 _SPACE = 0.12
@@ -24,9 +24,9 @@ _SPACE = 0.12
 _WIDE = f"\u2e80-\u303f{KANA}{IDEOGRAPHS}\uff00-\uff60"
 _WIDE_RUN = re.compile(f"[{_WIDE}]+")
 _WIDE_EDGES = re.compile(f"[{_WIDE}]\n[{_WIDE}]")
-# Ends a box whose last word goes on in the next line; whether its hyphen stays is known when all text is.
+# Ends a box whose last word continues on the next line; whether the hyphen stays is decided with the whole text.
 BROKEN_WORD = "\x02"
-# A list's mark or a section's number, which stands apart from the words it belongs to.
+# The mark of a list item or the number of a section, which is further from its words than words from each other.
 _ITEM_MARK = re.compile(r"[-*+•·◦▪●■–—\uf0a7\uf0b7]|[(（]?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)）]|\d{0,2}(?:\.\d{1,2})+")
 _SECTION_NUMBER = re.compile(r"\d{1,2}|[A-Z]|[IVX]{1,4}")
 _MARK_GAP = 5.0
@@ -39,9 +39,9 @@ Gap = tuple[int, float, float]
 class Box:
     """A piece of a line: words with no wide gap between them.
 
-    `order` is where it came in the file, from 0; `bold` says that it begins and ends in bold letters. A `table` is one
-    that was read already: its text is Markdown, and it reaches `depth` down from its top. `gaps` are the wider ones
-    between its words: (where in the text, left, right).
+    `order` is its position in the file, from 0; `bold` is true when it begins and ends in bold letters. With `table` it
+    is a table that was found before: its text is Markdown, and it reaches `depth` down from its top. `gaps` are the
+    wide gaps between its words: (index in the text, left, right).
     """
 
     text: str
@@ -65,13 +65,13 @@ class Box:
 
 
 def stands_in(box: Box, left: float, bottom: float, right: float, top: float) -> bool:
-    """Whether the middle of a box lies in a place."""
+    """Whether the middle of a box is between these edges."""
     return left < (box.left + box.right) / 2 < right and bottom < box.middle < top
 
 
-def put_together(boxes: list[Box], inside: list[Box], text: str, place: tuple[float, float, float, float]) -> list[Box]:
-    """The boxes with one for those `inside` a table: its Markdown, at its place (left, bottom, right, top)."""
-    left, bottom, right, top = place
+def put_together(boxes: list[Box], inside: list[Box], text: str, edges: tuple[float, float, float, float]) -> list[Box]:
+    """The boxes with those `inside` a table replaced by one: its Markdown, its edges (left, bottom, right, top)."""
+    left, bottom, right, top = edges
     height = median(box.height for box in inside)
     order = min(box.order for box in inside)
     whole = Box(text, left, right, top - height, top, order, table=True, depth=top - bottom)
@@ -80,7 +80,7 @@ def put_together(boxes: list[Box], inside: list[Box], text: str, place: tuple[fl
 
 
 def text_width(text: str) -> int:
-    """How wide the text is in letters; a Chinese character is as wide as two."""
+    """The width of the text in letters; a Chinese character counts two."""
     return len(text) + sum(len(run) for run in _WIDE_RUN.findall(text))
 
 
@@ -95,17 +95,17 @@ def on_one_line(first: Box, second: Box) -> bool:
 
 
 def rows(boxes: Iterable[Box]) -> list[list[Box]]:
-    """The boxes as lines from top to bottom, each from left to right; pieces of one text are put together."""
-    found: list[list[Box]] = []
+    """The boxes as lines from top to bottom, each from left to right; pieces of one text are joined."""
+    lines: list[list[Box]] = []
     for box in sorted(boxes, key=lambda box: -box.middle):
         # A tall box may begin a line that smaller ones, sorted after it, belong to: look at the last two lines.
-        for row in found[:-3:-1]:
-            if on_one_line(max(row, key=lambda one: one.height), box):
+        for row in lines[:-3:-1]:
+            if on_one_line(max(row, key=lambda other: other.height), box):
                 row.append(box)
                 break
         else:
-            found.append([box])
-    return [_merged(row) for row in found]
+            lines.append([box])
+    return [_merged(row) for row in lines]
 
 
 def _merged(row: list[Box]) -> list[Box]:
@@ -119,10 +119,10 @@ def _merged(row: list[Box]) -> list[Box]:
         if last.table or box.table or gap >= (_MARK_GAP if _is_mark(last, box, row) else CELL_GAP) * height:
             merged.append(box)
         elif box.right <= last.right and box.text in last.text:
-            continue  # printed twice, a little beside itself, to look bold
+            continue  # printed twice with a small offset, to look bold
         else:
-            # The longer piece tells how high the letters are: the other may be a note's number or a large initial.
-            longer = max(last, box, key=lambda one: len(one.text))
+            # The longer piece has the height of the letters: the other may be a note's number or a large initial.
+            longer = max(last, box, key=lambda piece: len(piece.text))
             text = joined(last.text, box.text) if gap > _SPACE * height else last.text + box.text
             begun = len(text) - len(box.text)
             between = [(begun, last.right, box.left)] if gap > WORD_GAP * height else []

@@ -1,7 +1,7 @@
-"""In which order the parts of a page are read: columns before rows. Knows nothing of PDF, OCR or tables.
+"""The order in which the parts of a page are read: columns before rows.
 
 A page is cut where white space runs down between boxes on both sides (a simple form of the recursive X-Y cut of
-Nagy and Seth, 1984). Lines that cross the white space, such as a title over two columns, part the page into
+Nagy and Seth, 1984). Lines that cross the white space, such as a title over two columns, divide the page into
 bands that are read one after the other. Two neighbours are columns when both hold running text, or when the file
 draws one after the other, or when their lines stand at different heights; otherwise they are cells of a table.
 """
@@ -14,26 +14,26 @@ from statistics import median
 
 from ingest.documents.pdf.layout.boxes import Box, text_width
 
-# White space down the page is looked for in this many places across it.
-_PLACES = 160
-# Fewer lines than this on one side do not tell columns from cells.
+# The page is divided into this many strips, and white space is looked for in each.
+_STRIPS = 160
+# With fewer lines on one side, columns cannot be distinguished from cells.
 _COLUMN_LINES = 3
 # Lines of running text in a narrow column are at least this wide, in letters.
 _PROSE_WIDTH = 22
-# White space across both sides, in heights of a line, that parts a table from the columns around it.
+# White space across both sides, in heights of a line, that separates a table from the columns around it.
 _BAND_GAP = 0.9
-# Two lines are level when their middles differ by less than this share of their height; few columns' lines are.
+# Two lines are level when their middles differ by less than this share of their height; lines of columns rarely are.
 _LEVEL = 0.3
-_HARDLY_LEVEL = 0.25
-# How often the file goes from one side to the other, as a share of the lines: never for columns, always for cells.
+_RARELY_LEVEL = 0.25
+# How often the file changes from one side to the other, as a share of the lines: 0 for columns, 1 for cells.
 _ONE_AFTER_THE_OTHER = 0.2
-# Words of one box stand at least this far apart over a gutter, in heights of a line; and it is this near.
+# A box is cut at a gap this wide, in heights of a line, when the gap is this near to the white space.
 _GUTTER = 0.4
 _NEAR_GUTTER = 0.5
 
 
 def regions(boxes: list[Box]) -> list[list[Box]]:
-    """The boxes in parts that are each read line by line, in reading order."""
+    """The boxes in groups that are each read line by line, in reading order."""
     for place in _gutters(boxes):
         bands = _bands(_parted_at(boxes, place), place)
         if any(columns for _, _, columns in bands):
@@ -49,13 +49,16 @@ def _parted_at(boxes: list[Box], place: float) -> list[Box]:
 
 
 def _parted(box: Box, place: float, lefts: list[float]) -> list[Box]:
-    """The box, or its two pieces where it reaches over a gutter: lines of two narrow columns that stand level are
-    often recognised as one. There the words stand apart, and the second piece begins where others do."""
+    """The box, or its two pieces where it reaches over white space between columns.
+
+    Text recognition often takes level lines of two narrow columns for one. At the white space the words are far apart,
+    and the second piece begins where other lines do.
+    """
     near = _NEAR_GUTTER * box.height
     for at, end, start in box.gaps:
         beside = sum(abs(left - start) < 2 * near for left in lefts)
         if start - end > _GUTTER * box.height and end - near < place < start + near and beside >= _COLUMN_LINES:
-            rest = tuple((one - at, left, right) for one, left, right in box.gaps if one > at)
+            rest = tuple((index - at, left, right) for index, left, right in box.gaps if index > at)
             first = replace(box, text=box.text[:at].rstrip(), right=end, gaps=tuple(g for g in box.gaps if g[0] < at))
             return [first, replace(box, text=box.text[at:], left=start, gaps=rest)]
     return [box]
@@ -74,29 +77,29 @@ def _read(bands: list[tuple[list[Box], list[Box], bool]]) -> list[list[Box]]:
 
 
 def _gutters(boxes: list[Box]) -> list[float]:
-    """Places where fewer boxes stand than to the left and to the right of them, the clearest first."""
+    """x positions with fewer boxes than to the left and to the right of them, at most three, the clearest first."""
     if len(boxes) < 2 * _COLUMN_LINES:
         return []
     start, end = min(box.left for box in boxes), max(box.right for box in boxes)
-    step = (end - start) / _PLACES
+    step = (end - start) / _STRIPS
     if step <= 0:
         return []
-    changes = [0] * (_PLACES + 2)
+    changes = [0] * (_STRIPS + 2)
     for box in boxes:
         changes[int((box.left - start) / step)] += 1
         changes[int((box.right - start) / step) + 1] -= 1
     cover, now = [], 0
-    for change in changes[:_PLACES]:
+    for change in changes[:_STRIPS]:
         now += change
         cover.append(now)
-    highest_right = [0] * (_PLACES + 1)
-    for place in range(_PLACES - 1, -1, -1):
+    highest_right = [0] * (_STRIPS + 1)
+    for place in range(_STRIPS - 1, -1, -1):
         highest_right[place] = max(highest_right[place + 1], cover[place])
     found: list[tuple[int, int, float]] = []  # depth, width, middle
     highest_left = place = 0
-    while place < _PLACES:
+    while place < _STRIPS:
         last = place
-        while last + 1 < _PLACES and cover[last + 1] == cover[place]:
+        while last + 1 < _STRIPS and cover[last + 1] == cover[place]:
             last += 1
         depth = min(highest_left, highest_right[last + 1]) - cover[place]
         if depth >= _COLUMN_LINES:
@@ -150,17 +153,19 @@ def _judged(band: list[Box], place: float) -> list[tuple[list[Box], list[Box], b
 
 
 def _are_columns(left: list[Box], right: list[Box]) -> bool | None:
-    """Whether two neighbours are read one after the other; None when there are too few lines to tell."""
+    """Whether two neighbours are read one after the other; None when there are too few lines to decide."""
     fewer, more = sorted((left, right), key=len)
     if len(fewer) < _COLUMN_LINES:
         return None
     if _is_prose(left) and _is_prose(right):
         return True
-    level = sum(any(abs(box.middle - one.middle) < _LEVEL * box.height for one in more) for box in fewer) / len(fewer)
+    level = sum(any(abs(box.middle - other.middle) < _LEVEL * box.height for other in more) for box in fewer) / len(
+        fewer
+    )
     drawn = sorted([(box.order, 0) for box in left] + [(box.order, 1) for box in right])
-    if drawn[0][0] == drawn[-1][0]:  # text recognition gives no order: then only heights tell
-        return level < _HARDLY_LEVEL
-    turns = sum(one[1] != other[1] for one, other in pairwise(drawn)) / (2 * len(fewer))
+    if drawn[0][0] == drawn[-1][0]:  # text recognition gives no order: only heights decide
+        return level < _RARELY_LEVEL
+    turns = sum(before[1] != after[1] for before, after in pairwise(drawn)) / (2 * len(fewer))
     return (turns <= _ONE_AFTER_THE_OTHER and level < 0.9) or (turns <= 0.6 and level < 0.5)
 
 
