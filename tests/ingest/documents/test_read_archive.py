@@ -14,7 +14,7 @@ from tests.conftest import zipped
 
 
 def test_members() -> None:
-    """Members come in order with their paths; what systems add and folders are left out."""
+    """Members come in order with their paths, without folders and files that operating systems add."""
     data = zipped({"b/": b"", "b/x.txt": b"1", "__MACOSX/b/._x.txt": b"2", "b/.DS_Store": b"3", "a.txt": b"4"})
     assert list(members(data, Budget())) == [("b/x.txt", b"1"), ("a.txt", b"4")]
 
@@ -26,13 +26,13 @@ def test_names_lead_nowhere() -> None:
 
 
 def test_chinese_names() -> None:
-    """Names of old Chinese programs, which do not say their encoding, are read."""
+    """Names in GB18030, which old programs write without saying so, are read."""
     data = zipped({"XXXXXXXX.txt": b"1"}).replace(b"XXXXXXXX", "年假规定".encode("gb18030"))
     assert [name for name, _ in members(data, Budget())] == ["年假规定.txt"]
 
 
 def test_protected() -> None:
-    """A member under a password is named as one, the others are read."""
+    """A member with a password is an error of its own; the others are read."""
     data = bytearray(zipped({"a.txt": b"1", "b.txt": b"2"}))
     place = data.rindex(b"PK\x01\x02")
     data[place + 8] |= 1
@@ -43,7 +43,7 @@ def test_protected() -> None:
 
 
 def test_damaged() -> None:
-    """A member whose bytes do not match its checksum is damaged, the archive is not."""
+    """A member with a wrong checksum is damaged; the other members are read."""
     data = zipped({"a.txt": b"hello", "b.txt": b"2"})
     (_, first), (_, second) = members(data.replace(zlib_of(b"hello"), zlib_of(b"jello")), Budget())
     assert isinstance(first, ReadError)
@@ -60,6 +60,6 @@ def zlib_of(data: bytes) -> bytes:
 
 
 def test_no_archive() -> None:
-    """Bytes that are no archive are none."""
+    """Bytes that are no zip file raise an error."""
     with pytest.raises(zipfile.BadZipFile):
         list(members(b"hello", Budget()))

@@ -1,4 +1,4 @@
-"""Spaces that text recognition lost: put back where both the words and the places of the letters say so."""
+"""Spaces that text recognition has lost are put back where words and positions of letters show them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ingest.documents.pdf.lost_spaces import with_spaces
 
 
 def places(text: str) -> tuple[str, list[float]]:
-    """The text without its spaces, and where a recogniser saw its letters: twice the step where a space was."""
+    """The text without spaces, and the positions of its letters: twice the step where a space was."""
     found, place = [], 0.0
     for letter in text:
         place += 10.0
@@ -16,7 +16,7 @@ def places(text: str) -> tuple[str, list[float]]:
 
 
 def test_lost_spaces_are_put_back() -> None:
-    """Words that were run together come apart as they were printed."""
+    """Words written without spaces are separated as they were printed."""
     for text in ("quality assurance", "what kinds of products might be developed", "Retrieval in open domain"):
         assert with_spaces(*places(text)) == text
 
@@ -28,18 +28,18 @@ def test_one_word_stays_one() -> None:
 
 
 def test_marks_between_words() -> None:
-    """A comma or the full stop of a sentence is followed by a space; figures, sites and files are left alone."""
+    """A space follows a comma or a sentence's full stop, but not inside numbers, web sites and file names."""
     assert with_spaces("the weather,however,was fine.The end", []) == "the weather, however, was fine. The end"
     for text in ("1,200.50", "www.example.com", "report.docx", "12:30", "e.g. this"):
         assert with_spaces(text, []) == text
 
 
 def test_without_places_words_are_left() -> None:
-    """Where it is not known where the letters stood, no word is cut."""
+    """Without the positions of letters no word is cut."""
     assert with_spaces("qualityassurance", []) == "qualityassurance"
 
 
 def test_chinese_is_left() -> None:
-    """Chinese has no spaces to lose."""
+    """Chinese text stays without spaces."""
     text = "员工每年享有二十五天年假Riverdesk平台"
     assert with_spaces(text, [float(10 * n) for n in range(len(text))]) == text

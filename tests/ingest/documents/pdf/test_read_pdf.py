@@ -1,4 +1,4 @@
-"""PDFs: their pages in order, their lines mended, and those that cannot be opened."""
+"""PDF files: pages in order, joined lines, headings, tables, and files that cannot be opened."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def text(left: float, top: float, *lines: str, size: float = 12) -> str:
 
 
 def read_text(*pages: Sequence[str] | str, **entries: Any) -> list[str]:
-    """What is read on each page."""
+    """The text of each page."""
     return [page.text for page in read_pdf(pdf(pages, **entries))[1]]
 
 
@@ -93,7 +93,7 @@ def rc4(key: bytes, data: bytes) -> bytes:
 
 
 def test_pages_in_order() -> None:
-    """Each page is labelled with its number and has its own lines; the title is the document's."""
+    """Each page has its number as label and its own lines; the title is the document's."""
     title, pages = read_pdf(pdf([["Leave", "25 days a year."], ["Travel", "150 euros a night."]], title="Handbook"))
     assert title == "Handbook"
     assert [(page.label, page.text) for page in pages] == [
@@ -104,12 +104,12 @@ def test_pages_in_order() -> None:
 
 @pytest.mark.parametrize("title", ["Microsoft Word - draft", "report.docx", "Untitled", "untitled 3", "layout.indd"])
 def test_titles_of_programs(title: str) -> None:
-    """What a program wrote as title is no title."""
+    """A title that a program wrote is not used."""
     assert read_pdf(pdf([["text"]], title=title))[0] == ""
 
 
 def test_lines_broken_by_the_page() -> None:
-    """Lines of a paragraph are joined; a short line and the next item stay by themselves."""
+    """Lines of a paragraph are joined; a short line and the next list item stay separate."""
     lines = [
         "Expenses",
         "Every employee who travels for the company keeps the",
@@ -122,7 +122,7 @@ def test_lines_broken_by_the_page() -> None:
 
 
 def test_words_broken_at_the_end_of_a_line() -> None:
-    """A broken word is whole again; a hyphen that the document writes elsewhere stays."""
+    """A word broken at a line's end is joined; a hyphen that the word has elsewhere too stays."""
     lines = [
         "Every month the administrators of the company renew the certifi-",
         "cates of all laptops, and a self-service page shows when the self-",
@@ -155,7 +155,7 @@ def test_columns_are_read_one_after_the_other(drawn: str) -> None:
 
 
 def test_emoji_displace_nothing() -> None:
-    """A letter that pdfium counts twice does not make it tell the places of others."""
+    """A character that pdfium counts twice does not shift the positions of the others."""
     codes = (
         "begincmap 1 begincodespacerange <00> <FF> endcodespacerange 1 beginbfrange <20> <7D> <0020> endbfrange "
         "1 beginbfchar <7E> <D83DDD12> endbfchar endcmap"
@@ -171,7 +171,7 @@ def test_emoji_displace_nothing() -> None:
 
 
 def test_text_that_is_turned() -> None:
-    """Text that runs up the page is read in its own order, after the rest; a turned page as if it were not."""
+    """Text that runs up the page comes after the rest in its own order; a turned page is read like an upright one."""
     stamp = "BT /F1 10 Tf 0 1 -1 0 30 200 Tm (Draft of) Tj 0 1 -1 0 44 200 Tm (October 2026) Tj ET "
     assert read_text(stamp + text(72, 720, "First line", "Second line", "Third line")) == [
         "First line\nSecond line\nThird line\n\nDraft of\nOctober 2026"
@@ -193,7 +193,7 @@ def table_of(rows: Sequence[Sequence[str]], top: float = 700) -> str:
 
 
 def test_tables() -> None:
-    """Cells that stand in columns are a Markdown table under its header; text above and below stays text."""
+    """Cells aligned in columns are a Markdown table with its header; text above and below stays text."""
     page = text(72, 760, "Order of October") + table_of(ROWS) + text(72, 600, "Delivery within a week.")
     assert read_text(page) == [
         "Order of October\n\n| Item | Quantity | Price |\n| --- | --- | --- |\n| Lamp | 2 | 40.00 |\n"
@@ -202,7 +202,7 @@ def test_tables() -> None:
 
 
 def test_tables_with_drawn_lines() -> None:
-    """Lines drawn as strokes, thin boxes or outlines of boxes part the cells, on a page that is turned as well."""
+    """Lines drawn as strokes, thin boxes or outlines of boxes separate the cells, also on a turned page."""
     words = text(75, 700, "Item") + text(175, 700, "Where") + text(75, 670, "Lamp") + text(175, 676, "desks of the")
     words += text(175, 662, "office") + text(75, 640, "Chair") + text(175, 640, "hall")
     lines = "72 716 200 0.5 re f 72 690 200 0.5 re f 72 655 m 272 655 l S 72 630 200 30 re S 172 630 m 172 716 l S "
@@ -213,7 +213,7 @@ def test_tables_with_drawn_lines() -> None:
 
 
 def test_a_header_in_a_bold_font() -> None:
-    """Bold letters tell a header of two columns, by the name of their font."""
+    """Bold letters, known by the name of their font, mark the header of two columns."""
     rows = [("Property", "Value"), ("Power", "by cable"), ("Weight", "a few kilograms")]
     bold = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica-Bold >>"
     fonts = {"page_entries": "/Resources << /Font << /F1 3 0 R /F2 4 0 R >> >>", "more": [bold]}
@@ -222,7 +222,7 @@ def test_a_header_in_a_bold_font() -> None:
 
 
 def test_rows_that_are_no_table() -> None:
-    """Names beside values are not forced into a table: each row stays one line."""
+    """Names beside values do not become a table: each row stays one line."""
     assert read_text(table_of([("Name:", "Ada Example"), ("Office:", "Cork")])) == ["Name:  Ada Example\nOffice:  Cork"]
 
 
@@ -238,7 +238,7 @@ def outline(*entries: tuple[str, int, float]) -> dict[str, Any]:
 
 
 def test_bookmarks_are_headings() -> None:
-    """A bookmark's line is a heading where it stands; one whose words are not printed is put in at its place."""
+    """A bookmark's line becomes a heading in its place; a bookmark whose words are not on the page is added."""
     first = text(72, 720, "1. Leave") + text(72, 690, "25 days a year.") + text(72, 400, "One week at most.")
     second = text(72, 720, "Bring the receipts.")
     found = read_text(first, second, **outline(("Leave", 0, 735), ("Carrying over", 0, 430), ("Travel", 1, 800)))
@@ -249,21 +249,21 @@ def test_bookmarks_are_headings() -> None:
 
 
 def test_bookmarks_of_slides() -> None:
-    """A slide's number is no heading where the slide does not say it, and a title numbered anew is its title."""
+    """A slide's number that is not on the slide is no heading, and a title with an added number is the title."""
     pages = [["Plans", "We build."], ["No title here."], ["Plans", "We sell."]]
     found = read_text(*pages, **outline(("Plans", 0, 740), ("Slide 2", 1, 740), ("Plans (2)", 2, 740)))
     assert found == ["# Plans\n\nWe build.", "No title here.", "# Plans\n\nWe sell."]
 
 
 def test_bookmarks_of_another_document() -> None:
-    """An outline that was left from a longer document does not fill the page with its headings."""
+    """An outline copied from a longer document does not fill the page with headings."""
     entries = [("Leave", 0, 735.0), *((f"Chapter {number}", 0, 0.0) for number in range(30))]
     page = text(72, 720, "Leave") + text(72, 690, "25 days a year.")
     assert read_text(page, **outline(*entries)) == ["# Leave\n\n25 days a year."]
 
 
 def test_larger_letters_are_headings() -> None:
-    """Without bookmarks larger lines are headings, the largest the highest; a sentence in large letters is none."""
+    """Without bookmarks larger lines are headings, the largest of level 1; a sentence in large letters is not."""
     body = [f"Sentence number {number} of the text is set in the usual size." for number in range(8)]
     page = text(72, 780, "Handbook", size=24) + text(72, 740, "Leave", size=16) + text(72, 700, *body)
     assert read_text(page)[0].startswith("# Handbook\n\n## Leave\n\nSentence number 0")
@@ -272,7 +272,7 @@ def test_larger_letters_are_headings() -> None:
 
 
 def test_printed_code() -> None:
-    """A comment in printed code is no heading, though it begins with the sign that Markdown has for one."""
+    """A comment in printed code is not a heading, although it begins with Markdown's mark of one."""
     assert read_text(text(72, 700, "# install the package", "pip install it")) == [
         "\\# install the package\npip install it"
     ]
@@ -296,7 +296,7 @@ def test_cells_of_several_lines() -> None:
 
 
 def test_running_lines_are_dropped() -> None:
-    """What repeats at the edge of pages goes, page numbers everywhere and words after their first occurrence."""
+    """Lines that repeat at the edge of pages are removed: page numbers everywhere, words after the first page."""
     pages = [
         text(72, 810, "Tarnbrook staff handbook")
         + text(72, 700, f"Rule {name} of the house.", f"It holds for everybody on floor {number * number}.")
@@ -312,14 +312,14 @@ def test_running_lines_are_dropped() -> None:
 
 
 def test_running_lines_of_pages_on_their_side() -> None:
-    """A header is known where one of the pages is lower than the others."""
+    """A header is recognised when one of the pages is lower than the others."""
     names = ("one", "two", "three")
     pages = [text(72, 800 - 200 * (name == "two"), "Handbook", "", f"Rule {name} of it.") for name in names]
     assert read_text(*pages) == ["Handbook\n\nRule one of it.", "Rule two of it.", "Rule three of it."]
 
 
 def test_running_lines_of_two_pages() -> None:
-    """On two pages a header that says the same, and a page number that says how many there are, are running lines."""
+    """On two pages an equal header, and a page number with the number of pages, are running lines."""
     pages = [
         text(72, 800, "Handbook", "", f"Rule {name} of the house.") + text(72, 30, f"handbook.html {number}/2")
         for number, name in enumerate(("one", "two"), 1)
@@ -330,7 +330,7 @@ def test_running_lines_of_two_pages() -> None:
 
 
 def test_body_text_that_repeats_stays() -> None:
-    """A header of a table, figures, and a page's only line are not taken for running lines."""
+    """A table's header, numbers, and a page's only line are not running lines."""
     rows = [("Item", "Quantity", "Price"), ("Lamp", "2", "40"), ("Desk", "1", "90")]
     assert all("| Item | Quantity | Price |" in page for page in read_text(*[table_of(rows, 800)] * 4))
     numbers = [text(72, 800, f"{number} 17 23", "4 8 15", "16 23 42") for number in (5, 9, 2, 7)]
@@ -339,7 +339,7 @@ def test_body_text_that_repeats_stays() -> None:
 
 
 def test_forms_and_notes() -> None:
-    """What was filled into a form stands beside its label, and a note is read; nothing of the form is run."""
+    """The text of a form field is beside its label, and notes are read; no script of the form is run."""
     field = (
         "<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (Ada Example) /Rect [150 715 300 735] /P 5 0 R "
         "/AA << /K << /S /JavaScript /JS (app.alert\\(1\\)) >> >> >>"
@@ -355,7 +355,7 @@ def test_forms_and_notes() -> None:
 
 
 def test_too_many_pages() -> None:
-    """A file beyond the limit is named with its pages and the limit, not cut short without a word."""
+    """A file with too many pages is refused with its number of pages and the limit, not cut."""
     with pytest.raises(ReadError, match=rf"10,000 pages, and at most {PAGE_LIMIT:,} are read: split it"):
         read_pdf(pdf([[]]).replace(b"/Count 1 ", b"/Count 10000 "))
 
@@ -372,7 +372,7 @@ DRAWN = "q 500 0 0 700 40 40 cm /I Do Q "
 
 
 def test_a_scan_without_the_recogniser(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of pictures only is said to need OCR, with what to install; beside text its pages are left empty."""
+    """The error for a file of pictures says what to install; in a file with text, pages of pictures stay empty."""
     monkeypatch.setattr(module, "can_recognise", lambda: False)
     with pytest.raises(ReadError, match=r"^needs OCR: .*pip install 'docent\[ocr\]'"):
         read_text(DRAWN, **SCAN)
@@ -380,7 +380,7 @@ def test_a_scan_without_the_recogniser(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_scan_with_the_recogniser(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages of pictures are recognised, upright and in blue, green, red; pages with text never are."""
+    """Text is recognised on pages of pictures, given upright in blue, green, red; never on pages with text."""
     seen = []
 
     def recognise(picture: Any) -> list[Box]:
@@ -395,7 +395,7 @@ def test_a_scan_with_the_recogniser(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sample_documents() -> None:
-    """Chinese and English PDFs of the sample company: every page has text, none is joined to the next."""
+    """Chinese and English PDFs of the sample company: every page has text of its own."""
     for name in ("hr/员工手册.pdf", "product/aq-400-operator-manual.pdf"):
         _, pages = read_pdf((DOCUMENTS / name).read_bytes())
         assert [page.label for page in pages] == [f"p. {number}" for number in range(1, len(pages) + 1)]
@@ -405,17 +405,17 @@ def test_sample_documents() -> None:
 
 @pytest.mark.parametrize("data", [b"%PDF-1.4\nnothing more", b"not a PDF at all", pdf([["x"]])[:60]])
 def test_damaged(data: bytes) -> None:
-    """A file that is no PDF is said in one line with what to do."""
+    """The error for a file that is no PDF is one line with what to do."""
     with pytest.raises(ReadError, match="damaged or not really a PDF: open and save it again"):
         read_pdf(data)
 
 
 def test_password() -> None:
-    """A protected file is called that, not damaged."""
+    """A protected file is called protected, not damaged."""
     with pytest.raises(ReadError, match="protected by a password: save a copy without one"):
         read_pdf(pdf([["secret"]], password="open sesame"))
 
 
 def test_no_text() -> None:
-    """A page without text, as a scan has, is an empty page, not a fault of the file."""
+    """A page without text, as in a scan, is an empty page, not an error."""
     assert [page.text for page in read_pdf(pdf([[]]))[1]] == [""]

@@ -1,4 +1,4 @@
-"""Headings and tables of a tagged PDF: what the author called one, however it looks."""
+"""Headings and tables of a tagged PDF: what the author marked as such, whatever it looks like."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def headings(data: bytes) -> list[Bookmark]:
 
 
 def test_headings_in_the_size_of_the_text() -> None:
-    """Nothing but the tag tells them, and they become headings of its level; paragraphs stay paragraphs."""
+    """Text that only its tag marks as a heading becomes one of the tag's level; paragraphs stay paragraphs."""
     data = tagged(("H1", "Travel"), ("P", PROSE), ("H3", "Rail travel"), ("P", PROSE), ("H", "Claims"), ("P", PROSE))
     assert [(one.title, one.level, one.page) for one in headings(data)] == [
         ("Travel", 1, 0), ("Rail travel", 3, 0), ("Claims", 1, 0),
@@ -58,7 +58,7 @@ def test_headings_in_the_size_of_the_text() -> None:
 
 
 def test_every_line_a_heading() -> None:
-    """A program that tags all text as headings says nothing by it."""
+    """Tags are ignored when all text is tagged as headings."""
     lines = [f"{PROSE[:60]} {number}" for number in range(6)]
     data = tagged(*(("H2", line) for line in lines))
     assert len(headings(data)) == 6
@@ -68,12 +68,12 @@ def test_every_line_a_heading() -> None:
 
 
 def test_without_tags() -> None:
-    """A page that says nothing about its parts has no tagged headings."""
+    """A page without tags has no tagged headings."""
     assert headings(pdf([["Travel", PROSE]])) == []
 
 
 def test_a_table_whose_cells_look_like_columns_of_prose() -> None:
-    """Its rows are those of the tags, wrapped cells whole, under its header; text around it stays where it is."""
+    """A table has the rows of its tags, with whole cells and its header; text around it stays in place."""
     cells = [["Grade", "What it gives"], ["Senior", "A room of its own"], ["Junior", "A desk by the window"]]
     kinds = ["TH", "TD", "TD"]
     # 4 the root, 5 the table, 6 to 8 its rows, 9 to 14 their cells, 15 what belongs to the page; 17 is the page.
@@ -112,7 +112,7 @@ def box(words: str, left: float, top: float) -> Box:
 
 
 def test_a_table_goes_on_without_its_header() -> None:
-    """On the next page it stands under the header of the page before, when its columns are as many."""
+    """On the next page a table gets the header of the page before, when it has as many columns."""
     first = TaggedTable([["City", "Limit"], ["Oslo", "180"]], True, 50, 600, 300, 700)
     boxes = [box("City", 60, 690), box("Limit", 200, 690), box("Oslo", 60, 660), box("180", 200, 660)]
     [whole], header = with_tagged_tables(boxes, [first], ())
@@ -127,7 +127,7 @@ def test_a_table_goes_on_without_its_header() -> None:
 
 
 def test_tables_that_tags_tell_badly() -> None:
-    """Merged cells, words outside of all cells, and a single column: what stands there is read by its place instead."""
+    """With merged cells, words outside all cells, or a single column, the table is read by positions instead."""
     boxes = [box("City", 60, 690), box("Limit", 200, 690), box("Oslo and Rome", 60, 660)]
     for rows in (
         [["City", "Limit"], ["Oslo and Rome"]],

@@ -1,4 +1,4 @@
-"""JSON as text that reads."""
+"""JSON becomes readable Markdown."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ def test_tables() -> None:
 
 
 def test_nested_list() -> None:
-    """Objects that hold more are told one by one, under the name they bear."""
+    """Objects with nested values become a section each, under their name."""
     assert text('[{"title": "Leave", "days": {"full": 25}}, {"steps": ["ask", {"to": "HR"}]}]') == (
         "# Leave\n\ntitle: Leave\n\n## days\n\nfull: 25\n\n# 2\n\n## steps\n\n- ask\n\n### 2\n\nto: HR"
     )
 
 
 def test_lines() -> None:
-    """JSON Lines are one list; so is a .json file that holds several values."""
+    """JSON Lines are one list; so is a .json file with several values."""
     data = b'{"a": 1}\n\n{"a": 2}\n'
     assert read_jsonl(data)[0].text == read_json(data)[0].text == "| a |\n| --- |\n| 1 |\n| 2 |"
 
 
 def test_scalars_and_text() -> None:
-    """A lone value is its text; text of several lines keeps them, and makes no headings."""
+    """A single value is its text; text of several lines keeps its lines and makes no headings."""
     assert text('"hello"') == "hello"
     assert text('{"a": "one\\n# two"}') == "a: one\n\\# two"
 
 
 def test_comments_and_commas() -> None:
-    """Comments and commas too many are no fault; what looks like them inside a text is text."""
+    """Comments and extra commas are accepted; what looks like them inside a string is text."""
     settings = (
         '// settings\n{\n  # site\n  "url": "https://x.example/#a", /* two\n lines */ "say": "a, ]  // b \\" /* c",\n'
         '  "codes": [1, 2, ],\n}\n// end\n'
@@ -59,11 +59,11 @@ def test_comments_and_commas() -> None:
 
 @pytest.mark.parametrize(("data", "line"), [("{", 1), ('{"a": 1,\n"b" 2}', 2), ('{"a": 1}\n{"a"', 2)])
 def test_no_json(data: str, line: int) -> None:
-    """What is no JSON is named with its line."""
+    """The error for text that is not JSON names the line."""
     with pytest.raises(ReadError, match=f"not JSON from line {line} on"):
         read_json(data.encode())
 
 
 def test_deep() -> None:
-    """What lies deeper than headings go is one line of JSON."""
+    """A value deeper than six levels of headings is one line of JSON."""
     assert text('{"a": {"b": {"c": {"d": {"e": {"f": {"g": 1}}}}}}}').endswith('###### f\n\n{"g": 1}')

@@ -1,4 +1,4 @@
-"""E-books in reading order."""
+"""E-books become Markdown in reading order."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def book(**more: str) -> bytes:
 
 
 def test_chapters() -> None:
-    """The book says who wrote it; chapters follow in the order of the spine, the list of contents is none."""
+    """Title and author come first; chapters follow in the order of the spine, without the table of contents."""
     title, pages = read_epub(book())
     assert title == "Guide & rules"
     assert [page.text for page in pages] == [
@@ -48,7 +48,7 @@ def test_chapters() -> None:
 
 
 def test_protected() -> None:
-    """A book whose text is encrypted is named as protected; scrambled fonts are no protection."""
+    """A book with encrypted text is refused as protected; encrypted fonts are no protection."""
     said = '<encryption><EncryptedData><CipherReference URI="OEBPS/{}"/></EncryptedData></encryption>'
     assert read_epub(book(**{"META-INF__encryption.xml": said.format("a.ttf")}))[0]
     with pytest.raises(ReadError, match="protected against copying"):

@@ -1,4 +1,4 @@
-"""Web pages: what they say."""
+"""Web pages become Markdown: their content without navigation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def text(html: str) -> str:
 
 
 def test_furniture() -> None:
-    """Menus, page headers and footers, scripts and hidden parts are left out; the text is kept."""
+    """Menus, page headers and footers, scripts and hidden parts are left out; the content is kept."""
     html = (
         "<title>A &amp; B</title><body><header>Site</header><nav>Home</nav><div class='sidebar'>More</div>"
         "<main><header><h1>Leave</h1></header><p>Take <b>25</b> days.</p><p hidden>secret</p></main>"
@@ -23,13 +23,13 @@ def test_furniture() -> None:
 
 
 def test_nothing_but_furniture() -> None:
-    """A part that holds most of the page is the page, whatever it is called; mails and books have no furniture."""
+    """An element with most of the page's text is content, whatever its name; mails and books keep every element."""
     assert "the whole text" in text("<div class=menu>This is the whole text of the page.</div>x")
     assert to_text("<header>Dear all</header><p>x", whole=True)[1] == "Dear all\n\nx"
 
 
 def test_tables() -> None:
-    """Merged cells are said where they reach, captions stand above, cells keep their links, `|` is escaped."""
+    """Merged cells are repeated in their columns, captions come first, cells keep their links, `|` is escaped."""
     html = (
         "<table><caption>Rates</caption><tr><th rowspan=2>City<th colspan=2>2026<tr><th>Q1<th>Q2"
         "<tr><td>Cork|x<td><a href='https://x.example'>120</a><td>130</table>"
@@ -40,7 +40,7 @@ def test_tables() -> None:
 
 
 def test_layout_tables() -> None:
-    """A table that only puts text in its place is that text."""
+    """A table that only arranges text becomes plain text."""
     html = "<table><tr><td>Menu<td><h2>Rules</h2><p>one<p>two<table><tr><th>a<th>b<tr><td>1<td>2</table></table>"
     assert text(html).replace("\n\n\n", "\n\n") == (
         "Menu\n\n## Rules\n\none\n\ntwo\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"
@@ -48,7 +48,7 @@ def test_layout_tables() -> None:
 
 
 def test_links_and_pictures() -> None:
-    """Links keep where they lead unless that says nothing; pictures are their description."""
+    """Links keep their address unless it says nothing new; pictures become their description."""
     assert text("<a href='https://x.example' title='T'>HR</a>") == '[HR](https://x.example "T")'
     assert text("<p>a<a href='#top'> up </a>b <a href='javascript:x()'>do</a></p>") == "a up b do"
     assert text("<a href='mailto:a@x.example'>a@x.example</a><img src=data:x alt='a plan'>") == "a@x.examplea plan"
@@ -65,13 +65,13 @@ def test_links_and_pictures() -> None:
     ],
 )
 def test_charset(charset: str, encoding: str, said: str) -> None:
-    """The declared character set counts unless the bytes say otherwise."""
+    """The declared character set is used unless the bytes contradict it."""
     html = f"<html><head><meta charset='{charset}'></head><p>{said}</p>".encode(encoding)
     assert read_html(html)[1][0].text == said
 
 
 def test_mht() -> None:
-    """Of a page saved with its pictures the page is read."""
+    """A page saved with its pictures becomes the text of the page."""
     data = (
         b"MIME-Version: 1.0\nContent-Type: multipart/related; boundary=B\n\n--B\n"
         b"Content-Type: text/html; charset=gb2312\nContent-Transfer-Encoding: quoted-printable\n\n"
@@ -101,12 +101,12 @@ def test_mht_of_chromium() -> None:
 
 
 def test_deep_nesting() -> None:
-    """Boxes in boxes, thousands deep, cost the layout and not the words."""
+    """Elements nested thousands deep lose their layout and keep their words."""
     assert text("<div>" * 5000 + "hello" + "</div>" * 5000) == "hello"
 
 
 def test_span_made_to_explode() -> None:
-    """Cells that claim to span thousands of rows and columns take no room."""
+    """Cells that declare a span of thousands of rows and columns cost no memory."""
     html = "<table><tr>" + "<td rowspan=65534 colspan=1000>x</td>" * 50 + "</tr>" + "<tr><td>a<td>b" * 200 + "</table>"
     assert len(text(html)) < 10_000
 

@@ -6,12 +6,12 @@ from ingest.documents.text.read_markup import from_markdown, from_org, from_rst
 
 
 def test_markdown() -> None:
-    """Markdown stays, without settings in front, comments and addresses of pictures."""
+    """Markdown is unchanged, except for front matter, comments and addresses of pictures."""
     assert from_markdown("---\ntitle: T\n---\n# A\n<!-- x\ny -->![p](p.png)") == ("T", "# A\np")
 
 
 def test_rst_headings() -> None:
-    """Levels follow the order in which marks appear, over- and underlined ones apart from underlined."""
+    """Levels follow the order in which marks appear; a mark over and under a heading is a mark of its own."""
     text = "=====\nGuide\n=====\n\nLeave\n-----\nA text.\n\n请假\n~~~~\n\nTravel\n------\nend"
     assert [line for line in from_rst(text).split("\n") if line] == [
         "# Guide", "## Leave", "A text.", "### 请假", "## Travel", "end",
@@ -19,7 +19,7 @@ def test_rst_headings() -> None:
 
 
 def test_rst_directives() -> None:
-    """Notes keep their text, code its lines; pictures, included files, settings and comments are left out."""
+    """Notes keep their text, code its lines; pictures, included files, options and comments are left out."""
     text = (
         ".. include:: other.rst\n\n.. note:: Mind\n   the gap.\n\n.. code-block:: bash\n   :caption: x\n\n   ls -l\n\n"
         ".. image:: a.png\n   :width: 3\n\n.. a comment\n   of two lines\n\n.. _target:\n\n.. [1] A source.\n\nend"
@@ -29,13 +29,13 @@ def test_rst_directives() -> None:
 
 
 def test_rst_inline() -> None:
-    """Roles and references are their text; literals and links become Markdown's."""
+    """Roles and references become their text; literals and links become Markdown."""
     text = "See :ref:`the rules <rules>`, ``ls``, `HR <https://hr.example>`_ and `Leave`_. Like this::"
     assert from_rst(text) == "See the rules, `ls`, [HR](https://hr.example) and Leave. Like this:"
 
 
 def test_rst_substitutions() -> None:
-    """A name between bars is what it is defined as, wherever that stands; one without a definition stays."""
+    """A name between bars is replaced by its definition, wherever that is; without a definition it stays."""
     text = (
         "Ask |HR team| about |days|, not |other| or ``|days|``. See |logo|.\n\n.. |hr team| replace:: the *people*\n"
         "   of |place|\n.. |place| replace:: Cork\n.. |days| replace:: 25 days\n"
@@ -49,7 +49,7 @@ def test_rst_substitutions() -> None:
 
 
 def test_rst_tables() -> None:
-    """Both kinds of tables become Markdown tables."""
+    """Grid tables and simple tables become Markdown tables."""
     grid = "+------+-----+\n| City | Sum |\n+======+=====+\n| Cork | 120 |\n| city |     |\n+------+-----+\n"
     assert from_rst(grid).strip() == "| City | Sum |\n| --- | --- |\n| Cork city | 120 |"
     simple = "====  ====\nCity  Sum\n====  ====\nCork  120\n      more\n====  ====\nafter"
@@ -57,7 +57,7 @@ def test_rst_tables() -> None:
 
 
 def test_org() -> None:
-    """Stars are headings, without states and tags; drawers, plans, settings and comments are left out."""
+    """Stars are headings, without states and tags; drawers, planning lines, options and comments are left out."""
     text = (
         "#+TITLE: Guide\n#+OPTIONS: x\n* TODO [#A] Leave :hr:\n:PROPERTIES:\n:ID: 3\n:END:\nSCHEDULED: <2026-01-01>\n"
         "Ask [[https://hr.example][HR]] with =form= ~a~.\n# a comment\n** Steps\n| City | Sum |\n|------+-----|\n"
@@ -87,5 +87,5 @@ def test_rst_that_was_lost() -> None:
 
 
 def test_org_marks() -> None:
-    """A note's mark is its number; a bar that would part cells is written in a way of its own."""
+    """A footnote's mark becomes its number in brackets; Org's `\\vert` becomes a bar."""
     assert from_org("Text.[fn:1]\n| A\\vert{}B | 6 |")[1].rstrip() == "Text.[1]\n| A\\|B | 6 |\n| --- | --- |"

@@ -1,4 +1,4 @@
-"""Bytes to text, whichever encoding they came in."""
+"""Bytes become text in whichever encoding they are."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ RUSSIAN = "Сотрудники имеют право на двадцать пя
     ],
 )
 def test_encodings(text: str, encoding: str) -> None:
-    """The text comes back as it was written, without its byte order mark."""
+    """The text is the one that was encoded, without its byte order mark."""
     assert decode(text.encode(encoding)) == text
 
 
 def test_declared() -> None:
-    """The encoding a sender names decides where the bytes do not; a wrong or unknown name does no harm."""
+    """The declared encoding decides where the bytes do not; a wrong or unknown name does no harm."""
     japanese = "名前と住所"
     assert decode(japanese.encode("cp932"), "Shift_JIS") == japanese
     assert decode(japanese.encode("iso-2022-jp"), "iso-2022-jp") == japanese
@@ -59,24 +59,24 @@ def test_declared() -> None:
 
 
 def test_utf_16_big_endian_with_mark() -> None:
-    """The mark says which way round the bytes are."""
+    """The byte order mark gives the order of the bytes."""
     assert decode(codecs.BOM_UTF16_BE + CHINESE.encode("utf-16-be")) == CHINESE
 
 
 def test_mark_decides_even_when_the_rest_is_damaged() -> None:
-    """A damaged character after a mark costs that character, not the file."""
+    """A damaged character after a byte order mark costs that character, not the file."""
     assert decode(codecs.BOM_UTF8 + b"one \xff two") == "one \ufffd two"
 
 
 @pytest.mark.parametrize("data", [bytes(range(256)) * 4, b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(40)])
 def test_binary(data: bytes) -> None:
-    """What is not text is refused in one line that says what to look for."""
+    """Bytes that are not text are refused in one line that says what to do."""
     with pytest.raises(ReadError, match="binary data, not text: it has the wrong suffix or is damaged"):
         decode(data)
 
 
 def test_any_bytes_are_text_or_refused() -> None:
-    """No bytes end in anything but a text or a ReadError."""
+    """Any bytes give either a text or a ReadError."""
     chosen = random.Random(3)
     for length in (1, 2, 3, 5, 17, 64, 200):
         for _ in range(20):

@@ -7,7 +7,7 @@ from ingest.documents.pdf.layout.boxes import BROKEN_WORD, Box, rows
 
 
 def box(text: str, left: float, top: float, order: int = 0, size: float = 10) -> Box:
-    """Letters half as wide as high; Chinese ones as wide as high."""
+    """A box with letters half as wide as high, and Chinese characters as wide as high."""
     width = sum(size if ord(letter) > 0x2E80 else size / 2 for letter in text)
     return Box(text, left, left + width, top - size, top, order)
 
@@ -17,7 +17,7 @@ def read(*boxes: Box) -> str:
 
 
 def test_pieces_of_a_line_are_put_together() -> None:
-    """Pieces close beside one another are one text, with a space where there was one; distant ones are cells."""
+    """Pieces close to each other are one text, with a space where there is one; distant pieces are cells."""
     [row] = rows([box("word", 30, 100), box("Bold", 5, 100), box("5.00", 300, 100)])
     assert [piece.text for piece in row] == ["Bold word", "5.00"]
     [row] = rows([box("H", 0, 100), box("2", 5, 97, size=6), box("O", 8, 100)])
@@ -27,7 +27,7 @@ def test_pieces_of_a_line_are_put_together() -> None:
 
 
 def test_a_mark_belongs_to_its_item() -> None:
-    """The mark of a list's item, or a section's number, is no cell of a table."""
+    """The mark of a list item or the number of a section is not a cell of a table."""
     items = [(".1", "Hand in the receipts"), (".2", "Wait for the answer"), (".3", "Be patient with us")]
     pieces = [
         piece
@@ -39,7 +39,7 @@ def test_a_mark_belongs_to_its_item() -> None:
 
 
 def test_lines_are_joined_at_the_edge_of_their_column() -> None:
-    """A line is continued when the next word had no room on it; Chinese without a space, a new paragraph never."""
+    """A line continues when the next word had no room on it; Chinese without a space; a new paragraph never."""
     first = "Every employee who travels for the company keeps the receipts"
     assert read(box(first, 0, 100), box("until they are paid.", 0, 88)) == f"{first} until they are paid."
     chinese = "员工因公出差所发生的交通费住宿费和餐饮补贴应当在返回公司之后"
@@ -51,7 +51,7 @@ def test_lines_are_joined_at_the_edge_of_their_column() -> None:
 
 
 def test_a_table_of_contents_keeps_its_lines() -> None:
-    """Lines of dots that all end at the edge are not one paragraph."""
+    """Lines of a table of contents that all end at the edge are not one paragraph."""
     lines = [f"{name} {'.' * (60 - len(name))} {page}" for name, page in (("Leave", 4), ("Travel", 7), ("Work", 9))]
     assert read(*(box(line, 0, 100 - 12 * n) for n, line in enumerate(lines))) == "\n".join(lines)
 
@@ -61,7 +61,7 @@ def table(*cells: tuple[str, float, float]) -> str:
 
 
 def test_a_header_of_close_words() -> None:
-    """A header whose words stand no further apart than those of a sentence is cut where the rows below are."""
+    """A header whose words are as close as in a sentence is cut at the gaps of the rows below."""
     header = Box("Base Model Large Model", 100, 220, 190, 200, gaps=((5, 125, 130), (11, 155, 162), (17, 187, 191)))
     rows = [box(said, left, 180 - 15 * row) for row in range(3) for said, left in (("a", 0), ("12", 110), ("34", 170))]
     assert read(box("Dataset", 0, 200), header, *rows) == (
@@ -70,7 +70,7 @@ def test_a_header_of_close_words() -> None:
 
 
 def test_a_table_with_broken_cells() -> None:
-    """The second line of a cell belongs to the row above when rows stand further apart than lines."""
+    """The second line of a cell belongs to the row above when rows are further apart than lines."""
     assert table(
         ("Item", 0, 200), ("Where", 100, 200), ("Price", 250, 200),
         ("Lamp", 0, 170), ("on every desk", 100, 170), ("40", 250, 170),
@@ -83,7 +83,7 @@ def test_a_table_with_broken_cells() -> None:
 
 
 def test_a_table_without_a_header() -> None:
-    """A first row of figures is not taken for a header; years over figures are."""
+    """A first row of numbers is no header; years over numbers are one."""
     rows_of = [
         (str(value), 60.0 * column, 100.0 - 20 * row) for row in range(3) for column, value in enumerate((row, 17, 4))
     ]
@@ -94,7 +94,7 @@ def test_a_table_without_a_header() -> None:
 
 
 def test_rows_close_together_stay_rows() -> None:
-    """Full rows are not taken for the lines of one cell because the table has a gap somewhere."""
+    """Full rows are not joined into one because the table has a gap somewhere."""
     names = [("Name", "Ada"), ("Claim", "SF-8"), ("Policy", "PO-5")]
     years = [("Year", "two"), ("Make", "Jeep"), ("Trim", "Limited")]
     cells = [
@@ -118,14 +118,14 @@ def test_a_header_in_bold() -> None:
 
 
 def test_a_bold_line_is_no_part_of_the_text_below() -> None:
-    """A heading in bold stays by itself, however long it is."""
+    """A heading in bold stays separate, however long it is."""
     heading = box("The rules for employees who travel for the company abroad", 0, 100)
     heading.bold = True
     assert read(heading, box("begin with the ticket, which is bought by the office.", 0, 88)).count("\n") == 1
 
 
 def test_a_mark_in_a_cell_is_escaped() -> None:
-    """A cell that holds Markdown's own mark does not become two."""
+    """A cell with Markdown's `|` stays one cell."""
     cells = [
         ("Key", 0.0, 100.0),
         ("Use", 90.0, 100.0),
@@ -138,7 +138,7 @@ def test_a_mark_in_a_cell_is_escaped() -> None:
 
 
 def test_columns_of_short_lines() -> None:
-    """A narrow column drawn after its neighbour is read after it even when its lines are short."""
+    """A narrow column that is drawn after its neighbour is read after it, even when its lines are short."""
     main = [box(f"Sentence {n} of the main text is long enough", 150, 300 - 12 * n, 100 + n) for n in range(6)]
     side = [box(f"Note {n}", 0, 297 - 15 * n, n) for n in range(4)]
     text = read(*main, *side)
@@ -162,7 +162,7 @@ def test_three_columns() -> None:
 
 
 def test_broken_words() -> None:
-    """A broken word is made whole, unless the document writes it with a hyphen or it begins with a capital."""
+    """A broken word is joined, unless the document has it with a hyphen or its second part begins with a capital."""
     broken = f"certifi{BROKEN_WORD}cate dual{BROKEN_WORD}encoder Lucene{BROKEN_WORD}BM25 end{BROKEN_WORD}"
     assert join_broken_words([broken, "a dual-encoder"]) == [
         "certificate dual-encoder Lucene-BM25 end-",

@@ -1,4 +1,4 @@
-"""Tables whose cells are parted by lines."""
+"""Tables whose cells are separated by drawn lines."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_lines_part_cells() -> None:
 
 
 def test_missing_lines_are_merged_cells() -> None:
-    """A cell reaches as far as no line stops it, also where each cell has drawn its own piece of a line."""
+    """A cell reaches to the next line, also where each cell has drawn its own piece of the line."""
     rules = level(0, 300, 200, 140, 120) + level(100, 199, 180) + level(200, 300, 180) + level(0, 300, 160)
     rules += upright(120, 200, 0, 100, 300) + upright(120, 180, 200)
     boxes = [
@@ -52,7 +52,7 @@ def test_missing_lines_are_merged_cells() -> None:
 
 
 def test_lines_that_rule_no_table() -> None:
-    """Lines between groups of rows, frames around text and the grid of a chart leave the text as it is."""
+    """Lines between groups of rows, frames around text and the grid of a chart make no table."""
     grouped = [box(said, left, top) for top in (190, 175, 160) for said, left in (("Ada", 5), ("12", 105))]
     rules = level(0, 300, 220, 200, 150) + upright(150, 220, 0, 100, 300)
     boxes = [box("Name", 5, 215), box("Age", 105, 215), *grouped]
@@ -64,7 +64,7 @@ def test_lines_that_rule_no_table() -> None:
 
 
 def test_words_beside_a_line() -> None:
-    """A line between two words parts them, where it reaches their height; turned text has its lines turned."""
+    """A line between two words separates them, if it reaches their height; for turned text lines are turned too."""
     rules = upright(0, 50, 20)
     assert stands_between(rules, 18, 22, 40)
     assert not stands_between(rules, 18, 22, 60)
