@@ -1,1 +1,1 @@
-"""What one run over a folder finds, plans, takes in and tells."""
+"""What one run does: scan, plan, read, commit, report; and rebuild, back up, check, watch."""

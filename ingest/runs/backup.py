@@ -1,9 +1,9 @@
-"""One file that holds a library, made and put back while others use it. Knows nothing of what the tables mean.
+"""Back up a library into one ZIP file, and restore it, while other processes use it.
 
-A backup has every SQLite file of the state folder, each as it was at one moment, and the embedders the vectors were
-made with, so that it can be searched offline. The index is a cache and is made anew. Restoring goes through SQLite's
-own backup into the living file: one transaction, which every process that has it open follows; files under open
-connections are never exchanged.
+A backup has a copy of every SQLite file of the library's folder, each as it was at one moment, and the embedders the
+vectors were made with, so that the library can be searched offline. The index is a cache and is built again. Restoring
+copies with SQLite's own backup into the existing file: one transaction, which every process that has it open follows.
+A database file that may be open is never replaced.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class BackupReport:
-    """What a backup holds."""
+    """A backup: its file, what the library in it holds, when it was made, and its size."""
 
     file: str
     documents: int
@@ -53,24 +53,24 @@ class BackupReport:
 
 
 def backup(home: Path, target: Path) -> BackupReport:
-    """Write `target`, whole or not at all; who searches or ingests meanwhile is not disturbed.
+    """Write the library in `home` to `target`, complete or not at all, while others search and ingest.
 
     Raises DocentError when there is no library or the file cannot be written.
     """
     Catalog(home / CATALOG_FILE).close()
     try:
         with tempfile.TemporaryDirectory(prefix=".docent-backup-", dir=target.absolute().parent) as folder:
-            making = Path(folder)
+            copies = Path(folder)
             for database in sorted(home.glob("*.db")):
-                _copy_database(database, making / database.name)
-            catalog = Catalog(making / CATALOG_FILE)
+                _copy_database(database, copies / database.name)
+            catalog = Catalog(copies / CATALOG_FILE)
             try:
                 documents, passages = catalog.counts()
                 revision = catalog.revision
                 embedders = _embedders(home, catalog)
             finally:
                 catalog.close()
-            members = {path.name: path for path in sorted(making.glob("*.db"))} | embedders
+            members = {path.name: path for path in sorted(copies.glob("*.db"))} | embedders
             made_at = datetime.now(UTC).isoformat(timespec="seconds")
             manifest = {
                 "format": FORMAT, "schema": SCHEMA_VERSION, "made_at": made_at, "revision": revision,
@@ -79,7 +79,7 @@ def backup(home: Path, target: Path) -> BackupReport:
                     name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for name, path in members.items()
                 },
             }  # fmt: skip
-            # Vectors do not get smaller by compressing, and a backup should not take the processor from answers.
+            # Vectors cannot be compressed, and a backup should leave the processor to those who ask.
             with whole_file(target) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
                 archive.writestr(_MANIFEST, json.dumps(manifest, indent=1))
                 for name, path in members.items():
@@ -95,10 +95,10 @@ def backup(home: Path, target: Path) -> BackupReport:
 
 
 def restore(home: Path, source: Path, replace: bool = False) -> BackupReport:
-    """Make the library in `home` what it was when `source` was written; everything is checked before anything changes.
+    """Make the library in `home` what it was when `source` was written. Checks everything before it changes anything.
 
-    Raises DocentError when the file is not a whole backup, when it is of a newer Docent, when there is a library
-    already (and `replace` is false) or when somebody is writing it.
+    Raises DocentError when the file is no complete backup or was written by a newer Docent, when there is a library
+    already (and `replace` is false), or while another process writes it.
     """
     with _opened(source) as (archive, manifest):
         if (home / CATALOG_FILE).exists() and not replace:
@@ -107,18 +107,18 @@ def restore(home: Path, source: Path, replace: bool = False) -> BackupReport:
                 "or set DOCENT_HOME to an empty folder."
             )
         with write_lock(home, "docent restore"):
-            for left in home.glob(".restore-*"):  # by a run that was killed
-                shutil.rmtree(left, ignore_errors=True)
+            for leftover in home.glob(".restore-*"):  # of a restore that was killed
+                shutil.rmtree(leftover, ignore_errors=True)
             staged = Path(tempfile.mkdtemp(prefix=".restore-", dir=home))
             try:
                 _unpack(archive, manifest, source, staged)
-                _make_newest(staged, home)
-                _make_index(staged)
+                _renumber(staged, home)
+                _build_index(staged)
                 _swap(staged, home)
             except sqlite3.Error as error:
                 log.error("restore.failed", exc_info=True)
                 raise DocentError(
-                    f"The backup {source} cannot be restored ({_reason(error)}): the library is as it was; check the "
+                    f"The backup {source} cannot be restored ({_reason(error)}): the library is unchanged; check the "
                     "disk and try again."
                 ) from error
             finally:
@@ -131,13 +131,13 @@ def restore(home: Path, source: Path, replace: bool = False) -> BackupReport:
 
 
 def _copy_database(source: Path, target: Path) -> None:
-    """A copy of one moment: with a write-ahead log, writers go on meanwhile."""
+    """Copy a database as it is at one moment; its writers can go on, as it has a write-ahead log."""
     with closing(sqlite3.connect(source, timeout=30)) as read, closing(sqlite3.connect(target, timeout=30)) as written:
         read.backup(written)
 
 
 def _embedders(home: Path, catalog: Catalog) -> dict[str, Path]:
-    """The files of the embedders that any generation was made with, by their name in the backup."""
+    """The files of the embedders of all embedding sets, by their name in the backup."""
     files = {}
     for row in catalog.rows("SELECT embedder FROM generations WHERE embedder IS NOT NULL"):
         folder = home / EMBEDDERS_FOLDER / json.loads(row["embedder"])["fingerprint"]
@@ -157,27 +157,29 @@ def _opened(source: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, Any]]]:
                 names = {name for name, file in manifest["files"].items() if file["sha256"] is not None}
                 names |= {manifest[key] for key in ("documents", "passages", "revision", "made_at")}
             except (AttributeError, KeyError, TypeError, ValueError) as error:
-                raise _not_whole(source, "its list of contents is missing or damaged") from error
+                raise _unusable(source, "its table of contents is missing or damaged") from error
             if newer:
-                raise DocentError(f"The backup {source} is of a newer Docent: install that one to restore it.")
+                raise DocentError(
+                    f"The backup {source} was written by a newer Docent: install that version to restore it."
+                )
             if CATALOG_FILE not in names:
-                raise _not_whole(source, f"it has no {CATALOG_FILE}")
+                raise _unusable(source, f"it has no {CATALOG_FILE}")
             yield archive, manifest
     except FileNotFoundError as error:
         if error.filename != str(source):
             raise
         raise DocentError(f"There is no file {source}: name one that `docent backup` has written.") from error
     except (zipfile.BadZipFile, EOFError) as error:
-        raise _not_whole(source, "it is cut short or not a backup") from error
+        raise _unusable(source, "it is cut short or not a backup") from error
 
 
 def _unpack(archive: zipfile.ZipFile, manifest: dict[str, Any], source: Path, staged: Path) -> None:
-    """Everything into a folder, byte by byte as it was written. Raises DocentError when anything differs."""
+    """Unpack everything into a folder. Raises DocentError when a file differs from what was backed up."""
     for name, expected in manifest["files"].items():
-        place = PurePosixPath(name)
-        if place.is_absolute() or ".." in place.parts:
-            raise _not_whole(source, f"it names a file outside of the library, {name}")
-        target = staged / place
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise _unusable(source, f"it names a file outside of the library, {name}")
+        target = staged / path
         target.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
         try:
@@ -186,22 +188,22 @@ def _unpack(archive: zipfile.ZipFile, manifest: dict[str, Any], source: Path, st
                     digest.update(block)
                     file.write(block)
         except (KeyError, zipfile.BadZipFile, EOFError) as error:
-            raise _not_whole(source, f"{name} in it is missing or damaged") from error
+            raise _unusable(source, f"{name} in it is missing or damaged") from error
         if digest.hexdigest() != expected["sha256"]:
-            raise _not_whole(source, f"{name} in it has been changed")
+            raise _unusable(source, f"{name} in it has been changed")
 
 
-def _make_newest(staged: Path, home: Path) -> None:
-    """Nobody may take the restored passages for those they replace: no number and no revision comes a second time."""
-    catalog = Catalog(staged / CATALOG_FILE)  # brings an older schema up to date
+def _renumber(staged: Path, home: Path) -> None:
+    """Let no passage id and no revision be used again, so that nothing confuses restored passages with others."""
+    catalog = Catalog(staged / CATALOG_FILE)  # migrates an older schema
     try:
         problems = catalog.integrity_problems()
         if problems:
             raise DocentError(f"The backup holds a damaged library ({problems[0]}): restore an earlier one.")
         revision, issued = 0, dict[str, int]()
         if (home / CATALOG_FILE).is_file():
-            with closing(sqlite3.connect(home / CATALOG_FILE, timeout=30)) as living:
-                revision, issued = _reached(living)
+            with closing(sqlite3.connect(home / CATALOG_FILE, timeout=30)) as existing:
+                revision, issued = _reached(existing)
         with catalog.transaction():
             catalog.set_state("revision", str(max(revision, catalog.revision) + 1))
             catalog.set_note(LINEAGE, uuid.uuid4().hex)
@@ -213,18 +215,18 @@ def _make_newest(staged: Path, home: Path) -> None:
         catalog.close()
 
 
-def _reached(living: sqlite3.Connection) -> tuple[int, dict[str, int]]:
-    """The revision, and the highest number issued in each table; nothing for a catalog too damaged to say."""
+def _reached(existing: sqlite3.Connection) -> tuple[int, dict[str, int]]:
+    """The revision, and the highest id issued in each table; 0 and {} for a catalog that is too damaged."""
     try:
-        (revision,) = living.execute("SELECT value FROM state WHERE key = 'revision'").fetchone()
-        return int(revision), dict(living.execute("SELECT name, seq FROM sqlite_sequence"))
+        (revision,) = existing.execute("SELECT value FROM state WHERE key = 'revision'").fetchone()
+        return int(revision), dict(existing.execute("SELECT name, seq FROM sqlite_sequence"))
     except (sqlite3.DatabaseError, TypeError, ValueError):
-        log.warning("restore.living_unreadable", exc_info=True)
+        log.warning("restore.existing_unreadable", exc_info=True)
         return 0, {}
 
 
-def _make_index(staged: Path) -> None:
-    """The index before the catalog, so that whoever notices the new catalog finds it ready."""
+def _build_index(staged: Path) -> None:
+    """Build the index before the catalog is restored, so that it is ready for whoever opens that."""
     catalog = Catalog(staged / CATALOG_FILE)
     publisher = Publisher(staged / INDEX_FOLDER)
     try:
@@ -235,7 +237,7 @@ def _make_index(staged: Path) -> None:
 
 
 def _swap(staged: Path, home: Path) -> None:
-    """Embedders and the index's files first, which nobody looks at yet; the catalog, then, is one transaction."""
+    """Embedders and index files first, which nobody uses yet; then the catalog, in one transaction."""
     for folder in sorted((staged / EMBEDDERS_FOLDER).glob("*")):
         target = home / EMBEDDERS_FOLDER / folder.name
         if not target.is_dir():
@@ -248,18 +250,18 @@ def _swap(staged: Path, home: Path) -> None:
             entry.rename(home / INDEX_FOLDER / entry.name)
             pointer = entry.name
     for database in sorted(staged.glob("*.db"), key=lambda path: path.name == CATALOG_FILE):
-        living = home / database.name
-        _set_aside_damaged(living)
-        if living.is_file():
-            _copy_database(database, living)
+        existing = home / database.name
+        _set_aside_damaged(existing)
+        if existing.is_file():
+            _copy_database(database, existing)
         else:
-            database.rename(living)
+            database.rename(existing)
     if pointer:
         point_to(home / INDEX_FOLDER, pointer)
 
 
 def _set_aside_damaged(database: Path) -> None:
-    """Nothing can be copied into a damaged file; it is kept under another name. Servers must then be started anew."""
+    """Rename a damaged database, into which SQLite cannot copy. Servers then have to be restarted."""
     try:
         with closing(sqlite3.connect(f"file:{database}?mode=rw", uri=True, timeout=30)) as connection:
             if connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok":
@@ -274,8 +276,8 @@ def _set_aside_damaged(database: Path) -> None:
             path.rename(f"{path}.damaged-{stamp}")
 
 
-def _not_whole(source: Path, why: str) -> DocentError:
-    return DocentError(f"The backup {source} cannot be restored ({why}): take another one; the library is as it was.")
+def _unusable(source: Path, why: str) -> DocentError:
+    return DocentError(f"The backup {source} cannot be restored ({why}): take another one; the library is unchanged.")
 
 
 def _sha256(path: Path) -> str:

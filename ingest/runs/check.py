@@ -1,7 +1,7 @@
-"""Is the library whole? Compares catalog, FAISS and Tantivy with one another. Changes nothing.
+"""`docent check`: compares the catalog, the vector index (FAISS) and the BM25 index (Tantivy). Changes nothing.
 
-The catalog is the record; whatever the indexes lack, have too much or have otherwise is a problem that
-`docent rebuild` (or deleting the index folder) mends.
+The catalog is the record: whatever an index lacks, has in excess or has differently is a problem that `docent rebuild`
+(or deleting the index folder) repairs.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from ingest.store.records import ANSWERING
 from ingest.store.vectors import vector_of
 from ingest.store.write_lock import is_locked
 
-_CHUNK = 2_000
-# float32 stored and read back is the same to the last bit; anything beyond rounding is damage.
+_PASSAGES_AT_ONCE = 2_000
+# float32 numbers are stored exactly, so any larger difference is damage.
 _TOLERANCE = 1e-6
-_MEND = "run `docent rebuild`."
+_REPAIR = "run `docent rebuild`."
 
 
 def check(home: Path) -> list[str]:
-    """One line a problem, each naming what to do; empty when all is well. Raises DocentError without a library.
+    """One line for each problem, with what to do; empty when all is well. Raises DocentError without a library.
 
-    Looks at the published snapshot as it is on disk, not at a copy brought level, so that damage shows.
+    Reads the published snapshot as it is on disk, not a copy that was brought up to date, so that damage shows.
     """
     catalog = Catalog(home / CATALOG_FILE)
     try:
@@ -59,15 +59,15 @@ def check(home: Path) -> list[str]:
 
 
 def _document_problems(catalog: Catalog) -> list[str]:
-    """Documents nobody can find, and passages that are not where they say they are."""
-    mute, displaced = [], []
+    """Documents that no search can find, and passages whose offsets do not point to their text."""
+    without_passages, displaced = [], []
     answering = {row["id"] for row in catalog.rows("SELECT id FROM documents WHERE state = ?", (ANSWERING,))}
     ranges = _ranges(catalog)
     for document_id in sorted(answering):
         text = catalog.content(document_id).text
         if document_id not in ranges:
             if text.strip():
-                mute.append(document_id)
+                without_passages.append(document_id)
             continue
         displaced += [
             passage_id
@@ -77,25 +77,27 @@ def _document_problems(catalog: Catalog) -> list[str]:
         ]
     orphans = sorted(set(ranges) - answering)
     problems = []
-    if mute:
-        problems.append(f"{len(mute)} documents have text but no passages ({_some(mute)}): {_MEND}")
+    if without_passages:
+        problems.append(
+            f"{len(without_passages)} documents have text but no passages ({_some(without_passages)}): {_REPAIR}"
+        )
     if displaced:
         problems.append(
-            f"{len(displaced)} passages are not the part of their document they name ({_some(displaced)}): {_MEND}"
+            f"{len(displaced)} passages differ from the part of the document they name ({_some(displaced)}): {_REPAIR}"
         )
     if orphans:
-        problems.append(f"{len(orphans)} documents have passages but should not ({_some(orphans)}): {_MEND}")
+        problems.append(f"{len(orphans)} documents have passages but should not ({_some(orphans)}): {_REPAIR}")
     return problems
 
 
 def _ranges(catalog: Catalog) -> dict[int, list[tuple[int, str, int, int]]]:
-    """Document id → (passage id, text, start, end) of each passage of the current generation."""
-    found: dict[int, list[tuple[int, str, int, int]]] = {}
+    """Document id → (passage id, text, start, end) of each passage of the current embedding set."""
+    ranges: dict[int, list[tuple[int, str, int, int]]] = {}
     for ids in _chunks(catalog.passage_ids()):
         for passage_id, row in catalog.passages(ids).items():
-            place = (passage_id, row["text"], row["start_offset"], row["end_offset"])
-            found.setdefault(row["document_id"], []).append(place)
-    return found
+            passage = (passage_id, row["text"], row["start_offset"], row["end_offset"])
+            ranges.setdefault(row["document_id"], []).append(passage)
+    return ranges
 
 
 def _embedder_problems(home: Path, fingerprint: str) -> list[str]:
@@ -111,47 +113,49 @@ def _index_problems(home: Path, catalog: Catalog, index: SearchIndex) -> list[st
     if snapshot.revision < 0:
         if len(wanted) == 0:
             return []
-        return [f"index: no usable snapshot in {home / INDEX_FOLDER}; it is remade at the next `docent ingest`."]
+        return [f"index: no usable snapshot in {home / INDEX_FOLDER}; the next `docent ingest` builds it."]
     problems = []
     changed = snapshot.changed_files()
     if changed:
-        problems.append(f"index: files are not as they were written ({_some(changed)}): {_MEND}")
+        problems.append(f"index: files were changed after they were written ({_some(changed)}): {_REPAIR}")
     if snapshot.revision != catalog.revision:
         if is_locked(home):
-            return problems  # a writer is at work and publishes when it is done
-        # An interrupted run, or one of few changes, leaves the snapshot behind; every reader levels its own copy.
+            return problems  # its writer publishes when it is done
+        # A run that was interrupted, or changed little, publishes nothing; every reader updates a copy of its own.
         index.refresh(catalog)
         snapshot = index.snapshot
     digests = snapshot.bm25.digests()
-    held_words = np.array(sorted(digests), np.int64)
-    for name, held in (("FAISS", snapshot.ids), ("Tantivy", held_words)):
-        for what, ids in (("lacks", np.setdiff1d(wanted, held)), ("still has", np.setdiff1d(held, wanted))):
+    bm25_ids = np.array(sorted(digests), np.int64)
+    for name, indexed in (("FAISS", snapshot.ids), ("Tantivy", bm25_ids)):
+        for what, ids in (("lacks", np.setdiff1d(wanted, indexed)), ("still has", np.setdiff1d(indexed, wanted))):
             if len(ids):
-                problems.append(f"{name} {what} {len(ids)} passages ({_some(ids.tolist())}): {_MEND}")
+                problems.append(f"{name} {what} {len(ids)} passages ({_some(ids.tolist())}): {_REPAIR}")
     if len(np.unique(snapshot.ids)) != len(snapshot.ids):
-        problems.append(f"FAISS holds a passage more than once: {_MEND}")
+        problems.append(f"FAISS holds a passage more than once: {_REPAIR}")
     twice = sorted(passage_id for passage_id, digest in digests.items() if digest < 0)
     if twice:
-        problems.append(f"Tantivy holds passages more than once ({_some(twice)}): {_MEND}")
+        problems.append(f"Tantivy holds passages more than once ({_some(twice)}): {_REPAIR}")
     vectors, words = _different(catalog, snapshot.vectors, digests, wanted)
     if vectors:
         problems.append(
-            f"FAISS has other vectors than the catalog for {len(vectors)} passages ({_some(vectors)}): {_MEND}"
+            f"FAISS and the catalog have different vectors for {len(vectors)} passages ({_some(vectors)}): {_REPAIR}"
         )
     if words:
-        problems.append(f"Tantivy has other words than the catalog for {len(words)} passages ({_some(words)}): {_MEND}")
+        problems.append(
+            f"Tantivy and the catalog have different words for {len(words)} passages ({_some(words)}): {_REPAIR}"
+        )
     return problems
 
 
 def _different(
     catalog: Catalog, vectors: VectorIndex, digests: dict[int, int], wanted: Ids
 ) -> tuple[list[int], list[int]]:
-    """Ids whose vector, and ids whose words, are not the catalog's; those an index lacks are told elsewhere."""
-    held = set(vectors.ids.tolist())
+    """Ids whose vector, and ids whose words, differ from the catalog's; those an index lacks are not among them."""
+    indexed = set(vectors.ids.tolist())
     other_vectors, other_words = [], []
     for ids in _chunks(wanted):
         rows = catalog.passages(ids)
-        whole = [i for i, row in rows.items() if i in held and len(row["vector"]) == 4 * vectors.dimension]
+        whole = [i for i, row in rows.items() if i in indexed and len(row["vector"]) == 4 * vectors.dimension]
         expected = vectors.as_held(np.stack([vector_of(rows[i]) for i in whole])) if whole else ()
         right = {
             i
@@ -159,7 +163,7 @@ def _different(
             if np.allclose(vector, vectors.vector(i), atol=_TOLERANCE)
         }
         for i, row in rows.items():
-            if i in held and i not in right:
+            if i in indexed and i not in right:
                 other_vectors.append(i)
             terms = indexed_terms(row["title"], row["heading"], row["text"])
             if digests.get(i, -1) not in (-1, digest_of(terms)):
@@ -168,8 +172,8 @@ def _different(
 
 
 def _chunks(ids: Ids) -> Iterator[list[int]]:
-    for start in range(0, len(ids), _CHUNK):
-        yield ids[start : start + _CHUNK].tolist()
+    for start in range(0, len(ids), _PASSAGES_AT_ONCE):
+        yield ids[start : start + _PASSAGES_AT_ONCE].tolist()
 
 
 def _some(items: Sequence[object]) -> str:

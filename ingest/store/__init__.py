@@ -1,1 +1,1 @@
-"""The library's record: one SQLite file, one writer, backups, checks."""
+"""The catalog: one SQLite file with everything the library knows, and the lock of its one writer."""

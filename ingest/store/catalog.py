@@ -1,8 +1,8 @@
-"""The record of the library: files, documents, passages and vectors in one SQLite file. Knows nothing of searching.
+"""The catalog: files, documents, passages and vectors of the library in one SQLite file.
 
-Everything else (FAISS, Tantivy) is a cache of this file. Passage ids are issued once and never again, and the
-same number names a passage everywhere. `revision` grows with every committed change to what is answered from, so a
-reader can tell at any moment whether what it holds is still level. What the tables mean stands in `schema`.
+Everything else (FAISS, Tantivy) is a cache of this file. A passage id is issued once and never again, and names the
+passage everywhere. `revision` grows with every committed change of the passages that searches use, so a reader can
+tell at any moment whether its indexes are up to date. `schema` describes the tables.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ _LISTED = f"""{_RECORD}, member, language, score, state, reason, (SELECT json_gr
 
 
 class Catalog(Database):
-    """The tables of documents. With a `generation`, a connection speaks of its passages, else of the current one's."""
+    """Documents and their passages: those of `embedding_set`, or of the current one without it."""
 
     def __init__(self, path: Path, create: bool = False, embedding_set: int | None = None) -> None:
-        """Open the catalog. Raises DocentError when there is none (and `create` is false) or it is not ours."""
+        """Open the catalog. Raises DocentError when there is none (and `create` is false) or it is no catalog."""
         super().__init__(path, create)
         self._pinned = embedding_set
 
-    # What the library knows of itself
+    # The embedding set
 
     @property
     def embedding_set(self) -> int:
-        """Number of the generation whose passages this connection speaks of."""
+        """Number of the embedding set whose passages this connection reads and writes."""
         return self._pinned or int(self.state("generation") or 1)
 
     def embedder(self) -> dict[str, Any] | None:
-        """The card of the embedder all vectors were made with; None for a library nothing was ever put into."""
+        """The card of the embedder of all vectors in the set; None for a library that was always empty."""
         rows = self.rows("SELECT embedder FROM generations WHERE id = ?", (self.embedding_set,))
         return json.loads(rows[0][0]) if rows and rows[0][0] else None
 
@@ -70,9 +70,9 @@ class Catalog(Database):
                     self._put_file(entry)
                     changed = True
                     continue
-                changed |= self._lead(entry)
+                changed |= self._link_path(entry)
                 if entry.moved_from is not None:
-                    self._forget_paths([entry.moved_from])
+                    self._delete_paths([entry.moved_from])
             if changed:
                 self.bump()
 
@@ -84,7 +84,7 @@ class Catalog(Database):
             (file.sha256, file.format, failures),
         )
         file_id = int(row["id"])
-        self._lead(file)
+        self._link_path(file)
         self.write("DELETE FROM documents WHERE file_id = ?", (file_id,))
         now = datetime.now(UTC).isoformat(timespec="seconds")
         for new in file.documents:
@@ -100,10 +100,10 @@ class Catalog(Database):
             )  # fmt: skip
             self.insert_passages(int(row["id"]), new.passages, new.vectors, new.multi_vectors, self.embedding_set)
 
-    def _lead(self, entry: NewFile | NewPath) -> bool:
-        """Let a path lead to its content, which is there; False when it did already.
+    def _link_path(self, entry: NewFile | NewPath) -> bool:
+        """Let a path lead to its content, which the catalog has; False when it did already.
 
-        What it led to before goes when nothing else leads there.
+        What it led to before is deleted when no other path leads there.
         """
         earlier = self.write("SELECT file_id FROM paths WHERE path = ?", (str(entry.path),))
         (now,) = self.write(
@@ -123,7 +123,7 @@ class Catalog(Database):
         self, document_id: int, passages: Sequence[Passage], vectors: Vectors, multi_vectors: Sequence[bytes],
         generation: int,
     ) -> None:  # fmt: skip
-        """A step of a transaction of the caller's. No `multi_vectors` at all stands for empty ones."""
+        """Add passages, in the caller's transaction. Without any `multi_vectors` each passage gets an empty one."""
         self._connection.executemany(
             "INSERT INTO passages"
             " (document_id, ordinal, text, heading, page, start_offset, end_offset, vector, generation, views)"
@@ -154,17 +154,17 @@ class Catalog(Database):
             self.bump()
 
     def remove_paths(self, paths: Iterable[Path]) -> int:
-        """Forget paths, and the documents that nothing leads to any more: how many; one transaction."""
+        """Delete paths, and documents that no path leads to any more: returns how many; one transaction."""
         with self.transaction():
             before = self.counts()[0]
-            self._forget_paths(paths)
+            self._delete_paths(paths)
             self.bump()
             return before - self.counts()[0]
 
     def remove_documents(self, document_ids: Iterable[int]) -> None:
-        """Forget documents with their passages and every path to them; one transaction.
+        """Delete documents with their passages and all paths to them; one transaction.
 
-        When others came from the same file, that file counts as changed, so that it is read again.
+        When other documents came from the same file, that file counts as changed, so that it is read again.
         """
         with self.transaction():
             for document_id in document_ids:
@@ -177,7 +177,7 @@ class Catalog(Database):
                         self._drop_unreachable([file_id])
             self.bump()
 
-    def _forget_paths(self, paths: Iterable[Path]) -> None:
+    def _delete_paths(self, paths: Iterable[Path]) -> None:
         for path in paths:
             gone = self.write("DELETE FROM paths WHERE path = ? RETURNING file_id", (str(path),))
             self._drop_unreachable(row[0] for row in gone)
@@ -246,15 +246,15 @@ class Catalog(Database):
         return bool(self.rows("SELECT 1 FROM passages WHERE generation = ? LIMIT 1", (self.embedding_set,)))
 
     def passage_ids(self) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Every passage id of the generation, ascending."""
+        """Every passage id of the embedding set, ascending, shape (passages,)."""
         # As one text: 100,000 rows as Python objects take five times as long, and every removal waits for this.
         (row,) = self.rows("SELECT group_concat(id) FROM passages WHERE generation = ?", (self.embedding_set,))
         return np.sort(np.fromstring(row[0] or "", np.int64, sep=","))
 
     def passages(self, ids: Sequence[int]) -> dict[int, sqlite3.Row]:
-        """Passages with their document, by id; ids that are gone are left out.
+        """Passage id → passage with its document; ids that are gone are left out.
 
-        One of the generation before is still found, so that whoever searches with that goes on until it has changed.
+        Passages of the previous embedding set are found too, for a search that began before the switch.
         """
         chunks = self.rows_by_id(
             "SELECT passages.id, document_id, ordinal, passages.text, heading, page, start_offset, end_offset,"

@@ -1,4 +1,4 @@
-"""One connection to the library's SQLite file: opened, read, changed all or nothing. Knows no table but `state`."""
+"""A connection to the library's SQLite file: open, read, write in transactions, and the table `state`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Values = Sequence[Any] | Mapping[str, Any]
 
 
 class Database:
-    """A connection belongs to the thread that uses it: see `Library`."""
+    """A connection, used by one thread at a time: see `Library`."""
 
     def __init__(self, path: Path, create: bool = False) -> None:
-        """Open the file. Raises DocentError when there is none (and `create` is false) or it is not ours."""
+        """Open the file. Raises DocentError when there is none (and `create` is false) or it is no catalog."""
         self.path = path
         if not create and not path.is_file():
             raise DocentError(f"There is no library in {path.parent}: run `docent ingest FOLDER` to make one.")
@@ -53,20 +53,20 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; what is written inside becomes visible to others at once, at the end."""
+        """What is written inside becomes visible to others all at once at the end, or not at all after an error."""
         self.write("BEGIN IMMEDIATE")
         try:
             yield
             self.write("COMMIT")
         except BaseException:
-            # On a full disk SQLite has already rolled back by itself; saying it again would hide the reason.
+            # On a full disk SQLite has already rolled back by itself; a second ROLLBACK would hide the reason.
             if self._connection.in_transaction:
                 self.write("ROLLBACK")
             raise
 
     @contextmanager
     def consistent_snapshot(self) -> Iterator[None]:
-        """What is read inside is the file of one moment, though others go on changing it: never a half of two."""
+        """Everything read inside is the catalog of one moment, even while others change it."""
         if self._connection.in_transaction:
             yield
             return
@@ -77,11 +77,11 @@ class Database:
             self.rows("ROLLBACK")
 
     def write(self, statement: str, values: Values = ()) -> list[sqlite3.Row]:
-        """Change something; gives what the statement returns. Raises sqlite3.DatabaseError, such as for a full disk."""
+        """Run a statement; returns its rows. Raises sqlite3.DatabaseError, for example for a full disk."""
         return self._connection.execute(statement, values).fetchall()
 
     def rows(self, query: str, values: Values = ()) -> list[sqlite3.Row]:
-        """Raises DocentError when the file is damaged or cannot be read."""
+        """The rows of a query. Raises DocentError when the file is damaged or cannot be read."""
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
@@ -118,11 +118,11 @@ class Database:
 
     @property
     def revision(self) -> int:
-        """Grows by at least one with every committed change to what is answered from."""
+        """A number that grows with every committed change of the passages that searches use."""
         return int(self.state("revision") or 0)
 
     def bump(self) -> None:
-        """Say in the caller's transaction that it changes what is answered from."""
+        """Raise the revision, in the caller's transaction."""
         self.write("UPDATE state SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'")
 
     def integrity_problems(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What goes into the catalog and what comes out of it, as values. A leaf: knows nothing of SQL."""
+"""What goes into the catalog and what comes out of it, as values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUARANTINED = "quarantined"
 class NewDocument:
     """A document ready to be written: read, judged, split and embedded.
 
-    `score` is 0 to 1, None when nobody judged it. One that is quarantined has its `reason` and no passages.
+    `score` is 0 to 1, None when it was not judged. One that is quarantined has its `reason` and no passages.
     `multi_vectors` holds the packed multi-vector embeddings (`ingest.passages.multi_vector`), one for each passage;
     without any, each passage is only known whole.
     """

@@ -1,9 +1,10 @@
-"""What the tables of the catalog are, and how an older catalog becomes one of today. Knows nothing of what is asked.
+"""The tables of the catalog, and the migrations of older catalogs.
 
 A *file* is content: the same bytes of one kind are one file, however many *paths* lead to it. A file gives one
 *document*, or several when it is an e-mail or an archive; `member` names the part, '' is the file itself. A document
-of given number never changes its text, so whatever was embedded of it stays right. *Passages* belong to a
-*generation*, all made with one embedder; searches know the current one, others are being filled or kept to go back.
+of given number never changes its text, so whatever was embedded of it stays right. *Passages* belong to an embedding
+set, all made with one embedder; searches use the current set, others are being filled or kept to go back to. The
+tables call a set `generation`, as every library that exists does.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ _FROM_1 = (
     "ALTER TABLE new_documents RENAME TO documents",
     "DELETE FROM passages WHERE document_id NOT IN (SELECT id FROM documents)",
     "ALTER TABLE passages ADD COLUMN generation INTEGER NOT NULL DEFAULT 1",
-    # Passages of schema 1 were embedded whole; a rebuild gives them their other views.
+    # Passages of schema 1 were embedded whole; a rebuild gives them multi-vector embeddings.
     "ALTER TABLE passages ADD COLUMN views BLOB NOT NULL DEFAULT x''",
     "DROP INDEX passages_by_document",
     *_INDEXES,
@@ -125,11 +126,11 @@ def set_up(connection: sqlite3.Connection, create: bool) -> int:
     version = _version(connection)
     older = {1: (*_FROM_1, *_FROM_2), 2: _FROM_2}
     if version in older or (version == 0 and create and not _has_tables(connection)):
-        # While documents are copied to their new table, passages must not follow the old one into the void.
+        # Dropping the old table of documents must not delete the passages.
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("BEGIN IMMEDIATE")
         try:
-            version = _version(connection)  # somebody else may have been quicker
+            version = _version(connection)  # another process may have been faster
             if version in older or (version == 0 and not _has_tables(connection)):
                 for statement in older.get(version, _NEW):
                     connection.execute(statement)

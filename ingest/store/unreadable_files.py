@@ -1,7 +1,7 @@
-"""Files that cannot be read, remembered: one that is damaged, or endless, does not hold up every run anew.
+"""The files that could not be read, remembered in the catalog so that they do not delay every run.
 
-Such a file is tried again when it has changed, when it is read by others (a newer Docent, text recognition that was
-not there before), and when a person names the file itself. Knows nothing of how files are read.
+Such a file is tried again when it has changed, when the readers have changed (a newer Docent, text recognition that
+was installed since), and when a person names the file itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ingest.store.records import SeenFile
 
 @dataclass(frozen=True)
 class UnreadableFile(SeenFile):
-    """A file, the one-line reason why it is not in the library, and the readers that could not read it."""
+    """A file, the one-line reason why it is not in the library, and the fingerprint of the readers that failed."""
 
     reason: str
     readers: str
@@ -40,7 +40,7 @@ def unreadable_files(catalog: Database) -> dict[Path, UnreadableFile]:
 
 
 def remember_unreadable(catalog: Database, new: Iterable[UnreadableFile], forget: Iterable[Path]) -> None:
-    """Keep what a run has learnt; one transaction, none when there is nothing to keep."""
+    """Remember `new` and forget paths; one transaction, none when there is nothing to do."""
     outdated, files = [(str(path),) for path in forget], list(new)
     if not outdated and not files:
         return

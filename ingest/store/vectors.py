@@ -1,4 +1,4 @@
-"""What the catalog keeps of passages as numbers: their vectors, and their packed views. Knows nothing of any index."""
+"""Vectors and packed multi-vector embeddings of passages, read from the catalog."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def exact_cosines(catalog: Database, vector: Vectors, ids: Sequence[int]) -> dic
 
 
 def packed_multi_vectors(catalog: Database, ids: Sequence[int]) -> dict[int, bytes]:
-    """Passage id → its packed views; ids that are gone are left out."""
+    """Passage id → its packed multi-vector embedding; ids that are gone are left out."""
     chunks = catalog.rows_by_id("SELECT id, views FROM passages WHERE id IN ({ids})", ids)
     return {int(row["id"]): row["views"] for rows in chunks for row in rows}

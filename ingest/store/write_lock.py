@@ -1,7 +1,4 @@
-"""One writer at a time: a lock file, and a note beside it that says who holds it and how far it is.
-
-Knows nothing of what is written.
-"""
+"""The write lock of a library: a lock file, and a note beside it with who holds it and its progress."""
 
 from __future__ import annotations
 
@@ -20,24 +17,25 @@ from ingest.base.files import try_lock, write_whole
 from ingest.base.logs import get_logger
 from ingest.base.types import Progress
 
-# What a run that takes documents in says that it is doing; `docent rebuild` and others change no answer meanwhile.
+# The command of a run that ingests documents, by which the interface recognises one.
 INGESTING = "docent ingest"
 _LOCK = "writer.lock"
 _NOTE = "writer.json"
-# Who watches from another process sees nothing newer than this.
+# Progress is published this often at most.
 _NOTE_SECONDS = 1.0
 log = get_logger(__name__)
 
 
 class AnotherWriter(DocentError):
-    """Somebody else is changing the library: waiting helps."""
+    """Another process is changing the library: waiting helps."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What the one writer is doing: a command, the process and when it began; `done` of `total` files, 0 of 0 before
-    that is known, with the pages and the passages a second of this run; `left` is how many seconds the rest will take,
-    None while that cannot be said.
+    """What the writer is doing: its command, its process id and when it began.
+
+    It has finished `done` of `total` files, 0 of 0 before that is known, with so many pages and passages per second.
+    `left` is how many seconds the rest will take; None while that is unknown.
     """
 
     doing: str
@@ -52,10 +50,10 @@ class Work:
 
 @contextmanager
 def write_lock(home: Path, doing: str) -> Iterator[Callable[[Progress], None]]:
-    """Hold the right to change the library; gives what tells others how far one is, as often as one likes.
+    """Hold the write lock. Yields a callback that publishes progress to other processes; it may be called often.
 
-    Raises AnotherWriter, which names who it is, when there is one. The operating system gives the lock back when its
-    holder dies, however it dies.
+    Raises AnotherWriter, which names the holder, while another process holds the lock, and DocentError when the folder
+    cannot be written. The operating system releases the lock when its holder dies, however it dies.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -69,12 +67,12 @@ def write_lock(home: Path, doing: str) -> Iterator[Callable[[Progress], None]]:
     try:
         work = Work(doing, os.getpid(), datetime.now().isoformat(timespec="seconds"))
         _write(home, work)
-        yield _teller(home, work)
+        yield _publisher(home, work)
     except OSError as error:
-        if error.errno in (None, errno.EPIPE):  # not of the disk: whoever watched the run has gone
+        if error.errno in (None, errno.EPIPE):  # no fault of the disk: the reader of a pipe has gone
             raise
         raise DocentError(
-            f"The library in {home} cannot be written ({error.strerror}): free or mend the disk and run the same "
+            f"The library in {home} cannot be written ({error.strerror}): free or repair the disk and run the same "
             "command again; what was finished is kept."
         ) from error
     finally:
@@ -82,13 +80,13 @@ def write_lock(home: Path, doing: str) -> Iterator[Callable[[Progress], None]]:
         lock.release()
 
 
-def _teller(home: Path, work: Work) -> Callable[[Progress], None]:
-    said = time.monotonic()
+def _publisher(home: Path, work: Work) -> Callable[[Progress], None]:
+    published = time.monotonic()
 
-    def tell(progress: Progress) -> None:
-        nonlocal said
-        if time.monotonic() - said >= _NOTE_SECONDS:
-            said = time.monotonic()
+    def publish(progress: Progress) -> None:
+        nonlocal published
+        if time.monotonic() - published >= _NOTE_SECONDS:
+            published = time.monotonic()
             now = replace(
                 work, done=progress.done, total=progress.total, pages=progress.pages,
                 left=None if progress.left is None else round(progress.left),
@@ -96,10 +94,10 @@ def _teller(home: Path, work: Work) -> Callable[[Progress], None]:
             )  # fmt: skip
             try:
                 _write(home, now)
-            except OSError:  # the work itself will say what is wrong with the disk
-                log.warning("writer.not_noted", exc_info=True)
+            except OSError:  # the run itself will report what is wrong with the disk
+                log.warning("writer.progress_not_published", exc_info=True)
 
-    return tell
+    return publish
 
 
 def _write(home: Path, work: Work) -> None:
@@ -108,33 +106,33 @@ def _write(home: Path, work: Work) -> None:
 
 
 def current_work(home: Path) -> Work | None:
-    """What the library's one writer is doing now; None while there is none."""
-    return _noted(home) if is_locked(home) else None
+    """What the writer of the library is doing now; None while there is none."""
+    return _read_note(home) if is_locked(home) else None
 
 
 def is_locked(home: Path) -> bool:
-    """True while some process holds the right to change the library."""
+    """True while a process holds the write lock."""
     if not (home / _NOTE).is_file():
         return False
     try:
         lock = try_lock(home / _LOCK)
-    except OSError:  # who may not write here cannot ask
+    except OSError:  # who may not write the lock file cannot try the lock
         return False
     if lock is None:
         return True
-    # Its writer died. Without the note nobody need try the lock again, which could refuse a real writer.
+    # Its writer died. Once the note is gone nobody tries the lock any more, which could turn away a real writer.
     (home / _NOTE).unlink(missing_ok=True)
     lock.release()
     return False
 
 
 def _holder(home: Path) -> str:
-    work = _noted(home)
+    work = _read_note(home)
     return f"`{work.doing}` (process {work.process}, since {work.since})" if work else "another process"
 
 
-def _noted(home: Path) -> Work | None:
-    """None when there is no note: its writer may just be finishing."""
+def _read_note(home: Path) -> Work | None:
+    """None when there is no note: the writer may just be finishing."""
     try:
         return Work(**json.loads((home / _NOTE).read_text("utf-8")))
     except (OSError, ValueError, TypeError):

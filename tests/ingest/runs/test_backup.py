@@ -190,8 +190,8 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut": (cut, "cut short or not a backup"),
     "one byte": (flip, "is missing or damaged"),
     "another catalog": (exchange(CATALOG_FILE, b"something else"), "catalog.db in it has been changed"),
-    "no manifest": (exchange("docent-backup.json", b"null"), "list of contents is missing or damaged"),
-    "a newer Docent's": (manifest_with(schema=99), "is of a newer Docent"),
+    "no manifest": (exchange("docent-backup.json", b"null"), "table of contents is missing or damaged"),
+    "a newer Docent's": (manifest_with(schema=99), "was written by a newer Docent"),
     "not a backup": (lambda file: file.write_text("hello"), "cut short or not a backup"),
     "outside": (
         manifest_with(files={"../../evil": {"sha256": ""}, CATALOG_FILE: {"sha256": ""}}),

@@ -52,13 +52,13 @@ def test_vector_changed_in_the_catalog(whole: Path) -> None:
     """A vector that is not the one FAISS searches is found by its passage's number."""
     vector = np.zeros(384, np.float32)
     change(whole, "UPDATE passages SET vector = ? WHERE id = 2", vector.tobytes())
-    assert check(whole) == ["FAISS has other vectors than the catalog for 1 passages (2): run `docent rebuild`."]
+    assert check(whole) == ["FAISS and the catalog have different vectors for 1 passages (2): run `docent rebuild`."]
 
 
 def test_vector_of_the_wrong_length(whole: Path) -> None:
     """So is half a vector."""
     change(whole, "UPDATE passages SET vector = substr(vector, 1, 80) WHERE id = 3")
-    assert check(whole) == ["FAISS has other vectors than the catalog for 1 passages (3): run `docent rebuild`."]
+    assert check(whole) == ["FAISS and the catalog have different vectors for 1 passages (3): run `docent rebuild`."]
 
 
 def test_passage_deleted_behind_the_index(whole: Path, settings: Settings) -> None:
@@ -85,7 +85,7 @@ def test_tantivy_lacks_one(whole: Path) -> None:
     writer.commit()
     writer.wait_merging_threads()
     changed, *problems = check(whole)
-    assert changed.startswith("index: files are not as they were written (words/")
+    assert changed.startswith("index: files were changed after they were written (words/")
     assert problems == [
         "Tantivy lacks 1 passages (2): run `docent rebuild`.",
         "Tantivy still has 1 passages (77): run `docent rebuild`.",
@@ -101,7 +101,7 @@ def test_faiss_lacks_one_and_has_another_twice(whole: Path) -> None:
     vectors.add_with_ids(twice, np.array([1], np.int64))
     faiss.write_index(vectors, path)
     assert check(whole) == [
-        "index: files are not as they were written (vectors.faiss): run `docent rebuild`.",
+        "index: files were changed after they were written (vectors.faiss): run `docent rebuild`.",
         "FAISS lacks 1 passages (4): run `docent rebuild`.",
         "FAISS holds a passage more than once: run `docent rebuild`.",
     ]
@@ -120,7 +120,7 @@ def words_in_the_place_of(whole: Path, removed: int) -> None:
 def test_tantivy_has_anothers_words(whole: Path, settings: Settings) -> None:
     """The number is right and the words are another passage's; a rebuild mends it."""
     words_in_the_place_of(whole, 2)
-    assert check(whole) == ["Tantivy has other words than the catalog for 1 passages (2): run `docent rebuild`."]
+    assert check(whole) == ["Tantivy and the catalog have different words for 1 passages (2): run `docent rebuild`."]
     rebuild(settings)
     assert check(whole) == []
 
@@ -153,8 +153,8 @@ def test_text_changed_in_the_catalog(whole: Path) -> None:
     """A passage that is not what stands in its document at its place is named, and that its words are others."""
     change(whole, "UPDATE passages SET text = 'something else' WHERE id = 1")
     assert check(whole) == [
-        "1 passages are not the part of their document they name (1): run `docent rebuild`.",
-        "Tantivy has other words than the catalog for 1 passages (1): run `docent rebuild`.",
+        "1 passages differ from the part of the document they name (1): run `docent rebuild`.",
+        "Tantivy and the catalog have different words for 1 passages (1): run `docent rebuild`.",
     ]
 
 
@@ -163,7 +163,7 @@ def test_offsets_out_of_place(whole: Path, settings: Settings) -> None:
     change(whole, "UPDATE passages SET start_offset = start_offset + 1, end_offset = end_offset - 1 WHERE id = 2")
     change(whole, "UPDATE passages SET end_offset = 99999 WHERE id = 3")
     assert check(whole) == [
-        "2 passages are not the part of their document they name (2, 3): run `docent rebuild`.",
+        "2 passages differ from the part of the document they name (2, 3): run `docent rebuild`.",
     ]
     rebuild(settings)
     assert check(whole) == []

@@ -86,7 +86,7 @@ def test_disk_that_fails(home: Path) -> None:
     """A system error while writing becomes one line with its reason and what to do."""
     full = OSError(28, "No space left on device")
     with (
-        pytest.raises(DocentError, match=r"cannot be written \(No space left on device\): free or mend the disk"),
+        pytest.raises(DocentError, match=r"cannot be written \(No space left on device\): free or repair the disk"),
         write_lock(home, "x"),
     ):
         raise full
