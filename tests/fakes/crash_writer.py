@@ -1,7 +1,7 @@
 """A writer that can be killed: forks one for every line on standard input, so that each starts in no time.
 
-A line is `HOME ROUNDS LIMIT`: take in so many rounds of documents (0: until killed), no file longer than LIMIT bytes
-(0: as long as it likes). Answers `started PID`, then `ended CODE`: 0 went well, 3 told in one line what is wrong,
+A line is `HOME ROUNDS LIMIT`: ingest so many rounds of documents (0: until killed), no file longer than LIMIT bytes
+(0: as long as it likes). Answers `started PID`, then `ended CODE`: 0 went well, 3 failed with a message of one line,
 9 was killed, anything else is a fault.
 """
 
@@ -97,7 +97,7 @@ def _in_child(home: Path, rounds: int, limit: int) -> int:
         write(home, rounds)
     except DocentError as error:
         return 3 if "\n" not in str(error) else 4
-    except Exception:  # noqa: BLE001 - a fault of any kind must be told by the exit code
+    except Exception:  # noqa: BLE001 - the exit code must show every fault
         traceback.print_exc()
         return 1
     return 0

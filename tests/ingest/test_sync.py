@@ -1,4 +1,4 @@
-"""Bringing the library level with folders: what is taken in, what is left alone, and what survives a bad end."""
+"""Ingesting folders: what is added, updated, moved and removed, what is left alone, and what survives a failure."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def counts(report: IngestReport) -> tuple[int, int, int, int]:
     return report.added, report.updated, report.unchanged, report.removed
 
 
-def held(settings: Settings) -> dict[str, str]:
+def texts_of(settings: Settings) -> dict[str, str]:
     """Name → text of every document in the library."""
     catalog = Catalog(settings.home / CATALOG_FILE)
-    found = {document.name: catalog.content(document.id).text for document in catalog.documents()}
+    texts = {document.name: catalog.content(document.id).text for document in catalog.documents()}
     catalog.close()
-    return found
+    return texts
 
 
-def found(settings: Settings, question: str) -> str:
+def first_found(settings: Settings, question: str) -> str:
     """The name of the document that is found first."""
     library = Library(settings.home)
     hits = library.search(question, 1)
@@ -62,7 +62,7 @@ def test_added_updated_unchanged_removed(office: Path, settings: Settings) -> No
     report = ingest([office], settings)
     assert counts(report) == (4, 0, 0, 0)
     assert (report.failed, report.passages) == ([], 4)
-    assert sorted(held(settings)) == sorted(OFFICE)
+    assert sorted(texts_of(settings)) == sorted(OFFICE)
     assert counts(ingest([office], settings)) == (0, 0, 4, 0)
 
     (office / "it" / "vpn.txt").write_text("The VPN is gone. Use the tunnel of Cork.\n")
@@ -70,10 +70,10 @@ def test_added_updated_unchanged_removed(office: Path, settings: Settings) -> No
     (office / "new.md").write_text("# Canteen\n\nLunch is at noon.\n")
     report = ingest([office], settings)
     assert counts(report) == (1, 1, 2, 1)
-    assert sorted(held(settings)) == ["hr/leave-policy-2024.md", "hr/leave-policy-2026.md", "it/vpn.txt", "new.md"]
-    assert held(settings)["it/vpn.txt"] == "The VPN is gone. Use the tunnel of Cork."
-    assert found(settings, "when is lunch in the canteen") == "new.md"
-    assert found(settings, "tunnel of Cork") == "it/vpn.txt"
+    assert sorted(texts_of(settings)) == ["hr/leave-policy-2024.md", "hr/leave-policy-2026.md", "it/vpn.txt", "new.md"]
+    assert texts_of(settings)["it/vpn.txt"] == "The VPN is gone. Use the tunnel of Cork."
+    assert first_found(settings, "when is lunch in the canteen") == "new.md"
+    assert first_found(settings, "tunnel of Cork") == "it/vpn.txt"
     assert check(settings.home) == []
 
 
@@ -109,7 +109,7 @@ def test_what_is_skipped(office: Path, settings: Settings) -> None:
 
 
 def test_each_failure_is_named(office: Path, settings: Settings) -> None:
-    """A file that cannot be taken in is named with its reason, and the rest is taken in."""
+    """A file that cannot be ingested is reported with its reason, and the others are ingested."""
     (office / "empty.md").write_text("")
     (office / "film.mp4").write_bytes(b"\x00" * 10)
     (office / "broken.docx").write_bytes(b"PK nonsense")
@@ -124,7 +124,7 @@ def test_each_failure_is_named(office: Path, settings: Settings) -> None:
 
 
 def test_name_that_is_not_utf_8(office: Path, settings: Settings) -> None:
-    """A file named in an old Chinese encoding is named as far as it can be, and the run goes on."""
+    """A file name in an old Chinese encoding is reported as far as it can be shown, and the run continues."""
     name = os.fsencode(office) + b"/" + "年假".encode("gbk") + b".md"
     with open(name, "wb") as file:  # noqa: PTH123 - pathlib has no names of bytes
         file.write(b"text")
@@ -160,21 +160,21 @@ def test_file_that_vanishes(office: Path, settings: Settings, monkeypatch: pytes
     assert report.failed == [
         Failure(str(vpn), "the file disappeared while it was being read: run again if it comes back")
     ]
-    assert "certificate" in held(settings)["it/vpn.txt"]
+    assert "certificate" in texts_of(settings)["it/vpn.txt"]
 
 
 @pytest.mark.usefixtures("ingested_office")
 def test_damaged_newer_version(office: Path, settings: Settings) -> None:
-    """When a new version cannot be read, the older one is still answered from; once mended, it is taken in."""
+    """When a new version cannot be read, the library keeps the older one, until the file can be read again."""
     policy = office / "hr" / "leave-policy-2026.md"
     policy.write_bytes(b"")
     report = ingest([office], settings)
     assert counts(report) == (0, 0, 3, 0)
     assert [failure.path for failure in report.failed] == [str(policy)]
-    assert "25 days" in held(settings)["hr/leave-policy-2026.md"]
+    assert "25 days" in texts_of(settings)["hr/leave-policy-2026.md"]
     policy.write_text("# Leave policy 2026\n\nThirty days.\n")
     assert counts(ingest([office], settings)) == (0, 1, 3, 0)
-    assert "Thirty days" in held(settings)["hr/leave-policy-2026.md"]
+    assert "Thirty days" in texts_of(settings)["hr/leave-policy-2026.md"]
 
 
 @pytest.mark.usefixtures("ingested_office")
@@ -184,7 +184,7 @@ def test_missing_folder_removes_nothing(office: Path, settings: Settings, tmp_pa
     report = ingest([office], settings)
     assert counts(report) == (0, 0, 0, 0)
     assert [failure.path for failure in report.failed] == [str(office)]
-    assert len(held(settings)) == 4
+    assert len(texts_of(settings)) == 4
 
 
 @pytest.mark.usefixtures("ingested_office")
@@ -209,19 +209,19 @@ def test_unreadable_subfolder_removes_nothing(
     assert report.failed == [
         Failure(str(office / "hr"), "the folder cannot be listed (Permission denied): check its permissions")
     ]
-    assert sorted(held(settings)) == ["finance/差旅.md", "hr/leave-policy-2024.md", "hr/leave-policy-2026.md"]
+    assert sorted(texts_of(settings)) == ["finance/差旅.md", "hr/leave-policy-2024.md", "hr/leave-policy-2026.md"]
 
 
 @pytest.mark.usefixtures("ingested_office")
 def test_only_below_the_given_folders(office: Path, settings: Settings) -> None:
-    """A run over one folder says nothing about the others, and a single file nothing about its neighbours."""
+    """A run over one folder changes nothing of the others, and a run over one file nothing of its neighbours."""
     for name in OFFICE:
         (office / name).unlink()
     (office / "it" / "vpn.txt").write_text("A new text.")
     (office / "hr" / "new.txt").write_text("About staff.")
     assert counts(ingest([office / "it" / "vpn.txt"], settings)) == (0, 1, 0, 0)
     assert counts(ingest([office / "hr"], settings)) == (1, 0, 0, 2)
-    assert sorted(held(settings)) == ["finance/差旅.md", "it/vpn.txt", "new.txt"]
+    assert sorted(texts_of(settings)) == ["finance/差旅.md", "it/vpn.txt", "new.txt"]
 
 
 def test_links_are_kept(office: Path, settings: Settings, tmp_path: Path) -> None:
@@ -263,13 +263,13 @@ def test_report_and_progress(office: Path, settings: Settings) -> None:
 
 
 def test_prefix_that_leaves_no_room(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A prefix as long as all the model reads is a wrong setting, said before anything is taken in."""
+    """A prefix as long as the model's input is a wrong setting, reported before anything is ingested."""
     monkeypatch.setattr(library_embedder, "_LEAST_PASSAGE_TOKENS", 300)
     with pytest.raises(
         SettingsError, match=r"setting 'embedder_passage_prefix' is '': it leaves 254 of the 256 tokens"
     ):
         ingest([office], settings)
-    assert held(settings) == {}
+    assert texts_of(settings) == {}
 
 
 @pytest.mark.parametrize(
@@ -287,21 +287,21 @@ def test_remove(office: Path, settings: Settings, name: str, gone: list[str]) ->
     removed, failed = remove([name.format(office=office)], settings)
     assert sorted(record.name for record in removed) == gone
     assert failed == []
-    assert sorted(held(settings)) == sorted(set(OFFICE) - set(gone))
+    assert sorted(texts_of(settings)) == sorted(set(OFFICE) - set(gone))
     assert all((office / name).is_file() for name in OFFICE)
     assert check(settings.home) == []
-    assert found(settings, OFFICE[gone[0]]) not in gone
+    assert first_found(settings, OFFICE[gone[0]]) not in gone
 
 
 @pytest.mark.usefixtures("ingested_office")
 def test_remove_unknown(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that nothing has removes nothing, wherever one stands, and is named with how to see the names."""
+    """A name that no document has removes nothing, in any working folder; the message says how to list the names."""
     monkeypatch.chdir(office)
     unknown = ["99", "no-such.md", "", " ", "/somewhere/else", "²", "~nobody-here", "vpn.txt"]
     removed, failed = remove([*unknown, "it/vpn.txt", "it/vpn.txt"], settings)
     assert failed == [Failure(name, "no such document in the library: `docent list` shows them") for name in unknown]
     assert [record.name for record in removed] == ["it/vpn.txt"]
-    assert sorted(held(settings)) == sorted(set(OFFICE) - {"it/vpn.txt"})
+    assert sorted(texts_of(settings)) == sorted(set(OFFICE) - {"it/vpn.txt"})
 
 
 HOLD = """
@@ -329,7 +329,7 @@ sync.ingest([Path(sys.argv[1])], load_settings(home=sys.argv[2]))
 
 @pytest.fixture
 def held_up(office: Path, settings: Settings) -> Iterator[subprocess.Popen[str]]:
-    """Another process that takes in the office file by file and stands in the middle of writing the third."""
+    """Another process that ingests the office file by file and is stopped in the middle of writing the third."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(office), str(settings.home)], stdout=subprocess.PIPE, text=True, cwd=PROJECT
     )
@@ -344,13 +344,13 @@ def test_killed_in_the_middle(office: Path, settings: Settings, held_up: subproc
     """While it writes a second is refused; killed without warning, what was committed is found, the rest comes next."""
     with pytest.raises(DocentError, match=rf"being changed by `docent ingest` \(process {held_up.pid}"):
         ingest([office], settings)
-    assert found(settings, "出差住宿标准") == "finance/差旅.md"
+    assert first_found(settings, "出差住宿标准") == "finance/差旅.md"
     held_up.send_signal(signal.SIGKILL)
     held_up.wait()
-    assert sorted(held(settings)) == ["finance/差旅.md", "hr/leave-policy-2024.md"]
-    assert found(settings, "出差住宿标准") == "finance/差旅.md"
+    assert sorted(texts_of(settings)) == ["finance/差旅.md", "hr/leave-policy-2024.md"]
+    assert first_found(settings, "出差住宿标准") == "finance/差旅.md"
     assert counts(ingest([office], settings)) == (2, 0, 2, 0)
-    assert sorted(held(settings)) == sorted(OFFICE)
+    assert sorted(texts_of(settings)) == sorted(OFFICE)
     assert check(settings.home) == []
     assert not list((settings.home / "index").glob(".work-*"))
 
@@ -381,13 +381,13 @@ def test_full_disk(office: Path, settings: Settings, monkeypatch: pytest.MonkeyP
     assert "cannot be written (database or disk is full): free or repair the disk and run the same command" in message
     assert "the 3 documents finished in this run are kept" in message
     assert "\n" not in message
-    assert sorted(held(settings)) == ["finance/差旅.md", "hr/leave-policy-2024.md", "hr/leave-policy-2026.md"]
+    assert sorted(texts_of(settings)) == ["finance/差旅.md", "hr/leave-policy-2024.md", "hr/leave-policy-2026.md"]
     assert counts(ingest([office], settings)) == (2, 0, 3, 0)
     assert check(settings.home) == []
 
 
 def test_full_disk_under_the_index(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When only the cache cannot be written, the documents are kept, no rest is left, and the next run mends it."""
+    """When only the index cannot be written, the documents are kept, and the next run repairs it."""
 
     def full(*_arguments: Any) -> None:
         raise RuntimeError("Error in FileIOWriter: write error: No space left on device")
@@ -396,7 +396,7 @@ def test_full_disk_under_the_index(office: Path, settings: Settings, monkeypatch
         broken.setattr(faiss, "write_index", full)
         with pytest.raises(DocentError, match=r"index cannot be written .*No space left.*the documents are kept"):
             ingest([office], settings)
-    assert sorted(held(settings)) == sorted(OFFICE)
+    assert sorted(texts_of(settings)) == sorted(OFFICE)
     assert not list((settings.home / "index").glob(".work-*"))
     assert counts(ingest([office], settings)) == (0, 0, 4, 0)
     assert check(settings.home) == []
@@ -409,8 +409,11 @@ def test_documents_already_read(settings: Settings) -> None:
         ("d2", ReadDocument("VPN", (Page("", "Error E-07 means that the certificate has expired."),)), "h2"),
     ]
     ingest_documents(documents, settings)
-    assert held(settings) == {"d1": "Staff get 25 days.", "d2": "Error E-07 means that the certificate has expired."}
-    assert found(settings, "What does E-07 mean?") == "d2"
+    assert texts_of(settings) == {
+        "d1": "Staff get 25 days.",
+        "d2": "Error E-07 means that the certificate has expired.",
+    }
+    assert first_found(settings, "What does E-07 mean?") == "d2"
 
 
 def test_long_headings_do_not_push_the_passage_out(settings: Settings, tmp_path: Path) -> None:
@@ -451,12 +454,12 @@ def test_moved_files_keep_everything(office: Path, settings: Settings) -> None:
         "tunnel.txt": before["it/vpn.txt"].id,
     }
     assert passage_ids(settings) == ids
-    assert found(settings, "What does E-07 mean?") == "tunnel.txt"
+    assert first_found(settings, "What does E-07 mean?") == "tunnel.txt"
     assert check(settings.home) == []
 
 
 def test_same_content_twice(office: Path, settings: Settings) -> None:
-    """A copy is no second document, and the document stays for as long as one of its files does."""
+    """A copy is no second document, and the document stays as long as any of its files."""
     (office / "copy of vpn.txt").write_bytes((office / "it" / "vpn.txt").read_bytes())
     report = ingest([office], settings)
     assert (counts(report), report.duplicates, report.passages) == ((4, 0, 0, 0), 1, 4)
@@ -466,10 +469,10 @@ def test_same_content_twice(office: Path, settings: Settings) -> None:
     )
     (office / "copy of vpn.txt").unlink()
     assert counts(ingest([office], settings)) == (0, 0, 4, 0)
-    assert found(settings, "What does E-07 mean?") == "it/vpn.txt"
+    assert first_found(settings, "What does E-07 mean?") == "it/vpn.txt"
     removed, _ = remove([str(office / "it")], settings)
     assert [document.name for document in removed] == ["it/vpn.txt"]
-    assert "it/vpn.txt" not in held(settings)
+    assert "it/vpn.txt" not in texts_of(settings)
 
 
 def test_removing_one_of_two_paths(office: Path, settings: Settings) -> None:
@@ -481,7 +484,7 @@ def test_removing_one_of_two_paths(office: Path, settings: Settings) -> None:
     assert listed(settings)["it/vpn.txt"].paths == (str(office / "it" / "vpn.txt"),)
     assert ingest([office], settings).duplicates == 1
     remove(["it/vpn.txt"], settings)
-    assert "vpn.txt" not in " ".join(held(settings))
+    assert "vpn.txt" not in " ".join(texts_of(settings))
 
 
 @pytest.fixture
@@ -495,7 +498,7 @@ def share(tmp_path: Path) -> Path:
 
 
 def test_so_many_gone_asks(share: Path, settings: Settings) -> None:
-    """When half is gone nothing is removed, one line says so, what is new comes in all the same; told to, it goes."""
+    """When half is gone, one line says so and nothing is removed, unless --allow-removals is given."""
     ingest([share], settings)
     for number in range(5):
         (share / f"note {number}.txt").unlink()
@@ -506,10 +509,10 @@ def test_so_many_gone_asks(share: Path, settings: Settings) -> None:
     assert failure.path == str(share)
     assert failure.reason.startswith("5 of its 10 documents are gone")
     assert "--allow-removals" in failure.reason
-    assert len(held(settings)) == 11
+    assert len(texts_of(settings)) == 11
     report = ingest([share], settings, allow_removals=True)
     assert (counts(report), report.failed) == ((0, 0, 6, 5), [])
-    assert len(held(settings)) == 6
+    assert len(texts_of(settings)) == 6
 
 
 @pytest.mark.usefixtures("ingested_office")
@@ -521,7 +524,7 @@ def test_empty_folder_is_taken_for_one_that_is_not_mounted(office: Path, setting
     assert counts(report) == (0, 0, 0, 0)
     assert [failure.path for failure in report.failed] == [str(office)]
     assert report.failed[0].reason.startswith("it is empty, but the library has 4 documents from it")
-    assert len(held(settings)) == 4
+    assert len(texts_of(settings)) == 4
     assert counts(ingest([office], settings, allow_removals=True)) == (0, 0, 0, 4)
 
 
@@ -533,7 +536,7 @@ def test_removed_at_once(office: Path, settings: Settings, monkeypatch: pytest.M
     names: list[list[str]] = []
 
     def watched(*arguments: Any) -> Any:
-        names.append(sorted(held(settings)))
+        names.append(sorted(texts_of(settings)))
         return judged(*arguments)
 
     judged = outcomes.judged
@@ -573,8 +576,8 @@ def test_attachments_come_and_go_with_their_mail(office: Path, settings: Setting
     report = ingest([office], settings)
     assert counts(report) == (6, 0, 0, 0)
     assert [failure.path for failure in report.failed] == [str(office / "mail.eml" / "film.mp4")]
-    assert {"mail.eml", "mail.eml/menu.txt"} <= set(held(settings))
-    assert found(settings, "fish with potatoes on Friday") == "mail.eml/menu.txt"
+    assert {"mail.eml", "mail.eml/menu.txt"} <= set(texts_of(settings))
+    assert first_found(settings, "fish with potatoes on Friday") == "mail.eml/menu.txt"
     again = ingest([office], settings)
     assert (counts(again), again.failed) == ((0, 0, 6, 0), report.failed)
     (office / "mail.eml").rename(office / "it" / "mail.eml")
@@ -582,11 +585,11 @@ def test_attachments_come_and_go_with_their_mail(office: Path, settings: Setting
     assert (counts(moved), moved.moved, moved.failed[0].path) == ((0, 0, 4, 0), 2, str(office / "it/mail.eml/film.mp4"))
     removed, _ = remove([str(office / "it" / "mail.eml" / "menu.txt")], settings)
     assert [document.name for document in removed] == ["it/mail.eml/menu.txt"]
-    assert "it/mail.eml" in held(settings)
+    assert "it/mail.eml" in texts_of(settings)
     assert counts(ingest([office], settings))[1] == 2
     removed, _ = remove([str(office / "it" / "mail.eml")], settings)
     assert sorted(document.name for document in removed) == ["it/mail.eml", "it/mail.eml/menu.txt"]
-    assert sorted(held(settings)) == sorted(OFFICE)
+    assert sorted(texts_of(settings)) == sorted(OFFICE)
 
 
 GARBAGE = "".join(chr(0xE000 + number % 600) + " " * (number % 7 == 0) for number in range(3000))
@@ -600,40 +603,40 @@ def test_quarantine(office: Path, settings: Settings) -> None:
     (quarantined,) = report.quarantined
     assert (quarantined.path, bool(quarantined.reason)) == (str(office / "scan.txt"), True)
     assert listed(settings)["scan.txt"].state == "quarantined"
-    assert found(settings, "zebra crossing") != "scan.txt"
+    assert first_found(settings, "zebra crossing") != "scan.txt"
     again = ingest([office], settings)
     assert (counts(again), again.quarantined) == ((0, 0, 5, 0), report.quarantined)
 
     accepted = ingest([], settings, accept=[str(office / "scan.txt"), "no such"])
     assert (accepted.updated, [failure.path for failure in accepted.failed]) == (1, ["no such"])
-    assert found(settings, "zebra crossing") == "scan.txt"
+    assert first_found(settings, "zebra crossing") == "scan.txt"
     assert check(settings.home) == []
     remove(["scan.txt"], settings)
     assert ingest([office], settings).quarantined == []
-    assert found(settings, "zebra crossing") == "scan.txt"
+    assert first_found(settings, "zebra crossing") == "scan.txt"
 
     (office / "scan.txt").write_text(f"Zebra stripes {GARBAGE}\n", "utf-8")
     changed = ingest([office], settings)
     assert (counts(changed), len(changed.quarantined)) == ((0, 1, 4, 0), 1)
-    assert found(settings, "zebra stripes") != "scan.txt"
+    assert first_found(settings, "zebra stripes") != "scan.txt"
 
 
 @pytest.mark.usefixtures("ingested_office")
 def test_two_files_change_places(office: Path, settings: Settings) -> None:
     """Each name has the other's text afterwards."""
-    one, other = office / "hr" / "leave-policy-2024.md", office / "hr" / "leave-policy-2026.md"
-    first, second = one.read_text(), other.read_text()
-    one.write_text(second)
-    other.write_text(first)
+    older, newer = office / "hr" / "leave-policy-2024.md", office / "hr" / "leave-policy-2026.md"
+    older_text, newer_text = older.read_text(), newer.read_text()
+    older.write_text(newer_text)
+    newer.write_text(older_text)
     assert counts(ingest([office], settings)) == (0, 2, 2, 0)
-    texts = held(settings)
+    texts = texts_of(settings)
     assert "25 days" in texts["hr/leave-policy-2024.md"]
     assert "22 days" in texts["hr/leave-policy-2026.md"]
     assert check(settings.home) == []
 
 
 def test_progress_for_other_processes(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While it runs, whoever asks learns what is being done and how far it is."""
+    """While it runs, other processes can read what it does and how far it is."""
     monkeypatch.setattr(writer, "_NOTE_SECONDS", 0.0)
     seen: list[Work | None] = []
     ingest([office], settings, lambda _progress: seen.append(current_work(settings.home)))
@@ -643,14 +646,14 @@ def test_progress_for_other_processes(office: Path, settings: Settings, monkeypa
 
 
 def test_searchable_during_a_long_run(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The index is published on the way: what was committed is found by whoever comes, and has nothing to catch up."""
+    """The index is published during the run, so that what was committed is found at once by a new reader."""
     monkeypatch.setattr(publish, "PUBLISH_SECONDS", 0.0)
     monkeypatch.setattr(batch, "BATCH_FILES", 1)
     names: list[str] = []
 
     def look(progress: Progress) -> None:
         if progress.done == 2:
-            names.append(found(settings, "出差住宿标准"))
+            names.append(first_found(settings, "出差住宿标准"))
 
     ingest([office], settings, look)
     assert names[-1] == "finance/差旅.md"

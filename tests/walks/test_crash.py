@@ -94,7 +94,7 @@ class Reader:
     def __enter__(self) -> Reader:
         self._library.follow()
         self._thread.start()
-        # A server is there before the disk is full; on a full one SQLite has no room to begin.
+        # A server has opened the library before the disk is full: on a full disk SQLite has no room to open it.
         while not self.searches and not self.wrong:
             time.sleep(0.01)
         return self
@@ -125,14 +125,14 @@ def assert_nothing_is_half(home: Path) -> None:
     try:
         documents = {document.id: document.title for document in catalog.documents()}
         assert sorted(documents.values()) == NAMES
-        told: dict[str, set[str]] = {}
+        rounds_by_name: dict[str, set[str]] = {}
         parts: dict[str, list[int]] = {}
         for row in catalog.passages(catalog.passage_ids().tolist()).values():
             for name, round_number, part in SAID.findall(row["text"]):
                 assert name == documents[row["document_id"]]
-                told.setdefault(name, set()).add(round_number)
+                rounds_by_name.setdefault(name, set()).add(round_number)
                 parts.setdefault(name, []).append(int(part))
-        assert {name: len(rounds) for name, rounds in told.items()} == dict.fromkeys(NAMES, 1)
+        assert {name: len(rounds) for name, rounds in rounds_by_name.items()} == dict.fromkeys(NAMES, 1)
         assert {name: sorted(numbers) for name, numbers in parts.items()} == {
             name: list(range(SENTENCES)) for name in NAMES
         }
@@ -155,7 +155,7 @@ def kill_often(home: Path, writers: Writers, times: int, seed: int) -> int:
             assert reader.wrong == []
     assert writers.run(home) == 0
     assert_nothing_is_half(home)
-    # What dead writers left behind goes with the next one; the reader has taken its own copy along.
+    # The next writer removes what dead writers left; the reader has a copy of its own.
     assert not list((home / "index").glob(".work-*"))
     return reader.searches
 
@@ -172,7 +172,7 @@ def test_killed_two_hundred_times(home: Path, writers: Writers) -> None:
 
 
 def test_a_disk_that_takes_no_more(home: Path, writers: Writers) -> None:
-    """Whichever write is the one that fails, it is one line, searches go on, and the next run mends all.
+    """Whichever write is the one that fails, there is one line, searches go on, and the next run repairs everything.
 
     The operating system refuses every file of the writer that would grow beyond a limit, and the limit is raised until
     nothing fails any more.
@@ -210,7 +210,7 @@ def test_a_full_disk(home: Path, small_disk: Path, writers: Writers) -> None:
 
 
 def test_a_second_writer(home: Path, writers: Writers) -> None:
-    """While one writes, another is told who it is and changes nothing; when the first is killed, the next may write."""
+    """While one writes, another learns who it is and changes nothing; when the first is killed, the next may write."""
     assert writers.run(home) == 0
     process = writers.start(home)
     # Asked for only when it is taken: taken here, it would turn the writer away that is just beginning.

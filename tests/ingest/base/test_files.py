@@ -13,7 +13,7 @@ from ingest.base.files import LOCK, alone_in, try_lock, whole_file, whole_folder
 from tests.conftest import fill
 from tests.project import PROJECT
 
-# Begins a folder, says so, and ends it well when it is told to.
+# Begins a folder, prints a line, and completes it when it reads a line.
 BUSY = """
 import sys
 from pathlib import Path
@@ -118,7 +118,7 @@ def test_a_lock_is_held_by_one_process_at_a_time(root: Path) -> None:
 
 def test_a_folder_has_its_name_only_when_it_is_whole(root: Path) -> None:
     """Until the block ends nothing has the name; then everything is there, and what was there before is not."""
-    target = root / "one"
+    target = root / "model"
     with alone_in(target.parent), whole_folder(target) as making:
         (making / "file").write_text("first")
         assert not target.exists()
@@ -127,23 +127,23 @@ def test_a_folder_has_its_name_only_when_it_is_whole(root: Path) -> None:
         (making / "other").write_text("second")
         assert names(target) == {"file"}
     assert names(target) == {"other"}
-    assert names(target.parent) == {"one"}
+    assert names(target.parent) == {"model"}
 
 
 def test_an_error_leaves_what_was_there(root: Path) -> None:
     """A folder that could not be finished leaves no trace."""
-    target = root / "one"
+    target = root / "model"
     target.mkdir()
     with pytest.raises(ValueError, match="no"), alone_in(root), whole_folder(target) as making:
         (making / "file").write_text("x")
         raise ValueError("no")
-    assert names(root) == {"one"}
+    assert names(root) == {"model"}
     assert names(target) == set()
 
 
 def test_who_is_killed_leaves_nothing_that_counts_and_the_next_one_clears_up(root: Path) -> None:
     """After kill -9 there is no folder of that name; whoever comes next gets the lock at once and removes the rest."""
-    running = busy(root / "one")
+    running = busy(root / "model")
     running.kill()
     running.wait()
     assert [name for name in names(root) if not name.startswith(".")] == []
@@ -155,8 +155,8 @@ def test_who_is_killed_leaves_nothing_that_counts_and_the_next_one_clears_up(roo
 
 
 def test_the_second_waits_for_the_first_and_takes_nothing_from_it(root: Path) -> None:
-    """It is told that it waits; what the other was making is then whole."""
-    running = busy(root / "one")
+    """It learns that it waits; what the first was making is then complete."""
+    running = busy(root / "model")
     assert running.stdin is not None
     stdin = running.stdin
     waited: list[set[str]] = []
@@ -167,8 +167,8 @@ def test_the_second_waits_for_the_first_and_takes_nothing_from_it(root: Path) ->
         stdin.flush()
 
     with alone_in(root, waiting):
-        assert names(root) == {"one"}
-        assert names(root / "one") == {"half", "whole"}
+        assert names(root) == {"model"}
+        assert names(root / "model") == {"half", "whole"}
     assert len(waited) == 1
     assert running.wait() == 0
     assert all(name.startswith(".making-") for name in waited[0])

@@ -1,4 +1,4 @@
-"""A library in one file: made under a writer and a reader, put back under both, and never half."""
+"""A library backed up into one file and restored while others write and read it, completely or not at all."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def saved(whole: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def reader(whole: Path) -> Iterator[Library]:
-    """Somebody who has the library open all the time."""
+    """A reader that has the library open all the time."""
     library = Library(whole)
     library.search(QUESTION)
     yield library
@@ -58,7 +58,7 @@ def say(home: Path, what: str) -> None:
     connection.close()
 
 
-def said(home: Path) -> list[str]:
+def turns(home: Path) -> list[str]:
     connection = sqlite3.connect(home / "conversations.db")
     rows = connection.execute("SELECT turn FROM turns ORDER BY rowid").fetchall()
     connection.close()
@@ -79,7 +79,7 @@ def test_into_an_empty_folder(whole: Path, saved: Path, tmp_path: Path) -> None:
     library = Library(tmp_path / "new")
     assert library.search(QUESTION) == expected
     library.close()
-    assert said(tmp_path / "new") == ["before"]
+    assert turns(tmp_path / "new") == ["before"]
     assert check(tmp_path / "new") == []
     assert not list((tmp_path / "new").glob(".restore-*"))
     assert [path.name for path in tmp_path.glob(".docent-backup-*")] == []
@@ -119,12 +119,12 @@ def test_replacing_under_a_reader(whole: Path, saved: Path, reader: Library, off
         restore(whole, saved, replace=True)
         assert first(reader) == before
         assert "it/cafe.md" not in [hit.path for hit in reader.search("When does the café open?")]
-        assert said(whole) == ["before"]
+        assert turns(whole) == ["before"]
         assert check(whole) == []
 
 
 def test_a_revision_that_would_go_backwards(whole: Path, saved: Path, settings: Settings, office: Path) -> None:
-    """Revisions and numbers only ever grow, so that nobody takes what comes next for what was there once."""
+    """Revisions and passage ids only grow, so that nothing new is confused with what was there before."""
     for number in range(3):
         (office / f"{number}.md").write_text(f"# Note {number}\n\nThe code of room {number} is {number}77.\n")
         ingest([office], settings)
@@ -203,7 +203,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("what", WRONG)
 def test_a_wrong_file_is_one_line_and_changes_nothing(whole: Path, saved: Path, reader: Library, what: str) -> None:
-    """Whatever is wrong with the file, it is said in a line and the library goes on as it was."""
+    """Whatever is wrong with the file, one line says so and the library is unchanged."""
     spoil, words = WRONG[what]
     spoil(saved)
     before, revision = first(reader), reader.catalog.revision
@@ -222,7 +222,7 @@ def test_a_writer_is_waited_for_not_disturbed(whole: Path, saved: Path) -> None:
 
 
 def test_in_place_of_a_damaged_catalog(whole: Path, saved: Path) -> None:
-    """That is when one wants a backup most; the damaged file is kept under another name."""
+    """A damaged catalog is replaced too; the damaged file is kept under another name."""
     expected = Library(whole).search(QUESTION)
     path = whole / CATALOG_FILE
     data = path.read_bytes()

@@ -62,7 +62,7 @@ def test_vector_of_the_wrong_length(whole: Path) -> None:
 
 
 def test_passage_deleted_behind_the_index(whole: Path, settings: Settings) -> None:
-    """Both indexes still have what the record has lost; a rebuild mends it."""
+    """Both indexes still have what the record no longer has; a rebuild repairs it."""
     change(whole, "DELETE FROM passages WHERE id = 1")
     assert check(whole) == [
         "1 documents have text but no passages (1): run `docent rebuild`.",
@@ -118,7 +118,7 @@ def words_in_the_place_of(whole: Path, removed: int) -> None:
 
 
 def test_tantivy_has_anothers_words(whole: Path, settings: Settings) -> None:
-    """The number is right and the words are another passage's; a rebuild mends it."""
+    """The number is right and the words are another passage's; a rebuild repairs it."""
     words_in_the_place_of(whole, 2)
     assert check(whole) == ["Tantivy and the catalog have different words for 1 passages (2): run `docent rebuild`."]
     rebuild(settings)
@@ -139,10 +139,10 @@ def test_a_byte_of_the_index_on_disk(whole: Path) -> None:
     path = next((snapshot(whole) / "words").glob("*.pos"), None) or next((snapshot(whole) / "words").glob("*.term"))
     # In place and no shorter: Tantivy's threads may still have the file mapped.
     with path.open("r+b") as file:
-        place = path.stat().st_size // 3
-        file.seek(place)
+        offset = path.stat().st_size // 3
+        file.seek(offset)
         byte = file.read(1)[0]
-        file.seek(place)
+        file.seek(offset)
         file.write(bytes([byte ^ 1]))
     problems = check(whole)
     assert problems
@@ -159,7 +159,7 @@ def test_text_changed_in_the_catalog(whole: Path) -> None:
 
 
 def test_offsets_out_of_place(whole: Path, settings: Settings) -> None:
-    """Offsets that point elsewhere, or outside, are named; a rebuild mends them."""
+    """Offsets that point elsewhere, or outside, are named; a rebuild repairs them."""
     change(whole, "UPDATE passages SET start_offset = start_offset + 1, end_offset = end_offset - 1 WHERE id = 2")
     change(whole, "UPDATE passages SET end_offset = 99999 WHERE id = 3")
     assert check(whole) == [
@@ -170,7 +170,7 @@ def test_offsets_out_of_place(whole: Path, settings: Settings) -> None:
 
 
 def test_document_without_passages(whole: Path, settings: Settings) -> None:
-    """A document that has text and cannot be found is named; a rebuild mends it."""
+    """A document that has text and cannot be found is named; a rebuild repairs it."""
     change(whole, "DELETE FROM passages WHERE document_id = 3")
     assert check(whole)[0] == "1 documents have text but no passages (3): run `docent rebuild`."
     rebuild(settings)
@@ -184,7 +184,7 @@ def test_quarantined_document_with_passages(whole: Path) -> None:
 
 
 def test_snapshot_gone(whole: Path, office: Path, settings: Settings) -> None:
-    """A lost cache is said, and the next ingest remakes it."""
+    """A missing index is reported, and the next ingest builds it again."""
     shutil.rmtree(whole / INDEX_FOLDER)
     (problem,) = check(whole)
     assert "no usable snapshot" in problem
@@ -201,10 +201,10 @@ def test_embedder_missing(whole: Path) -> None:
     assert "`docent rebuild`" in problem
 
 
-def test_damaged_embedder_is_mended_by_a_rebuild(
+def test_damaged_embedder_is_repaired_by_a_rebuild(
     whole: Path, settings: Settings, embedders_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What `check` advises does mend it. Compiling is replaced by a copy of what was compiled before."""
+    """What `check` advises does repair it. Compiling is replaced by a copy of what was compiled before."""
 
     def compiled(_name: str, _source: Path, target: Path, fingerprint: str, *_prefixes: str) -> EmbedderCard:
         shutil.copytree(embedders_folder / fingerprint, target, dirs_exist_ok=True)

@@ -1,4 +1,4 @@
-"""What a run would do: the same as it then does, and not a byte is written for it."""
+"""What a run would do: the same as the run then does, and nothing is written for it."""
 
 from __future__ import annotations
 
@@ -39,35 +39,35 @@ def change(office: Path) -> None:
 
 @pytest.mark.usefixtures("ingested_office")
 def test_it_is_what_then_happens(office: Path, settings: Settings) -> None:
-    """Every count and every failure is the one of the run that follows, and each path is named under its fate."""
+    """Every count and failure is that of the run that follows; each path is listed under its change."""
     change(office)
     before = contents(settings.home)
-    told = dry_run([office], settings)
+    forecast = dry_run([office], settings)
     after = contents(settings.home)
     assert {path: data for path, data in after.items() if path.suffix != ".db-shm"} == {
         path: data for path, data in before.items() if path.suffix != ".db-shm"
     }
-    assert told.added == [str(office / "new.md"), str(office / "scan.txt")]
-    assert told.updated == [str(office / "hr" / "leave-policy-2026.md")]
-    assert told.moved == [(str(office / "hr" / "leave-policy-2024.md"), str(office / "old-policy.md"))]
-    assert told.duplicates == [str(office / "copy.md")]
-    assert told.removed == [str(office / "it" / "vpn.txt")]
-    assert told.ignored == [
+    assert forecast.added == [str(office / "new.md"), str(office / "scan.txt")]
+    assert forecast.updated == [str(office / "hr" / "leave-policy-2026.md")]
+    assert forecast.moved == [(str(office / "hr" / "leave-policy-2024.md"), str(office / "old-policy.md"))]
+    assert forecast.duplicates == [str(office / "copy.md")]
+    assert forecast.removed == [str(office / "it" / "vpn.txt")]
+    assert forecast.ignored == [
         str(office / ".docentignore"), f"{office / 'drafts'}{os.sep}", str(office / "hr" / "x.tmp"),
     ]  # fmt: skip
-    assert told.failed_kinds == {".docx": 1, ".mp4": 1}
+    assert forecast.failed_kinds == {".docx": 1, ".mp4": 1}
     report = ingest([office], settings)
     for name in ("added", "updated", "unchanged", "removed", "moved", "duplicates", "failed", "quarantined"):
-        assert getattr(told.report, name) == getattr(report, name), name
+        assert getattr(forecast.report, name) == getattr(report, name), name
     assert (report.added, report.moved, len(report.quarantined)) == (2, 1, 1)
 
 
 def test_without_a_library(office: Path, tmp_path: Path) -> None:
     """All is new, and none is made."""
     home = tmp_path / "nowhere"
-    told = dry_run([office], Settings(home=home))
-    assert (told.report.added, told.report.passages) == (4, 0)
-    assert sorted(told.added) == sorted(str(office / name) for name in OFFICE)
+    forecast = dry_run([office], Settings(home=home))
+    assert (forecast.report.added, forecast.report.passages) == (4, 0)
+    assert sorted(forecast.added) == sorted(str(office / name) for name in OFFICE)
     assert not home.exists()
 
 
@@ -80,9 +80,9 @@ def test_removals_that_would_be_refused(tmp_path: Path, settings: Settings) -> N
     ingest([share], settings)
     for number in range(5):
         (share / f"{number}.txt").unlink()
-    told = dry_run([share], settings)
-    assert (told.removed, told.report.removed) == ([], 0)
-    assert "5 of its 6 documents are gone" in told.report.failed[0].reason
-    told = dry_run([share], settings, allow_removals=True)
-    assert told.removed == [str(share / f"{number}.txt") for number in range(5)]
-    assert (told.report.removed, told.report.failed) == (5, [])
+    forecast = dry_run([share], settings)
+    assert (forecast.removed, forecast.report.removed) == ([], 0)
+    assert "5 of its 6 documents are gone" in forecast.report.failed[0].reason
+    forecast = dry_run([share], settings, allow_removals=True)
+    assert forecast.removed == [str(share / f"{number}.txt") for number in range(5)]
+    assert (forecast.report.removed, forecast.report.failed) == (5, [])

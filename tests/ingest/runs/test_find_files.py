@@ -34,21 +34,21 @@ def names(folder: Path, *given: Path) -> list[str]:
 
 
 def test_a_folder_is_walked_in_order_without_leftovers(share: Path) -> None:
-    """Hidden files, hidden folders and what programs leave behind are nobody's documents; nor are our own folders."""
+    """Hidden files and folders, what programs leave behind and the library's own folders are no documents."""
     listing = find_files([share], (share / "models",))
     assert list(listing.files) == [share / "a.txt", share / "b" / "two.md"]
     assert (listing.unreachable, listing.failures) == ([], [])
 
 
 def test_what_is_found_carries_size_and_time(share: Path) -> None:
-    """So that nobody need ask the disk again."""
+    """Each file comes with both, so that the disk is asked once."""
     os.utime(share / "a.txt", ns=(5, 1_700_000_000_123_456_789))
     listing = find_files([share], ())
     assert listing.files[share / "a.txt"] == FoundFile(share, 4, 1_700_000_000_123_456_789)
 
 
 def test_a_file_is_found_through_its_folder(share: Path) -> None:
-    """A file named by itself is meant, also when it is hidden; named twice it is one file."""
+    """A file given by its own path is found, even a hidden one, and only once when it is given twice."""
     hidden = share / ".hidden" / "secret.md"
     listing = find_files([hidden, share / "a.txt", share], ())
     assert listing.files[hidden].root == hidden.parent
@@ -56,7 +56,7 @@ def test_a_file_is_found_through_its_folder(share: Path) -> None:
 
 
 def test_folders_that_overlap_give_each_file_once(share: Path, tmp_path: Path) -> None:
-    """Also when one of them is given by way of a link: who comes first has it."""
+    """Also through a link; a file belongs to the folder that was given first."""
     (tmp_path / "link").symlink_to(share)
     listing = find_files([share / "b", tmp_path / "link", share], ())
     assert {path: what.root for path, what in listing.files.items()} == {
@@ -76,7 +76,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_share_that_is_away_is_not_an_empty_folder(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its system error is told, for the share itself, for a folder and for a file in it; the rest is found."""
+    """Its system error is reported, for the share itself and for a folder in it; the rest is found."""
     away = TimeoutError(110, "Connection timed out")
     real_scandir = os.scandir
 
@@ -105,7 +105,7 @@ def test_a_share_that_is_away_is_not_an_empty_folder(share: Path, monkeypatch: p
 def test_a_share_that_never_answers_does_not_stop_the_run(
     share: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is named after a while, nothing of it is taken in or counts as gone, and the next folder is walked."""
+    """It is reported after a while, nothing of it is found or counts as gone, and the next folder is walked."""
     write(tmp_path, "good/c.md")
     released = threading.Event()
     real_scandir = os.scandir
@@ -147,7 +147,7 @@ def test_docentignore_leaves_out_what_it_names(share: Path) -> None:
 
 
 def test_the_nearest_docentignore_decides(share: Path) -> None:
-    """One in a subfolder speaks of that folder, and may take back what one above says of its files."""
+    """One in a subfolder applies to that folder, and overrides one above it."""
     write(share, "b/c/plan.md", "c/plan.md", "b/note.md")
     (share / ".docentignore").write_text("plan.md\n", "utf-8")
     (share / "b" / ".docentignore").write_text("!c/plan.md\n/two.md\n", "utf-8")
@@ -156,7 +156,7 @@ def test_the_nearest_docentignore_decides(share: Path) -> None:
 
 @pytest.mark.parametrize(("content", "why"), [(b"!\n", "Invalid git pattern: '!'"), (b"\xff\n", "'utf-8' codec")])
 def test_a_docentignore_that_is_not_understood_takes_nothing_in(share: Path, content: bytes, why: str) -> None:
-    """What somebody wanted left out must not slip in; nothing counts as gone either."""
+    """The folder is left out, as it may hold what should be ignored; nothing in it counts as gone either."""
     (share / "b" / ".docentignore").write_bytes(content)
     listing = find_files([share], ())
     assert (list(listing.files), listing.unreachable) == (
@@ -190,7 +190,7 @@ def test_a_link_inside_the_folder_is_followed_once(share: Path) -> None:
 
 
 def test_a_link_out_of_the_folder_is_named_and_not_followed(share: Path, tmp_path: Path) -> None:
-    """Unless what it leads to was given as well, or somebody wants it left out."""
+    """Unless what it leads to was given as well, or is ignored."""
     write(tmp_path, "private/salaries.md")
     (share / "salaries.md").symlink_to(tmp_path / "private" / "salaries.md")
     (share / "all").symlink_to(tmp_path / "private")

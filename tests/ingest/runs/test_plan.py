@@ -137,7 +137,7 @@ def test_copies() -> None:
 
 
 def test_two_that_change_places() -> None:
-    """Each path leads to what the other held; what nothing leads to any more in between is taken in anew."""
+    """Each path leads to what the other held; content that no path leads to in between is added again."""
     known = [record("a.md", "A"), record("b.md", "B")]
     _, contents = planned(known, {"a.md": FoundFile(ROOT, 10, 5), "b.md": FoundFile(ROOT, 10, 5)})
     first, second = contents.resolve(read("a.md", "B")), contents.resolve(read("b.md", "A"))

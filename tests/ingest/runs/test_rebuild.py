@@ -1,4 +1,4 @@
-"""Everything embedded anew beside what is searched, taken into use in one step, and the way back."""
+"""Embedding every document again beside the passages in use, switching in one step, and going back."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def test_another_embedder_is_refused(office: Path, settings: Settings, prefixed:
     """Vectors of two embedders are never mixed: nothing is done, and the setting and the way out are named."""
     before = passage_ids(settings)
     (office / "it" / "vpn.txt").unlink()
-    said = r"setting 'embedder' is .*a rebuild is needed \(4 passages.*`docent rebuild` with that setting"
-    with pytest.raises(SettingsError, match=said):
+    message = r"setting 'embedder' is .*a rebuild is needed \(4 passages.*`docent rebuild` with that setting"
+    with pytest.raises(SettingsError, match=message):
         ingest([office], prefixed)
     assert passage_ids(settings) == before
     assert first(library, "What does E-07 mean?") == "it/vpn.txt"
 
 
 def test_rebuild_with_another_embedder(office: Path, settings: Settings, prefixed: Settings, library: Library) -> None:
-    """No files are needed; the text stays, passages are new, and who sets nothing goes on with the new embedder."""
+    """No files are needed; the text stays, passages are new, and the new embedder is used from then on."""
     before = library.search("days of annual leave", 4)
     texts = [library.content(document.id).text for document in library.documents()]
     for name in OFFICE:
@@ -91,7 +91,7 @@ def test_search_never_stops(prefixed: Settings, library: Library) -> None:
 
 
 def test_rollback(office: Path, settings: Settings, prefixed: Settings, library: Library) -> None:
-    """Back to the very passages there were; what came since is brought along, what went stays gone; and forth again."""
+    """Back to the previous passages, with documents added since and without those removed since; and forth again."""
     before = passage_ids(settings)
     rebuild(prefixed)
     after = passage_ids(settings)
@@ -111,7 +111,7 @@ def test_rollback(office: Path, settings: Settings, prefixed: Settings, library:
     assert check(settings.home) == []
 
 
-def test_two_generations_are_kept(settings: Settings, prefixed: Settings, library: Library) -> None:
+def test_two_embedding_sets_are_kept(settings: Settings, prefixed: Settings, library: Library) -> None:
     """The current one and the one before; what is older is dropped with its passages."""
     oldest = passage_ids(settings)
     for wanted in (prefixed, settings, settings):

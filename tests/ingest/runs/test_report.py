@@ -72,7 +72,7 @@ def test_time_left_follows_from_sizes(clock: SimpleNamespace) -> None:
     meter.finish(1, 20, pages=2, passages=6)
     clock.now = 210.0
     meter.finish(1, 80, pages=3, passages=14)
-    assert [(one.done, one.pages, one.passages, one.seconds, one.left) for one in seen] == [
+    assert [(step.done, step.pages, step.passages, step.seconds, step.left) for step in seen] == [
         (5, 0, 0, 0.0, None), (5, 0, 0, 0.0, None), (6, 2, 6, 1.0, None), (7, 5, 20, 10.0, 33.75),
     ]  # fmt: skip
     assert (seen[-1].total, seen[-1].path, seen[-1].passages_per_second) == (10, "a.pdf", 2.0)
@@ -87,4 +87,4 @@ def test_the_end(clock: SimpleNamespace) -> None:
     clock.now = 150.0
     meter.finish(1, 500)
     meter.finish(1, 500)
-    assert [(one.done, one.path, one.left) for one in seen] == [(0, "a.md", None), (1, "a.md", None), (2, "", 0.0)]
+    assert [(step.done, step.path, step.left) for step in seen] == [(0, "a.md", None), (1, "a.md", None), (2, "", 0.0)]

@@ -45,5 +45,5 @@ LIBRARY = [
 )
 def test_what_is_meant(name: str, meant: list[tuple[int, str | None]]) -> None:
     """A number is an id only; a path means the file with all its parts, or everything below; a name is as listed."""
-    found = [(one.document.id, None if one.file is None else one.file) for one in select_documents(LIBRARY, name)]
-    assert found == [(number, None if path is None else Path(path)) for number, path in meant]
+    selection = [(selected.document.id, selected.file) for selected in select_documents(LIBRARY, name)]
+    assert selection == [(number, None if path is None else Path(path)) for number, path in meant]

@@ -1,4 +1,4 @@
-"""Following folders: one run a burst, other writers waited for, and folders that go and come back."""
+"""Following folders: one run per burst of changes, waiting for other writers, folders that go and come back."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_follows_what_changes(office: Path, settings: Settings) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_waits_for_another_writer(office: Path, settings: Settings) -> None:
-    """While somebody else writes it tries again, and then does its run."""
+    """While another process writes it waits, and then runs."""
     holding = threading.Event()
     done = []
 
@@ -107,7 +107,7 @@ def scripted(
 
 
 def test_what_changed_before_it_listened(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once it listens it compares again; that is told only when it found something, and a burst always."""
+    """When it begins to listen it runs again, and reports that run only if it changed something; a burst always."""
     nothing, something = IngestReport(unchanged=4), IngestReport(added=1, unchanged=4)
     run = scripted(monkeypatch, [set(), set(), {"change"}], [nothing, something, nothing])
     assert [report.added for report in watch([office], settings, run)] == [0, 1, 0]
@@ -116,7 +116,7 @@ def test_what_changed_before_it_listened(office: Path, settings: Settings, monke
 
 
 def test_ends(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With Ctrl-C while it waits quietly; with an error that waiting does not mend, by that error."""
+    """With Ctrl-C while it waits, without an error; with any other error than another writer, by that error."""
     run = scripted(monkeypatch, [], [AnotherWriter("busy"), IngestReport(added=3)])
     assert [report.added for report in watch([office], settings, run)] == [3]
     run = scripted(monkeypatch, [{"change"}], [IngestReport(), DocentError("The disk is full.")])

@@ -69,7 +69,7 @@ def test_what_is_put_comes_back(catalog: Catalog, tmp_path: Path) -> None:
 
 
 def test_ids_are_issued_once(catalog: Catalog, put: PutDocument) -> None:
-    """No id of a document or passage comes again, even when the newest was removed and the file opened anew."""
+    """No id of a document or passage comes again, even when the newest was removed and the file was opened again."""
     first = put(catalog, "a.md", ["one", "two"])
     second = put(catalog, "b.md", ["three"])
     assert catalog.passage_ids().tolist() == [1, 2, 3]
@@ -161,7 +161,7 @@ def test_same_content_twice(catalog: Catalog, put: PutDocument) -> None:
     assert (record.id, record.name, [Path(path).name for path in record.paths]) == (first, "a.md", ["a.md", "b.md"])
     assert catalog.counts() == (1, 1)
     assert catalog.remove_paths([path for path in catalog.files() if path.name == "a.md"]) == 0
-    assert [(one.id, one.name, one.size) for one in catalog.documents()] == [(first, "b.md", 9)]
+    assert [(document.id, document.name, document.size) for document in catalog.documents()] == [(first, "b.md", 9)]
     assert passages_of(catalog) == [(1, "one")]
     assert catalog.remove_paths(list(catalog.files())) == 1
     assert (catalog.counts(), catalog.files()) == ((0, 0), {})
@@ -173,7 +173,7 @@ def test_moved(catalog: Catalog, put: PutDocument) -> None:
     put(catalog, "b.md", ["two"])
     moved = path_to(catalog, "a.md", "b.md")
     catalog.put([replace(moved, moved_from=moved.root / "a.md")])
-    assert [(one.id, one.name) for one in catalog.documents()] == [(first, "b.md")]
+    assert [(document.id, document.name) for document in catalog.documents()] == [(first, "b.md")]
     assert passages_of(catalog) == [(1, "one")]
 
 
@@ -182,7 +182,7 @@ def test_two_files_change_places(catalog: Catalog, put: PutDocument) -> None:
     put(catalog, "a.md", ["one"])
     put(catalog, "b.md", ["two"])
     catalog.put([path_to(catalog, "b.md", "a.md"), mail(next(iter(catalog.files())).parent / "b.md", "new")])
-    assert {one.name: catalog.content(one.id).text for one in catalog.documents()} == {
+    assert {document.name: catalog.content(document.id).text for document in catalog.documents()} == {
         "a.md": "two", "b.md": "Dear all",
     }  # fmt: skip
 
@@ -197,7 +197,7 @@ def test_path_to_nothing(catalog: Catalog) -> None:
 def test_parts_of_a_file(catalog: Catalog, tmp_path: Path) -> None:
     """A mail and its attachments are documents of one file, named after it, with formats of their own."""
     catalog.put([mail(tmp_path / "in" / "m.eml", "m1", "plan.docx", "sub/note.txt")])
-    assert [(one.name, one.format, one.member) for one in catalog.listed()] == [
+    assert [(document.name, document.format, document.member) for document in catalog.listed()] == [
         ("m.eml", "eml", ""), ("m.eml/plan.docx", "docx", "plan.docx"), ("m.eml/sub/note.txt", "txt", "sub/note.txt"),
     ]  # fmt: skip
     (file,) = catalog.files().values()
@@ -216,7 +216,7 @@ def test_part_that_was_removed(catalog: Catalog, tmp_path: Path) -> None:
     (file,) = catalog.files().values()
     assert (file.documents, file.checked_ns) == (1, 0)
     assert file.sha256 != "m1"
-    assert [one.name for one in catalog.documents()] == ["m.eml"]
+    assert [document.name for document in catalog.documents()] == ["m.eml"]
 
 
 def test_new_content_of_a_path(catalog: Catalog, tmp_path: Path) -> None:
@@ -224,9 +224,9 @@ def test_new_content_of_a_path(catalog: Catalog, tmp_path: Path) -> None:
     path = tmp_path / "m.eml"
     catalog.put([mail(path, "m1", "a.txt", "b.txt")])
     catalog.put([mail(path, "m2", "b.txt")])
-    assert [one.name for one in catalog.documents()] == ["m.eml", "m.eml/b.txt"]
+    assert [document.name for document in catalog.documents()] == ["m.eml", "m.eml/b.txt"]
     catalog.put([mail(path, "m2", "c.txt")])
-    assert [one.name for one in catalog.documents()] == ["m.eml", "m.eml/c.txt"]
+    assert [document.name for document in catalog.documents()] == ["m.eml", "m.eml/c.txt"]
     assert catalog.counts() == (2, 2)
 
 
@@ -237,7 +237,7 @@ def test_quarantine(catalog: Catalog, tmp_path: Path) -> None:
     (scan,) = catalog.listed("quarantined")
     assert (scan.name, scan.score, scan.reason, scan.passages, scan.language) == ("scan.pdf", 0.2, "garbage", 0, "en")
     assert catalog.content(scan.id).text == "§§§ ¤¤¤"
-    assert [one.name for one in catalog.listed("answering")] == ["m.eml"]
+    assert [document.name for document in catalog.listed("answering")] == ["m.eml"]
     assert (catalog.counts(), catalog.accepted()) == ((2, 1), set())
     catalog.accept(scan.id, [Passage(0, "§§§", "", "", 0, 3)], toy_vectors(["§§§"]))
     accepted = catalog.document(scan.id)
@@ -247,7 +247,7 @@ def test_quarantine(catalog: Catalog, tmp_path: Path) -> None:
 
 
 def test_many_passages_at_once(catalog: Catalog, put: PutDocument) -> None:
-    """More ids than SQLite takes in one statement are no matter, and ids that are gone are left out."""
+    """More ids than SQLite takes in one statement are fine, and ids that are gone are left out."""
     put(catalog, "a.md", [f"passage {number}" for number in range(50)])
     found = catalog.passages([*range(1, 40_000)])
     assert list(found) == list(range(1, 51))
@@ -263,7 +263,7 @@ def test_what_is_gone_is_said(catalog: Catalog) -> None:
 
 
 def test_damaged(catalog: Catalog, put: PutDocument) -> None:
-    """A catalog with damaged pages is said in one line by whatever meets them, and by the integrity check."""
+    """Damaged pages are reported in one line by whatever reads them, and by the integrity check."""
     put(catalog, "a.md", [f"passage {number} " * 40 for number in range(100)])
     assert catalog.integrity_problems() == []
     catalog.close()

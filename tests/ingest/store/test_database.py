@@ -1,4 +1,4 @@
-"""The connection: what is opened, what is refused, and what one line says of either."""
+"""The connection: what is opened, what is refused, and the messages."""
 
 from __future__ import annotations
 

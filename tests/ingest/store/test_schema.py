@@ -59,12 +59,13 @@ def old(tmp_path: Path) -> Path:
 def test_schema_1_is_brought_up_to_date(old: Path, put: PutDocument) -> None:
     """Documents, passages, vectors, embedder and notes are all there; the same content is now one document."""
     catalog = Catalog(old)
-    assert [(one.id, one.name, one.size, one.title, one.passages) for one in catalog.documents()] == [
+    documents = catalog.documents()
+    assert [(record.id, record.name, record.size, record.title, record.passages) for record in documents] == [
         (1, "a.md", 10, "T", 1), (2, "b.md", 10, "T", 1),
     ]  # fmt: skip
     listed = catalog.listed()
-    assert [one.paths for one in listed] == [("/office/a.md", "/office/copy of a.md"), ("/office/b.md",)]
-    assert {(one.state, one.score, one.language) for one in listed} == {("answering", None, "")}
+    assert [document.paths for document in listed] == [("/office/a.md", "/office/copy of a.md"), ("/office/b.md",)]
+    assert {(document.state, document.score, document.language) for document in listed} == {("answering", None, "")}
     assert catalog.content(2).text == "text of h2"
     rows = catalog.passages(catalog.passage_ids().tolist())
     assert {number: row["text"] for number, row in rows.items()} == {10: "text of h1", 20: "text of h2"}
@@ -80,7 +81,7 @@ def test_schema_1_is_brought_up_to_date(old: Path, put: PutDocument) -> None:
     assert catalog.passage_ids().tolist() == [10, 20, 51]
     catalog.close()
     again = Catalog(old)
-    assert [one.name for one in again.documents()] == ["a.md", "b.md", "new.md"]
+    assert [document.name for document in again.documents()] == ["a.md", "b.md", "new.md"]
     assert again.remove_paths([Path("/office/b.md")]) == 1
     assert again.passage_ids().tolist() == [10, 51]
     again.close()
@@ -102,7 +103,7 @@ def test_update_that_fails_leaves_the_old_library(old: Path, monkeypatch: pytest
 
 
 def test_an_updated_library_is_like_a_new_one(old: Path, tmp_path: Path) -> None:
-    """Whoever comes from an older version has the same tables and columns as whoever starts today."""
+    """A migrated catalog has the same tables and columns as a new one."""
 
     def columns(path: Path) -> dict[str, list[tuple[str, str, int]]]:
         Catalog(path, create=True).close()

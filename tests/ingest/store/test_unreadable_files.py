@@ -87,7 +87,7 @@ def test_read_again_when_named(office: Path, run: Run) -> None:
 
 @pytest.mark.parametrize("what", ["content", "time"])
 def test_read_again_when_changed(office: Path, run: Run, what: str) -> None:
-    """A file that was mended is taken in; one that was only touched is tried and remembered anew."""
+    """A corrected file is added; one that was only touched is tried again and remembered again."""
     path = damage(office, "broken.json")
     run()
     if what == "content":
@@ -163,13 +163,13 @@ def test_forgotten_when_gone(office: Path, settings: Settings, run: Run, tmp_pat
 def test_every_field_is_kept(settings: Settings) -> None:
     """What is remembered comes back whole; the same path is remembered once, and what is forgotten is gone."""
     catalog = Catalog(settings.home / CATALOG_FILE, create=True)
-    one = UnreadableFile(
+    first = UnreadableFile(
         Path("/office/a.docx"), Path("/office"), 12, 3_000, 4_000_000_000, "abc", "it is damaged", "r1"
     )
-    other = replace(one, path=Path("/office/扫描.pdf"), reason="needs OCR")
-    remember_unreadable(catalog, [one, other], [])
-    assert unreadable_files(catalog) == {one.path: one, other.path: other}
-    newer = replace(one, sha256="def")
-    remember_unreadable(catalog, [newer], [one.path, other.path])
-    assert unreadable_files(catalog) == {one.path: newer}
+    second = replace(first, path=Path("/office/扫描.pdf"), reason="needs OCR")
+    remember_unreadable(catalog, [first, second], [])
+    assert unreadable_files(catalog) == {first.path: first, second.path: second}
+    newer = replace(first, sha256="def")
+    remember_unreadable(catalog, [newer], [first.path, second.path])
+    assert unreadable_files(catalog) == {first.path: newer}
     catalog.close()

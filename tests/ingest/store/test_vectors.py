@@ -32,8 +32,8 @@ def test_each_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk
     asked = [ids[3], 999, ids[0], ids[4]]
     question = toy_vectors(["annual leave of staff"])[0]
     assert exact_cosines(catalog, question, asked) == pytest.approx(
-        {ids[place]: float(own[place] @ question) for place in (3, 0, 4)}, abs=1e-6
+        {ids[number]: float(own[number] @ question) for number in (3, 0, 4)}, abs=1e-6
     )
-    assert packed_multi_vectors(catalog, asked) == {ids[place]: multi_vectors[place] for place in (3, 0, 4)}
+    assert packed_multi_vectors(catalog, asked) == {ids[number]: multi_vectors[number] for number in (3, 0, 4)}
     assert (exact_cosines(catalog, question, [999]), packed_multi_vectors(catalog, [])) == ({}, {})
     catalog.close()

@@ -1,4 +1,4 @@
-"""One writer at a time: the second is told who the first is, and a dead one is in nobody's way."""
+"""One writer at a time: the second learns who the first is, and a dead writer blocks nobody."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def test_second_writer_is_refused(home: Path) -> None:
         with pytest.raises(DocentError) as caught, write_lock(home, "docent ingest"):
             pytest.fail("two writers at once")
         assert is_locked(home)
-    said = rf"is being changed by `docent rebuild` \(process {os.getpid()}, since \d{{4}}-.*\): wait for it"
-    assert re.search(said, str(caught.value))
+    message = rf"is being changed by `docent rebuild` \(process {os.getpid()}, since \d{{4}}-.*\): wait for it"
+    assert re.search(message, str(caught.value))
     assert not is_locked(home)
     with write_lock(home, "docent ingest"):
         assert is_locked(home)
 
 
 def test_another_process_and_its_death(home: Path) -> None:
-    """While it lives it is named; killed with no chance to tidy up, it is in nobody's way."""
+    """While it lives it is named; killed, it blocks nobody."""
     process = holder(home)
     try:
         assert is_locked(home)
@@ -69,7 +69,7 @@ def test_another_process_and_its_death(home: Path) -> None:
 
 
 def test_asking_does_not_leave_a_stale_note(home: Path) -> None:
-    """The note of a dead writer goes when somebody asks: asking takes the lock, which could refuse a writer."""
+    """The note of a dead writer is deleted at the first look: a look takes the lock, which could turn a writer away."""
     (home / "writer.json").write_text("{}")
     assert not is_locked(home)
     assert not (home / "writer.json").exists()
