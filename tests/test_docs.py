@@ -177,6 +177,20 @@ def test_the_map_is_that_of_the_code() -> None:
     assert {folder for folder in folders if len(folder.parts) <= 2} <= drawn
 
 
+@pytest.mark.parametrize(
+    ("title", "module"),
+    [
+        ("The walk of a document", "ingest/sync.py"),
+        ("The walk of a question", "assistant/assistant.py"),
+    ],
+)
+def test_both_walks_have_the_steps_of_the_code(title: str, module: str) -> None:
+    """The page numbers as many steps as the comments of the function that tells the walk, each under the same name."""
+    documented = re.findall(r"^(\d)\. \*\*(\w+)", section("docs/architecture.md", title), re.MULTILINE)
+    told = re.findall(r"(\d)\. ?(\w+)", " ".join(re.findall(r"# (\d\. .*)", page(module))))
+    assert [(number, name.lower()) for number, name in documented] == [(number, name.lower()) for number, name in told]
+
+
 # Settings
 
 
