@@ -39,8 +39,11 @@ class WorkingCopy:
     def __init__(self, snapshot: IndexSnapshot, folder: Path, in_memory: bool = False) -> None:
         """Copy `snapshot`, which is a published one or empty, below `folder`.
 
-        Raises OSError when the disk does not take it or the published folder is gone, ValueError when it is damaged.
+        Raises OSError when the disk does not take it or the published folder is gone, ValueError when it is damaged or
+        when the snapshot is neither.
         """
+        if snapshot.folder is None and len(snapshot.vectors):
+            raise ValueError("only a published or an empty snapshot can be copied")
         self.base = snapshot.name
         self.in_memory = in_memory
         self.changes = 0

@@ -11,6 +11,7 @@ import pytest
 
 from ingest.search.indexes.bm25_index import BM25Index, BM25Writer
 from ingest.search.indexes.snapshot_files import CURRENT
+from ingest.search.indexes.working_copy import WorkingCopy
 from ingest.store.catalog import Catalog
 from tests.conftest import PutDocument, toy_vectors
 from tests.ingest.search.indexes.conftest import opened, random_texts, refreshed
@@ -32,6 +33,20 @@ def test_a_snapshot_never_changes(catalog: Catalog, folder: Path, put: PutDocume
         assert list(earlier.lexical(["100"], 5)) == [1]
         assert list(earlier.dense(toy_vectors(["101 pears"])[0], 1)) == [2]
     index.close()
+
+
+def test_only_a_published_or_empty_snapshot_is_copied(catalog: Catalog, folder: Path, put: PutDocument) -> None:
+    """BM25 of other snapshots is in no folder to copy: a copy without it would be published as if it were complete."""
+    put(catalog, "a.md", ["100 apples"])
+    index = refreshed(folder, catalog)
+    with pytest.raises(ValueError, match="only a published or an empty snapshot"):
+        WorkingCopy(index.snapshot, folder)
+    index.publish()
+    copy = WorkingCopy(index.snapshot, folder)
+    assert copy.commit(index.snapshot.version).bm25.ids.tolist() == [1]
+    copy.close()
+    index.close()
+    assert not list(folder.glob(".work-*"))
 
 
 def test_a_copy_costs_no_disk(catalog: Catalog, folder: Path, put: PutDocument) -> None:
