@@ -1,1 +1,1 @@
-"""One file to a structured document: the readers of every format, their quality score, their processes."""
+"""From a file to structured documents: a reader for each format, the parse score, the reader processes."""

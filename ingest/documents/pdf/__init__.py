@@ -1,1 +1,1 @@
-"""PDF files and scanned pages: text with its place on the page, headings, tables, recognised text."""
+"""PDF files and scanned pages: text with its position on the page, headings, tables, text recognition."""

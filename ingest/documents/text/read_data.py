@@ -1,4 +1,4 @@
-"""JSON and JSON Lines as text that reads: sections, `key: value` lines, tables. Knows nothing of files."""
+"""JSON and JSON Lines as readable Markdown: sections, `key: value` lines, tables."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ingest.base.types import Page
 from ingest.documents.structure.markdown import heading, join, markdown_table, paragraph
 from ingest.documents.text.read_text import decode
 
-# A list of objects with more keys in all than this is told object by object; so is one with longer values.
+# A list of objects with more keys than this, or with longer values, becomes a section per object instead of a table.
 _MOST_COLUMNS = 20
 _LONGEST_CELL = 300
-# Headings go six levels deep; what lies deeper is one line of JSON.
-_DEEPEST = 6
+# Headings have six levels; a deeper value is one line of JSON.
+_MAX_LEVEL = 6
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
 _COMMENT = re.compile(r"\s*(?://|/\*|#)")
 _LOOSE_COMMENT = re.compile(rf"{_STRING}|//[^\n]*|/\*.*?\*/|(?<![^\s,{{}}\[\]])#[^\n]*", re.DOTALL)
 _LOOSE_COMMA = re.compile(rf"({_STRING})|,(?=\s*[}}\]])")
-# What an object is called, best first.
-_NAMES = ("title", "name", "subject", "heading", "label", "id", "_id")
+# Keys whose value is the name of an object, best first.
+_NAME_KEYS = ("title", "name", "subject", "heading", "label", "id", "_id")
 
 
 def read_json(data: bytes) -> list[Page]:
-    """One page. Raises ReadError naming the line when it is no JSON; a file of several values in a row is one list."""
+    """One page; several values after each other are one list. Raises ReadError with the line that is not JSON."""
     text = decode(data)
     try:
         value = json.loads(text)
@@ -35,45 +35,47 @@ def read_json(data: bytes) -> list[Page]:
             return read_jsonl(data)
         try:
             value = json.loads(_strict(text))
-        except json.JSONDecodeError as still:
-            raise _no_json(still.lineno, still.msg) from error
-    return [Page("", join(_told(value, 1)))]
+        except json.JSONDecodeError as strict_error:
+            raise _not_json(strict_error.lineno, strict_error.msg) from error
+    return [Page("", join(_markdown_of(value, 1)))]
 
 
 def _strict(text: str) -> str:
-    """The text without comments and without commas before a closing bracket, as people write settings; what stands
-    between quotation marks is left alone, and so are the lines."""
+    """The text without comments and without commas before a closing bracket, which people write in settings files.
 
-    def kept(match: re.Match[str]) -> str:
+    Strings and the numbers of the lines do not change.
+    """
+
+    def without_comment(match: re.Match[str]) -> str:
         return match[0] if match[0][0] == '"' else "\n" * match[0].count("\n") or " "
 
-    return _LOOSE_COMMA.sub(lambda match: match[1] or "", _LOOSE_COMMENT.sub(kept, text))
+    return _LOOSE_COMMA.sub(lambda match: match[1] or "", _LOOSE_COMMENT.sub(without_comment, text))
 
 
 def read_jsonl(data: bytes) -> list[Page]:
-    """One page, all lines as one list. Raises ReadError naming the line that is no JSON."""
+    """One page, all lines as one list. Raises ReadError with the line that is not JSON."""
     values = []
     for number, line in enumerate(decode(data).split("\n"), start=1):
         if line.strip():
             try:
                 values.append(json.loads(line))
             except json.JSONDecodeError as error:
-                raise _no_json(number, error.msg) from error
-    return [Page("", join(_told(values, 1)))]
+                raise _not_json(number, error.msg) from error
+    return [Page("", join(_markdown_of(values, 1)))]
 
 
-def _no_json(line: int, reason: str) -> ReadError:
+def _not_json(line: int, reason: str) -> ReadError:
     return ReadError(f"the file is not JSON from line {line} on ({reason}): correct it there, or save it as .txt")
 
 
-def _told(value: Any, level: int) -> Iterator[str]:
-    """The Markdown of a value whose own headings begin at a level."""
+def _markdown_of(value: Any, level: int) -> Iterator[str]:
+    """The Markdown blocks of a value; `level` is that of its headings."""
     if not isinstance(value, dict | list):
         yield paragraph(_plain(value))
-    elif level > _DEEPEST:
+    elif level > _MAX_LEVEL:
         yield json.dumps(value, ensure_ascii=False)
     elif isinstance(value, dict):
-        # Plain values first: below a heading they would belong to it.
+        # Plain values come first: after a heading they would belong to it.
         lines = [f"{key}: {_plain(inner)}" for key, inner in value.items() if not isinstance(inner, dict | list)]
         yield paragraph("\n".join(lines))
         for key, inner in value.items():
@@ -81,7 +83,7 @@ def _told(value: Any, level: int) -> Iterator[str]:
                 yield from _list(key, inner)
             elif isinstance(inner, dict | list) and inner:
                 yield heading(level, str(key))
-                yield from _told(inner, level + 1)
+                yield from _markdown_of(inner, level + 1)
     elif value and all(isinstance(item, dict) for item in value) and _fits_table(value):
         keys = list(dict.fromkeys(key for item in value for key in item))
         yield markdown_table([keys, *[[_plain(item.get(key)) for key in keys] for item in value]])
@@ -89,10 +91,10 @@ def _told(value: Any, level: int) -> Iterator[str]:
         for number, item in enumerate(value, start=1):
             if isinstance(item, dict):
                 yield heading(level, _name(item) or str(number))
-                yield from _told(item, level + 1)
+                yield from _markdown_of(item, level + 1)
             elif isinstance(item, list) and any(isinstance(inner, dict | list) for inner in item):
                 yield heading(level, str(number))
-                yield from _told(item, level + 1)
+                yield from _markdown_of(item, level + 1)
             else:
                 yield f"- {_plain(item) if not isinstance(item, list) else ', '.join(map(_plain, item))}"
 
@@ -116,7 +118,7 @@ def _fits_table(items: list[dict[str, Any]]) -> bool:
 
 
 def _name(item: dict[str, Any]) -> str:
-    names = (_plain(item[key]) for key in _NAMES if isinstance(item.get(key), str | int))
+    names = (_plain(item[key]) for key in _NAME_KEYS if isinstance(item.get(key), str | int))
     return next((name for name in names if 0 < len(name) <= 120), "")
 
 

@@ -1,6 +1,6 @@
-"""E-books (epub) chapter by chapter, in reading order. Knows nothing of files.
+"""E-books (EPUB) as Markdown, a page for each chapter in reading order.
 
-The container names a package, and the package its chapters and their order, the spine (EPUB 3.3, 5 and 6).
+The container names a package, and the package its chapters and their order, the spine (EPUB 3.3, sections 5 and 6).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from ingest.documents.office.package import attribute, local_name, open_package,
 from ingest.documents.structure.markdown import flat
 from ingest.documents.text.read_html import decode_html, to_text
 
-_DESCRIBED = (("creator", "Authors"), ("publisher", "Publisher"), ("date", "Date"), ("description", "Description"))
+_METADATA = (("creator", "Authors"), ("publisher", "Publisher"), ("date", "Date"), ("description", "Description"))
 _TEXT = {"application/xhtml+xml", "text/html", "application/x-dtbook+xml"}
-# Fonts are scrambled in books that anybody may read; only the text being encrypted is protection.
+# Fonts are encrypted in books without protection too; a book is protected when its text is encrypted.
 _FONTS = (".otf", ".ttf", ".woff", ".woff2")
 
 
 def read_epub(data: bytes) -> tuple[str, list[Page]]:
-    """(title, one page of what the book says of itself and one for each chapter). Raises ReadError when protected."""
+    """(title, a page of metadata and one for each chapter). Raises ReadError when the book is protected."""
     archive = open_package(data)
     _refuse_protected(archive)
     container = parse_xml(archive.read("META-INF/container.xml"))
@@ -31,8 +31,8 @@ def read_epub(data: bytes) -> tuple[str, list[Page]]:
     root = parse_xml(archive.read(package))
     items = {attribute(e, "id"): e for e in root.iter() if local_name(e) == "item"}
     order = [items.get(attribute(e, "idref")) for e in root.iter() if local_name(e) == "itemref"]
-    title, about = _about(root)
-    pages = [Page("", about)]
+    title, description = _metadata(root)
+    pages = [Page("", description)]
     for item in order:
         if item is None or attribute(item, "media-type") not in _TEXT or "nav" in attribute(item, "properties").split():
             continue
@@ -51,12 +51,13 @@ def _refuse_protected(archive: zipfile.ZipFile) -> None:
             raise ReadError("the book is protected against copying: get a copy without protection")
 
 
-def _about(root: Any) -> tuple[str, str]:
+def _metadata(root: Any) -> tuple[str, str]:
+    """(title, the lines of metadata)."""
     metadata = [(local_name(e), flat(to_text(e.text or "")[1])) for e in root.iter() if e.text and e.text.strip()]
     title = next((text for name, text in metadata if name == "title"), "")
     lines = [f"**Title:** {title}"] if title else []
-    for name, shown in _DESCRIBED:
-        values = [text for found, text in metadata if found == name and text]
+    for element, label in _METADATA:
+        values = [text for name, text in metadata if name == element and text]
         if values:
-            lines.append(f"**{shown}:** {', '.join(values)}")
+            lines.append(f"**{label}:** {', '.join(values)}")
     return title, "\n".join(lines)

@@ -1,6 +1,7 @@
-"""Web pages (HTML, MHT) as Markdown: what they say, not how one walks about in them. Knows nothing of files.
+"""Web pages (HTML, MHT) as Markdown: their content without menus and other navigation.
 
-Beautiful Soup reads, markdownify writes; tables are ours, because theirs lose merged cells and nested tables.
+Beautiful Soup parses and markdownify writes; tables are written here, because markdownify loses merged cells and
+nested tables.
 """
 
 from __future__ import annotations
@@ -22,28 +23,28 @@ from ingest.documents.text.read_text import decode
 _NOT_TEXT = (
     "script style noscript template svg canvas iframe object embed button select input textarea datalist map rt rp"
 )
-_AROUND = (
+_NAVIGATION = (
     "nav, [role=navigation], [role=search], [role=menu], [role=menubar],"
     " [role=toolbar], [hidden], [aria-hidden=true], [style*='display:none'], [style*='display: none']"
 )
-# Names that templates give to what stands around the text, as classes or ids.
-_AROUND_NAMES = re.compile(
+# Classes and ids that templates give to what surrounds the content.
+_NAVIGATION_NAMES = re.compile(
     r"(?:main-?|site-?|global-?|page-?|top-?|side-?|left-?|right-?)?(?:nav|navbar|navigation|menu|sidebar|footer|toc)"
     r"|breadcrumbs?|navbox|nav-links|skip-link|cookie-?(?:banner|notice|consent)|noprint|mw-editsection|site-?header",
     re.IGNORECASE,
 )
-# Only these can be named so and stand around the text; a <main class="has-sidebar"> is the text.
-_AROUND_TAGS = ("div", "ul", "ol", "aside", "section", "span", "table", "p", "a", "td")
+# Only these elements are left out by name; a <main class="sidebar"> is content.
+_NAVIGATION_TAGS = ("div", "ul", "ol", "aside", "section", "span", "table", "p", "a", "td")
 _CONTENT = ("main", "[role=main]", "article")
-# The chosen part must hold this much of the page's text, else it is one box of several.
+# The element taken for the content holds at least this share of the page's text; else it is one of several boxes.
 _CONTENT_SHARE = 0.4
-# What is taken for furniture by its name may hold at most this much of the page's text.
-_FURNITURE_SHARE = 0.5
+# An element taken for navigation holds at most this share of the page's text.
+_NAVIGATION_SHARE = 0.5
 _LONGEST_LINK = 200
-# Where a note leads back to what refers to it.
-_BACK = re.compile(r"[↩↑⏎^]\ufe0e?")
+# The link from a note back to its reference.
+_BACK_LINK = re.compile(r"[↩↑⏎^]\ufe0e?")
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([\w.:-]{2,40})""", re.IGNORECASE)
-_LARGEST_SPAN = 1000  # of a cell, as browsers have it, and of a table
+_LARGEST_SPAN = 1000  # columns or rows of a cell, as in browsers, and columns of a table
 
 
 def read_html(data: bytes) -> tuple[str, list[Page]]:
@@ -53,21 +54,23 @@ def read_html(data: bytes) -> tuple[str, list[Page]]:
 
 
 def read_mht(data: bytes) -> tuple[str, list[Page]]:
-    """A page saved with its pictures (RFC 2557): its first HTML part, with the others where it shows them in a frame.
-    Raises ReadError when there is none."""
+    """(title, one page) of a web page saved with its parts (RFC 2557): the first HTML part, with others in its frames.
+
+    Raises ReadError when there is no HTML part.
+    """
     message = email.message_from_bytes(data, policy=email.policy.default)
     texts: list[str] = []
     frames: dict[str, str] = {}
     for part in message.walk():
         if part.get_content_type() in {"text/html", "application/xhtml+xml"}:
             payload = part.get_payload(decode=True)
-            raw = payload if isinstance(payload, bytes) else b""
-            name, place = str(part.get("Content-ID", "")).strip("<> "), str(part.get("Content-Location", "")).strip()
-            html = decode_html(raw, part.get_content_charset() or "")
-            # Chromium writes in full what led to another place on the same page.
-            texts.append(html.replace(f'href="{escape(place)}#', 'href="#') if place else html)
+            data_of_part = payload if isinstance(payload, bytes) else b""
+            name, location = str(part.get("Content-ID", "")).strip("<> "), str(part.get("Content-Location", "")).strip()
+            html = decode_html(data_of_part, part.get_content_charset() or "")
+            # Chromium writes links to another place on the same page with the full address.
+            texts.append(html.replace(f'href="{escape(location)}#', 'href="#') if location else html)
             if len(texts) > 1:
-                frames |= {f"cid:{name}": texts[-1], place: texts[-1]}
+                frames |= {f"cid:{name}": texts[-1], location: texts[-1]}
     if not texts:
         raise ReadError("the file is not a saved web page: it holds no HTML; open and save it again")
     title, text = to_text(texts[0], frames=frames)
@@ -75,115 +78,121 @@ def read_mht(data: bytes) -> tuple[str, list[Page]]:
 
 
 def decode_html(data: bytes, charset: str = "") -> str:
-    """The page's characters: in the given character set, else the one the page declares, else a guess."""
+    """The text of the page: in the given character set, else the one that the page declares, else a guessed one."""
     declared = _CHARSET.search(data[:4096])
     return decode(data, charset or (declared[1].decode("ascii", "replace") if declared else ""))
 
 
 def to_text(html: str, *, whole: bool = False, frames: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """(title, Markdown). `whole` keeps what looks like a page's furniture: mails and books have none. `frames` are
-    the pages that this one shows inside, by their address; none is fetched."""
+    """(title, Markdown). `whole` also keeps what looks like navigation, for mails and books, which have none.
+
+    `frames` are the pages shown in frames of this one, by their address; no frame is fetched.
+    """
     from bs4 import BeautifulSoup, Comment
 
-    if "<" not in html:  # a text that was only said to be HTML
+    if "<" not in html:  # plain text that was declared to be HTML
         return "", unescape(html)
-    # A document that says it is XML is read as HTML all the same.
+    # XHTML is parsed as HTML too.
     soup = BeautifulSoup(re.sub(r"^\s*<\?xml[^>]*\?>", "", html), "lxml")
     title = flat(soup.title.get_text()) if soup.title else ""
     for comment in soup.find_all(string=lambda text: isinstance(text, Comment)):
         comment.extract()
-    _put_in_place(soup, dict(frames or {}))
+    _insert_frames(soup, dict(frames or {}))
     for element in soup.find_all([*_NOT_TEXT.split(), "head"]):
         element.extract()
-    for frame in soup.find_all("table"):
-        if _is_layout(frame):
-            for element in [frame, *(e for e in frame.find_all(["tbody", "thead", "tfoot", "tr", "td", "th"])
-                                     if e.find_parent("table") is frame)]:  # fmt: skip
+    for table in soup.find_all("table"):
+        if _is_layout(table):
+            for element in [table, *(e for e in table.find_all(["tbody", "thead", "tfoot", "tr", "td", "th"])
+                                     if e.find_parent("table") is table)]:  # fmt: skip
                 element.name = "div"
     body: Any = soup if whole else _content(soup)
     try:
         return title, str(_converter().convert_soup(body)).strip()
-    except RecursionError:  # boxes in boxes, hundreds deep: the words are there, their order on the page is lost
+    except RecursionError:  # elements nested hundreds deep: the words are kept, their layout is lost
         return title, "\n".join(body.stripped_strings)
 
 
-def _put_in_place(soup: Any, frames: dict[str, str]) -> None:
-    """Put what a page shows from elsewhere in itself where it shows it: pages in frames, each once, and the parts of
-    components (`<template shadowrootmode>`; Chromium saves pages with the older `shadowmode`)."""
+def _insert_frames(soup: Any, frames: dict[str, str]) -> None:
+    """Replace frames by the pages they show, each page once, and templates of components by their content.
+
+    Changes `soup`, and takes the pages it inserts out of `frames`. The templates are `<template shadowrootmode>`, or
+    `shadowmode` in pages saved by older versions of Chromium.
+    """
     from bs4 import BeautifulSoup
 
-    while found := next((e for e in soup.find_all(["iframe", "frame"]) if _framed(e, frames)), None):
-        inner = _framed(found, frames)
+    while frame := next((e for e in soup.find_all(["iframe", "frame"]) if _framed(e, frames)), None):
+        inner = _framed(frame, frames)
         for address in [address for address, html in frames.items() if html == inner]:
             del frames[address]
         page = BeautifulSoup(inner, "lxml")
-        found.replace_with(page.body or page)
-        found.attrs.clear()
+        frame.replace_with(page.body or page)
+        frame.attrs.clear()
     for template in soup.find_all("template"):
         if not (template.get("shadowrootmode") or template.get("shadowmode")) or template.parent is None:
             continue
         for slot in template.find_all("slot"):
             filled = [e for e in template.find_next_siblings() if e.get("slot", "") == slot.get("name", "")]
-            if filled:  # else what the slot itself holds is shown
+            if filled:  # else the slot shows its own content
                 slot.replace_with(*[element.extract() for element in filled])
         template.unwrap()
 
 
 def _framed(frame: Any, frames: Mapping[str, str]) -> str:
+    """The HTML that a frame shows, '' when it is not at hand."""
     return str(frame.get("srcdoc") or frames.get((frame.get("src") or "").strip(), ""))
 
 
 def _is_layout(table: Any) -> bool:
-    """True for a table that only puts text in its place, as pages did before style sheets."""
+    """True for a table that only arranges text on the page, as was common before style sheets."""
     if table.find("table"):
         return True
     return max((len(row.find_all(["td", "th"], recursive=False)) for row in table.find_all("tr")), default=0) <= 1
 
 
 def _content(soup: Any) -> Any:
-    """What the page is about. A page that would have nothing left is taken whole."""
-    most = _FURNITURE_SHARE * len(soup.get_text())
-    # Taken out, not destroyed: what lies inside may still come up below.
-    for element in soup.select(_AROUND):
+    """The element with the page's content, after removing navigation; the whole page where none stands out."""
+    most = _NAVIGATION_SHARE * len(soup.get_text())
+    # Extracted, not destroyed: elements inside may still be visited below.
+    for element in soup.select(_NAVIGATION):
         if len(element.get_text()) <= most:
             element.extract()
     for element in soup.select("header, footer, [role=banner], [role=contentinfo]"):
         if not element.find_parent(["main", "article", "section"]) and not element.find(["h1", "main", "article"]):
             element.extract()
-    for element in soup.find_all(_AROUND_TAGS):
+    for element in soup.find_all(_NAVIGATION_TAGS):
         names = [*element.get("class", []), element.get("id") or ""] if element.attrs else []
-        if any(map(_AROUND_NAMES.fullmatch, names)) and len(element.get_text()) <= most:
+        if any(map(_NAVIGATION_NAMES.fullmatch, names)) and len(element.get_text()) <= most:
             element.extract()
     left = len(soup.get_text(strip=True))
     for selector in _CONTENT:
-        found = soup.select(selector)
-        if len(found) == 1 and len(found[0].get_text(strip=True)) >= _CONTENT_SHARE * left:
-            return found[0]
+        elements = soup.select(selector)
+        if len(elements) == 1 and len(elements[0].get_text(strip=True)) >= _CONTENT_SHARE * left:
+            return elements[0]
     return soup
 
 
 @lru_cache(maxsize=1)
 def _converter() -> Any:
-    """The writer, made on first use because importing it takes a while."""
+    """The Markdown writer, made on first use because importing markdownify takes time."""
     from markdownify import MarkdownConverter
 
     class Converter(MarkdownConverter):
-        """Plain tables, short links, no pictures. What is inside an element comes in as Markdown already."""
+        """Plain tables, short links, no pictures. `text` is the content of an element, already in Markdown."""
 
         def convert_a(self, element: Any, text: str, **_context: Any) -> str:
             target, title = (element.get("href") or "").strip(), flat(element.get("title") or "")
-            kept = target and not target.lower().startswith(("javascript:", "data:", "#"))
+            is_address = target and not target.lower().startswith(("javascript:", "data:", "#"))
             name = flat(text)
-            if target.startswith("#") and _BACK.fullmatch(name):
+            if target.startswith("#") and _BACK_LINK.fullmatch(name):
                 return ""
-            if not kept or not name or len(target) > _LONGEST_LINK or target in {name, f"mailto:{name}"}:
+            if not is_address or not name or len(target) > _LONGEST_LINK or target in {name, f"mailto:{name}"}:
                 return text
             before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
-            said = f' "{title}"' if title and '"' not in title else ""
-            return f"{before}[{name}]({target}{said}){after}"
+            quoted_title = f' "{title}"' if title and '"' not in title else ""
+            return f"{before}[{name}]({target}{quoted_title}){after}"
 
         def convert_sup(self, element: Any, text: str, **_context: Any) -> str:
-            """A note's number stands in brackets, and a power is no further digit."""
+            """A note's number gets brackets and a power the sign ^; without them it would read as part of the text."""
             link = element.find_parent("a") or element.find("a")
             if link is not None and (link.get("href") or "").startswith("#") and re.fullmatch(r"\d{1,3}|[*†‡]", text):
                 return f"[{text}]"
@@ -209,8 +218,8 @@ def _converter() -> Any:
         def convert_table(self, element: Any, _text: str, **_context: Any) -> str:
             rows = [row.find_all(["td", "th"], recursive=False) for row in element.find_all("tr")]
             caption = element.find("caption")
-            said = f"{flat(caption.get_text())}\n\n" if caption else ""
-            return f"\n\n{said}{to_markdown(_grid(rows))}\n\n"
+            title = f"{flat(caption.get_text())}\n\n" if caption else ""
+            return f"\n\n{title}{to_markdown(_grid(rows))}\n\n"
 
     return Converter(
         heading_style="atx", bullets="*", escape_asterisks=False, escape_underscores=False, escape_misc=False,
@@ -219,9 +228,9 @@ def _converter() -> Any:
 
 
 def _grid(rows: list[Any]) -> Grid:
-    """The table's cells, placed as a browser places them."""
+    """The table's cells, at the rows and columns where a browser shows them."""
     grid = Grid()
-    blocked: dict[int, int] = {}  # column: the last row that a cell above reaches down to
+    blocked: dict[int, int] = {}  # column: the last row that a cell from above reaches
     for number, cells in enumerate(rows):
         column = 0
         for cell in cells:
@@ -240,5 +249,5 @@ def _grid(rows: list[Any]) -> Grid:
 
 
 def _span(cell: Any, name: str) -> int:
-    found = re.match(r"\s*(\d{1,5})", str(cell.get(name, "")))
-    return max(1, min(int(found[1]), _LARGEST_SPAN)) if found else 1
+    number = re.match(r"\s*(\d{1,5})", str(cell.get(name, "")))
+    return max(1, min(int(number[1]), _LARGEST_SPAN)) if number else 1

@@ -1,7 +1,7 @@
-"""Markdown as it is, reStructuredText and Org as Markdown. Knows nothing of files.
+"""Markdown unchanged, reStructuredText and Org as Markdown.
 
-Of the latter two only what a passage needs is translated: headings, because they become its heading path, tables,
-because their header is repeated, and marks that would stand in the way of reading.
+Of the latter two only what passages need is translated: headings, which become the heading path; tables, whose header
+is repeated; and marks that would disturb reading.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from ingest.documents.structure.markdown import flat, heading, markdown_table
 
 _IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-# A line of one repeated mark, under or around a heading (docutils' rule: any ASCII punctuation).
+# A line of one repeated mark under a heading, or under and over it (in docutils any ASCII punctuation).
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1*\s*")
 _DIRECTIVE = re.compile(r"(\s*)\.\. (?:\|[^|]*\| )?([\w:+.-]+?)::\s*(.*)")
-# A substitution's definition, and its uses: `|name|`, `|name|_`.
+# The definition of a substitution, and its uses `|name|` and `|name|_`.
 _SUBSTITUTION = re.compile(
     r"^ *\.\. \|(?P<name>[^|\n]+)\| (?P<kind>replace|image)::(?P<text>.*(?:\n(?: *\n)* +\S.*)*)\n?", re.MULTILINE
 )
 _SUBSTITUTED = re.compile(r"(?<![\w|`\\])\|(?![\s|])([^|\n]*[^|\s\n])\|_{0,2}(?![\w|`])")
 _LONGEST_SUBSTITUTE = 2_000
-# Directives that stand for something else than their own text.
+# Directives whose text is not part of the document.
 _NO_TEXT = frozenset(
     """image include toctree contents raw index meta highlight default-role role target-notes sectnum header
     footer literalinclude automodule autoclass autofunction automethod currentmodule module math""".split()
@@ -37,9 +37,9 @@ _ORG_PLAN = re.compile(r"\s*(?:SCHEDULED|DEADLINE|CLOSED|CLOCK):")
 
 
 def from_markdown(text: str) -> tuple[str, str]:
-    """(title or '', the text) without comments, addresses of pictures and the settings in front."""
-    # A 'front matter' block of settings is for the site generator, except for its title.
-    # Text between two rulers is not one: its first line has no key.
+    """(title or '', the text) without comments, addresses of pictures and front matter."""
+    # Front matter holds settings of a site generator; only its title is used. Text between two horizontal rules is not
+    # front matter: its first line has no key.
     match = re.match(r"---\s*\n((?:#[^\n]*\n|\s*\n)*[\w.-]+[ \t]*:.*?)\n---\s*\n", text, re.DOTALL)
     title = re.search(r"^title:\s*[\"']?(.+?)[\"']?\s*$", match.group(1), re.MULTILINE) if match else None
     body = text[match.end() :] if match else text
@@ -47,64 +47,64 @@ def from_markdown(text: str) -> tuple[str, str]:
 
 
 def from_rst(text: str) -> str:
-    """The text as Markdown. Levels of headings follow the order in which their marks first appear."""
+    """The text as Markdown. The level of a heading is the order in which its mark first appears."""
     lines = _substituted(text.replace("\r\n", "\n").expandtabs(4)).split("\n")
     styles: list[str] = []
-    done: list[str] = []
+    result: list[str] = []
     position = 0
     while position < len(lines):
         line = lines[position]
-        found = _rst_heading(lines, position)
-        if found:
-            style, title, used = found
+        rst_heading = _rst_heading(lines, position)
+        if rst_heading:
+            style, title, line_count = rst_heading
             if style not in styles:
                 styles.append(style)
-            done += ["", heading(styles.index(style) + 1, _rst_inline(title)), ""]
-            position += used
+            result += ["", heading(styles.index(style) + 1, _rst_inline(title)), ""]
+            position += line_count
         elif _RST_GRID_RULE.fullmatch(line):
             rows, position = _grid_table(lines, position)
-            done += ["", rows, ""]
+            result += ["", rows, ""]
         elif _RST_SIMPLE_RULE.fullmatch(line):
             rows, position = _simple_table(lines, position)
-            done += ["", rows, ""]
+            result += ["", rows, ""]
         elif match := _DIRECTIVE.match(line):
-            shown, position = _directive(lines, position, match)
-            done += shown
+            block, position = _directive(lines, position, match)
+            result += block
         elif re.match(r"\s*\.\.(?:\s|$)", line):  # a comment, a target or a footnote
             note = re.match(r"\s*\.\. (\[[^\]]+\]) (.*)", line)
             position += 1
             if line.strip() == ".." and not "".join(lines[position : position + 1]).strip():
-                continue  # an empty comment ends what stands above it and takes nothing with it
+                continue  # an empty comment ends the block above it and has no text of its own
             if note:
-                done.append(f"{note[1]} {_rst_inline(note[2])}")
+                result.append(f"{note[1]} {_rst_inline(note[2])}")
             else:
                 position = _end_of_block(lines, position, _indent(line))
         else:
-            done.append(_rst_inline(line))
+            result.append(_rst_inline(line))
             position += 1
-    return "\n".join(done)
+    return "\n".join(result)
 
 
 def _substituted(text: str) -> str:
-    """The text with each `|name|` that it defines as a text replaced by it; a picture's is its description."""
+    """The text with its substitutions `|name|` replaced; a picture is replaced by its description."""
     defined: dict[str, str] = {}
     for match in _SUBSTITUTION.finditer(text):
-        said = (
+        replacement = (
             match["text"] if match["kind"] == "replace" else "".join(re.findall(r"^\s+:alt:(.*)", match["text"], re.M))
         )
-        defined[flat(match["name"]).casefold()] = flat(said)
+        defined[flat(match["name"]).casefold()] = flat(replacement)
 
-    def said_for(match: re.Match[str]) -> str:
+    def replaced(match: re.Match[str]) -> str:
         return defined.get(flat(match[1]).casefold(), match[0])
 
-    # One may be made of others; two that are made of each other end after a few rounds.
+    # A substitution may use others; two that use each other end after three rounds.
     for _ in range(3 if defined else 0):
-        defined = {name: _SUBSTITUTED.sub(said_for, said)[:_LONGEST_SUBSTITUTE] for name, said in defined.items()}
-    return _SUBSTITUTED.sub(said_for, _SUBSTITUTION.sub("", text)) if defined else text
+        defined = {name: _SUBSTITUTED.sub(replaced, text_of)[:_LONGEST_SUBSTITUTE] for name, text_of in defined.items()}
+    return _SUBSTITUTED.sub(replaced, _SUBSTITUTION.sub("", text)) if defined else text
 
 
 def _rst_heading(lines: list[str], position: int) -> tuple[str, str, int] | None:
-    """(its mark, the title, how many lines it takes): underlined, or also overlined."""
+    """(mark, title, number of lines) of a heading, which is underlined or also overlined; None for other lines."""
 
     def at(offset: int) -> str:
         return lines[position + offset].rstrip() if position + offset < len(lines) else ""
@@ -119,11 +119,12 @@ def _rst_heading(lines: list[str], position: int) -> tuple[str, str, int] | None
 
 
 def _width(text: str) -> int:
-    """Columns on a terminal: Chinese takes two, which some writers underline as one."""
+    """The least length of an underline. Chinese characters take two columns, but some authors count them as one."""
     return len(text.strip())
 
 
 def _directive(lines: list[str], position: int, match: re.Match[str]) -> tuple[list[str], int]:
+    """(its Markdown lines, the position after it)."""
     indent, name, argument = len(match[1]), match[2].lower(), match[3]
     end = _end_of_block(lines, position + 1, indent)
     body = lines[position + 1 : end]
@@ -136,7 +137,7 @@ def _directive(lines: list[str], position: int, match: re.Match[str]) -> tuple[l
         return [], end
     if name in _CODE:
         return ["```", *_dedented(body), "```"], end
-    if name == "figure":  # its file's name is no text, its caption is
+    if name == "figure":  # the name of its file is not text, its caption is
         argument = ""
     label = "" if name in _UNNAMED else f"{name.capitalize()}: "
     first = [f"{label}{_rst_inline(argument)}"] if label or argument else []
@@ -144,14 +145,14 @@ def _directive(lines: list[str], position: int, match: re.Match[str]) -> tuple[l
 
 
 def _list_rows(body: list[str]) -> list[list[str]]:
-    """The rows of a table written as a list of lists: '* -' begins a row, '-' a cell."""
+    """The rows of a table that is written as nested lists: '* -' begins a row, '-' a cell."""
     rows: list[list[str]] = []
     for line in body:
-        begun = re.match(r"\s*(\* )?\s*- ?(.*)", line)
-        if begun and begun[1]:
-            rows.append([_rst_inline(begun[2])])
-        elif begun and rows:
-            rows[-1].append(_rst_inline(begun[2]))
+        item = re.match(r"\s*(\* )?\s*- ?(.*)", line)
+        if item and item[1]:
+            rows.append([_rst_inline(item[2])])
+        elif item and rows:
+            rows[-1].append(_rst_inline(item[2]))
         elif rows and line.strip():
             rows[-1][-1] = flat(f"{rows[-1][-1]} {_rst_inline(line)}")
     return rows
@@ -159,8 +160,8 @@ def _list_rows(body: list[str]) -> list[list[str]]:
 
 def _csv_rows(body: list[str]) -> list[list[str]]:
     header = [match[1] for line in body if (match := re.match(r"\s*:header:\s*(.*)", line))]
-    said = [line.strip() for line in body if line.strip() and not re.match(r"\s+:[\w-]+:", line)]
-    return [[_rst_inline(cell) for cell in row] for row in csv.reader(header + said, skipinitialspace=True)]
+    values = [line.strip() for line in body if line.strip() and not re.match(r"\s+:[\w-]+:", line)]
+    return [[_rst_inline(cell) for cell in row] for row in csv.reader(header + values, skipinitialspace=True)]
 
 
 def _end_of_block(lines: list[str], position: int, indent: int) -> int:
@@ -184,7 +185,7 @@ def _rst_inline(text: str) -> str:
     text = re.sub(r"`([^`<]+?)\s*<([^`>]+)>`__?", r"[\1](\2)", text)
     text = re.sub(r"`([^`]+)`__?", r"\1", text)
     text = re.sub(r"(\[#?[\w*-]+\])_(?!\w)", r"\1", text)
-    if "`" not in text:  # what stands in backquotes is meant as it is
+    if "`" not in text:  # text in backquotes is literal
         text = re.sub(r"\\([^\w\s])", r"\1", text)
     return "" if text.strip() == "::" else re.sub(r"::\s*$", ":", text)
 
@@ -227,7 +228,7 @@ def _simple_table(lines: list[str], position: int) -> tuple[str, int]:
 
 
 def from_org(text: str) -> tuple[str, str]:
-    """(title or '', the text as Markdown) without drawers, properties, plans and comments."""
+    """(title or '', the text as Markdown) without drawers, properties, planning lines and comments."""
     title = re.search(r"^#\+title:\s*(.+?)\s*$", text, re.IGNORECASE | re.MULTILINE)
     return title[1] if title else "", "\n".join(_org_lines(text))
 
@@ -256,10 +257,10 @@ def _org_lines(text: str) -> Iterator[str]:
         elif row:
             if not re.fullmatch(r"[-+]+", row[1].strip()):
                 rows.append([flat(_org_inline(cell)) for cell in row[1].split("|")])
-        elif found := re.match(
+        elif headline := re.match(
             r"(\*+)\s+(?:(?:TODO|DONE|NEXT|WAITING)\s+)?(?:\[#\w\]\s+)?(.*?)(?:\s+:[\w@#%:]+:)?\s*$", line
         ):
-            yield heading(len(found[1]), _org_inline(found[2]))
+            yield heading(len(headline[1]), _org_inline(headline[2]))
         else:
             yield _org_inline(line)
 

@@ -1,4 +1,4 @@
-"""Bytes to text when nobody says which encoding they are in. Knows nothing of files."""
+"""Bytes to text: the encoding is found when nothing declares it."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# The ten characters that make up about a sixth of any Chinese text; bytes of another encoding read as GB18030
-# give rare characters instead.
+# The ten characters that make up about a sixth of any Chinese text; bytes of another encoding become rare characters
+# when they are read as GB18030.
 _COMMON_CHINESE = frozenset("的一是不了在有人和为")
 _COMMON_SHARE = 0.02
-# Lists and tables may lack those ten, but nearly all their characters are of GB2312's first plane, which holds the
-# 3,755 in daily use; its lead bytes are these.
+# Lists and tables may lack those ten, but nearly all their characters are in GB2312's first level, which holds the
+# 3,755 characters in daily use; these are its lead bytes.
 _DAILY_LEAD_BYTES = range(0xB0, 0xD8)
 _DAILY_SHARE = 0.9
-# What French, German, Spanish, Portuguese and Nordic text adds to ASCII in Windows-1252. Central European, Turkish
-# and Cyrillic bytes read this way give other characters, or far more of these than any Western text has.
+# The characters that French, German, Spanish, Portuguese and Nordic text adds to ASCII in Windows-1252. Central
+# European, Turkish and Cyrillic bytes read this way become other characters, or far more of these.
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüßœÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜŒ‘’‚“”„‹›«»–—…•€£§©®°·¡¿ºª½²×±\u00a0")
 _WESTERN_SHARE = 0.3
 
 
-# What senders declare and what they mean by it: the larger set that programs really write.
-_MEANT = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "us-ascii": "", "shift_jis": "cp932"}
+# Declared encodings, and the larger ones that programs write under these names.
+_ACTUAL = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "us-ascii": "", "shift_jis": "cp932"}
 
 
 def decode(data: bytes, declared: str = "") -> str:
@@ -44,12 +44,12 @@ def decode(data: bytes, declared: str = "") -> str:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return data.decode(encoding, errors="replace")
-    declared = _MEANT.get(declared.lower(), declared)
-    # Encodings in seven bits look like ASCII, and so like UTF-8.
+    declared = _ACTUAL.get(declared.lower(), declared)
+    # Encodings of seven bits consist of ASCII bytes, which are UTF-8 too.
     if declared and (declared.lower().startswith(("iso-2022", "hz", "utf-16", "utf-7")) or not _is_utf8(data)):
         try:
             return data.decode(declared)
-        except (LookupError, ValueError):  # no such encoding, or the text is in another: its bytes decide
+        except (LookupError, ValueError):  # an unknown encoding, or a wrong one: the bytes decide
             pass
     if b"\x00" in data:
         return _decode_wide(data)
@@ -90,7 +90,7 @@ def _reads_as_western(text: str) -> bool:
 
 
 def _decode_wide(data: bytes) -> str:
-    """UTF-16 without a mark: in most text every second byte of its ASCII part is zero."""
+    """UTF-16 without a byte order mark: every second byte of ASCII characters is zero."""
     even, odd = data[0::2].count(0), data[1::2].count(0)
     for encoding, zeros in (("utf-16-le", odd), ("utf-16-be", even)):
         if zeros > 0.05 * len(data) and zeros >= 4 * min(even, odd):
