@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 
 from llama_index.core.llms import ChatMessage
 
-from assistant.engines.choose import EngineChoice
 from assistant.engines.engine import Engine, Generated, Sampling
 from assistant.models.tokens import EstimatedTokens, estimate_tokens
 
@@ -48,7 +47,3 @@ class ScriptedEngine(Engine):
 def saying(*texts: str) -> ScriptedEngine:
     """An engine whose every answer consists of these texts."""
     return ScriptedEngine(lambda: iter(texts))
-
-
-def chosen(engine: Engine, note: str = "") -> EngineChoice:
-    return EngineChoice(engine, note)

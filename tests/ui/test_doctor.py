@@ -19,7 +19,6 @@ from ingest.base.settings import Settings
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.sync import ingest
 from tests.fakes.loopback_hub import LoopbackHub, closed_port
-from tests.fakes.model_fixtures import hub, tiny_checkpoint  # noqa: F401
 from ui import doctor
 from ui.doctor import Finding, examine
 
@@ -134,7 +133,7 @@ def test_a_full_disk_and_a_read_only_one_are_problems(site: Settings, monkeypatc
     assert (disk.ok, disk.text) == (False, f"{site.home} cannot be written: set DOCENT_HOME to a folder that can")
 
 
-def test_the_engine_that_the_settings_ask_for(site: Settings, tiny_checkpoint: Path) -> None:  # noqa: F811
+def test_the_engine_that_the_settings_ask_for(site: Settings, tiny_checkpoint: Path) -> None:
     """Quotations on purpose are no problem; an engine without weights is; weights on this machine are named."""
     assert findings_by_name(site, engine="extractive")["engine"].ok
     missing = findings_by_name(site, engine="transformers")["engine"]
@@ -147,7 +146,7 @@ def test_the_engine_that_the_settings_ask_for(site: Settings, tiny_checkpoint: P
 
 
 def test_a_converted_model_is_judged_by_its_parity(
-    site: Settings, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+    site: Settings, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     """Before conversion: what converts it. After: how well it agrees with its original; a problem when it does not."""
     waiting = findings_by_name(site, model=str(tiny_checkpoint))["engine"]
@@ -164,7 +163,7 @@ def test_a_converted_model_is_judged_by_its_parity(
 
 
 def test_broken_weights_and_wrong_names_are_problems(
-    site: Settings, tiny_checkpoint: Path, tmp_path: Path  # noqa: F811
+    site: Settings, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:  # fmt: skip
     """Engine and model both say what is wrong and what to do."""
     broken = tmp_path / "broken"
@@ -179,7 +178,7 @@ def test_broken_weights_and_wrong_names_are_problems(
     assert "neither a folder that exists nor a ModelScope name" in findings["engine"].text
 
 
-def test_a_hub_that_answers(site: Settings, hub: LoopbackHub) -> None:  # noqa: F811
+def test_a_hub_that_answers(site: Settings, hub: LoopbackHub) -> None:
     """With its address."""
     assert findings_by_name(site)["hub"] == Finding("hub", True, f"{hub.endpoint} answers")
 

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
-
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed: pip install 'docent[compare]'")
 
 
-def test_it_runs_the_same_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_it_runs_the_same_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> None:
     """The GGUF file is made once, and the figures have the names of our own engines'."""
     from assistant.measure.bench_llama_cpp import bench_llama_cpp
 

@@ -12,12 +12,11 @@ from safetensors.torch import load_file, save_file
 
 from assistant.models.checkpoint import check_checkpoint, count_weights, is_checkpoint, weight_files, writes_text
 from ingest.base.errors import DocentError
-from tests.fakes.model_fixtures import tiny_checkpoint, tiny_family  # noqa: F401
 from tests.fakes.tiny_qwen import FAMILIES
 
 
 @pytest.fixture
-def copy(tiny_checkpoint: Path, tmp_path: Path) -> Path:  # noqa: F811
+def copy(tiny_checkpoint: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "copy"
     shutil.copytree(tiny_checkpoint, folder)
     return folder
@@ -29,7 +28,7 @@ def change_config(folder: Path, **values: object) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_generation_is_a_checkpoint_we_run(family: str, tiny_family: Callable[[str], Path]) -> None:  # noqa: F811
+def test_every_generation_is_a_checkpoint_we_run(family: str, tiny_family: Callable[[str], Path]) -> None:
     """Tied or not, in one file or several, with grouped heads or norms of its own."""
     folder = tiny_family(family)
     check_checkpoint(folder)
@@ -38,7 +37,7 @@ def test_every_generation_is_a_checkpoint_we_run(family: str, tiny_family: Calla
     assert (len(weight_files(folder)) > 1) == (family == "qwen2.5")
 
 
-def test_the_weights_are_counted_from_their_shapes(tiny_checkpoint: Path) -> None:  # noqa: F811
+def test_the_weights_are_counted_from_their_shapes(tiny_checkpoint: Path) -> None:
     """As many as the tensors have elements."""
     tensors = load_file(tiny_checkpoint / "model.safetensors")
     assert count_weights(tiny_checkpoint) == sum(tensor.numel() for tensor in tensors.values())
@@ -73,7 +72,7 @@ def test_weights_that_are_rounded_already_are_refused(copy: Path) -> None:
         check_checkpoint(copy)
 
 
-def test_a_shard_without_its_index_is_missed(tiny_family: Callable[[str], Path], tmp_path: Path) -> None:  # noqa: F811
+def test_a_shard_without_its_index_is_missed(tiny_family: Callable[[str], Path], tmp_path: Path) -> None:
     """Where no index says which files there should be, the tensors do."""
     folder = tmp_path / "shards"
     shutil.copytree(tiny_family("qwen2.5"), folder)

@@ -16,7 +16,6 @@ from assistant.models import machine
 from assistant.models.convert import FOLDER, MANIFEST, MODEL_FILE, convert, convert_apart, find_converted, read_manifest
 from ingest.base.errors import DocentError
 from ingest.base.files import alone_in
-from tests.fakes.model_fixtures import tiny_checkpoint, tiny_openvino  # noqa: F401
 from tests.project import PROJECT
 
 # Converts, and stays for ever in the step named, when that has just done its work.
@@ -39,13 +38,13 @@ def folders(cache: Path) -> list[str]:
 
 
 @pytest.fixture
-def cache(tiny_openvino: Path, tmp_path: Path) -> Path:  # noqa: F811
+def cache(tiny_openvino: Path, tmp_path: Path) -> Path:
     """A models folder that holds the converted model."""
     shutil.copytree(tiny_openvino, tmp_path / "models" / FOLDER / tiny_openvino.name)
     return tmp_path / "models"
 
 
-def test_a_converted_model_agrees_with_its_original(tiny_openvino: Path) -> None:  # noqa: F811
+def test_a_converted_model_agrees_with_its_original(tiny_openvino: Path) -> None:
     """Everything an engine needs is there, and the manifest says how well it agrees."""
     manifest = read_manifest(tiny_openvino)
     assert manifest is not None
@@ -56,7 +55,7 @@ def test_a_converted_model_agrees_with_its_original(tiny_openvino: Path) -> None
 
 
 def test_what_is_here_is_not_made_again(
-    tiny_checkpoint: Path,  # noqa: F811
+    tiny_checkpoint: Path,
     cache: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -67,7 +66,7 @@ def test_what_is_here_is_not_made_again(
 
 
 @pytest.mark.parametrize("moved", ["openvino_genai", "gguf", "cpu", "source", "format"])
-def test_a_model_made_by_others_is_not_used(tiny_checkpoint: Path, cache: Path, moved: str) -> None:  # noqa: F811
+def test_a_model_made_by_others_is_not_used(tiny_checkpoint: Path, cache: Path, moved: str) -> None:
     """Another version, another CPU, another checkpoint: the model is made again."""
     found = find_converted(tiny_checkpoint, cache)
     assert found is not None
@@ -77,7 +76,7 @@ def test_a_model_made_by_others_is_not_used(tiny_checkpoint: Path, cache: Path, 
     assert find_converted(tiny_checkpoint, cache) is None
 
 
-def test_a_changed_checkpoint_is_another_model(tiny_checkpoint: Path, cache: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_changed_checkpoint_is_another_model(tiny_checkpoint: Path, cache: Path, tmp_path: Path) -> None:
     """Weights that were replaced are not answered with the old ones."""
     copy = tmp_path / tiny_checkpoint.name
     shutil.copytree(tiny_checkpoint, copy)
@@ -89,7 +88,7 @@ def test_a_changed_checkpoint_is_another_model(tiny_checkpoint: Path, cache: Pat
 
 @pytest.mark.parametrize("step", ["write_gguf", "_save_openvino", "round_model", "compare"])
 def test_a_failure_at_any_step_leaves_nothing(
-    tiny_checkpoint: Path,  # noqa: F811
+    tiny_checkpoint: Path,
     tmp_path: Path,
     step: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -106,7 +105,7 @@ def test_a_failure_at_any_step_leaves_nothing(
 
 
 def test_too_little_disk_is_said_before_anything_is_written(
-    tiny_checkpoint: Path,  # noqa: F811
+    tiny_checkpoint: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -119,7 +118,7 @@ def test_too_little_disk_is_said_before_anything_is_written(
 
 
 def test_too_little_memory_is_said_before_anything_is_written(
-    tiny_checkpoint: Path,  # noqa: F811
+    tiny_checkpoint: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -156,7 +155,7 @@ def test_a_cpu_without_what_the_build_needs_is_told_so(
 
 
 @pytest.mark.parametrize("change", ["cut", "removed", "added"])
-def test_a_model_that_lost_something_is_made_again(tiny_checkpoint: Path, cache: Path, change: str) -> None:  # noqa: F811
+def test_a_model_that_lost_something_is_made_again(tiny_checkpoint: Path, cache: Path, change: str) -> None:
     """A file that is shorter than when it was written, or gone, is not loaded."""
     found = find_converted(tiny_checkpoint, cache)
     assert found is not None
@@ -173,7 +172,7 @@ def test_a_model_that_lost_something_is_made_again(tiny_checkpoint: Path, cache:
 
 
 @pytest.mark.parametrize("step", ["write_gguf", "_save_openvino", "round_model", "compare"])
-def test_killed_in_the_middle_it_starts_again_cleanly(tiny_checkpoint: Path, tmp_path: Path, step: str) -> None:  # noqa: F811
+def test_killed_in_the_middle_it_starts_again_cleanly(tiny_checkpoint: Path, tmp_path: Path, step: str) -> None:
     """What kill -9 leaves at any step does not load, does not stand in the way and is gone after the next run."""
     command = [sys.executable, "-c", HANGING, str(tiny_checkpoint), str(tmp_path), step]
     running = subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -189,8 +188,8 @@ def test_killed_in_the_middle_it_starts_again_cleanly(tiny_checkpoint: Path, tmp
 
 
 def test_of_two_at_once_the_second_waits_and_finds_the_firsts(
-    tiny_checkpoint: Path,  # noqa: F811
-    tiny_openvino: Path,  # noqa: F811
+    tiny_checkpoint: Path,
+    tiny_openvino: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -215,7 +214,7 @@ def test_of_two_at_once_the_second_waits_and_finds_the_firsts(
 
 
 def test_apart_the_reason_comes_back_as_one_line(
-    tiny_checkpoint: Path,  # noqa: F811
+    tiny_checkpoint: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

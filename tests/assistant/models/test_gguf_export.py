@@ -13,17 +13,16 @@ from safetensors.torch import load_file
 from assistant.models.gguf_export import gguf_name, write_gguf
 from assistant.models.tokens import load_tokenizer
 from ingest.base.errors import DocentError
-from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
 
 
 @pytest.fixture(scope="module")
-def written(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> gguf.GGUFReader:  # noqa: F811
+def written(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> gguf.GGUFReader:
     target = tmp_path_factory.mktemp("gguf") / "model.gguf"
     write_gguf(tiny_checkpoint, target, quantization="Q8_0")
     return gguf.GGUFReader(target)
 
 
-def test_every_weight_is_there_with_its_values(written: gguf.GGUFReader, tiny_checkpoint: Path) -> None:  # noqa: F811
+def test_every_weight_is_there_with_its_values(written: gguf.GGUFReader, tiny_checkpoint: Path) -> None:
     """Matrices come back within the rounding of 8 bits, everything else exactly."""
     original = load_file(tiny_checkpoint / "model.safetensors")
     tied = json.loads((tiny_checkpoint / "config.json").read_text())["tie_word_embeddings"]
@@ -42,7 +41,7 @@ def test_every_weight_is_there_with_its_values(written: gguf.GGUFReader, tiny_ch
             assert np.array_equal(read.reshape(values.shape), values), name
 
 
-def test_the_shape_is_the_checkpoints(written: gguf.GGUFReader, tiny_checkpoint: Path) -> None:  # noqa: F811
+def test_the_shape_is_the_checkpoints(written: gguf.GGUFReader, tiny_checkpoint: Path) -> None:
     """What a reader needs to rebuild the architecture is what config.json says."""
     config = json.loads((tiny_checkpoint / "config.json").read_text())
     expected = {
@@ -56,7 +55,7 @@ def test_the_shape_is_the_checkpoints(written: gguf.GGUFReader, tiny_checkpoint:
     assert {name: written.fields[name].contents() for name in expected} == expected
 
 
-def test_the_tokenizer_is_whole(written: gguf.GGUFReader, tiny_checkpoint: Path) -> None:  # noqa: F811
+def test_the_tokenizer_is_whole(written: gguf.GGUFReader, tiny_checkpoint: Path) -> None:
     """Each id has its token, control tokens are marked as such, and the list is as long as the embedding."""
     tokenizer = load_tokenizer(tiny_checkpoint)
     tokens = written.fields["tokenizer.ggml.tokens"].contents()

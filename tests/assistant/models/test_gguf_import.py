@@ -21,7 +21,6 @@ from assistant.models.gguf_export import checkpoint_name, gguf_name, write_gguf
 from assistant.models.gguf_import import FOLDER, find_unpacked, unpack
 from assistant.models.tokens import load_tokenizer
 from ingest.base.errors import DocentError
-from tests.fakes.model_fixtures import tiny_family  # noqa: F401
 from tests.project import PROJECT
 
 TEXTS = (
@@ -33,7 +32,7 @@ MakeGguf = Callable[..., Path]
 
 
 @pytest.fixture
-def make_gguf(tiny_family: Callable[[str], Path], tmp_path: Path) -> MakeGguf:  # noqa: F811
+def make_gguf(tiny_family: Callable[[str], Path], tmp_path: Path) -> MakeGguf:
     """The GGUF file of a tiny checkpoint."""
 
     def make(family: str = "qwen2.5", quantization: str = "Q8_0") -> Path:
@@ -75,7 +74,7 @@ def all_tensors(folder: Path) -> dict[str, np.ndarray]:
 def test_the_tokens_are_the_originals(
     family: str,
     make_gguf: MakeGguf,
-    tiny_family: Callable[[str], Path],  # noqa: F811
+    tiny_family: Callable[[str], Path],
     tmp_path: Path,
 ) -> None:
     """English, Chinese, code and marker-like text have the same ids; every control token has its own, and its kind."""
@@ -95,7 +94,7 @@ def test_the_tokens_are_the_originals(
 def test_the_shape_is_the_originals(
     family: str,
     make_gguf: MakeGguf,
-    tiny_family: Callable[[str], Path],  # noqa: F811
+    tiny_family: Callable[[str], Path],
     tmp_path: Path,
 ) -> None:
     """config.json says what the original's says, the context's length and the base of its positions included."""
@@ -133,7 +132,7 @@ def test_weights_are_what_the_file_holds(
     quantization: str,
     error: float,
     make_gguf: MakeGguf,
-    tiny_family: Callable[[str], Path],  # noqa: F811
+    tiny_family: Callable[[str], Path],
     tmp_path: Path,
 ) -> None:
     """Against the original, relative to the largest weight: as near as the file's own format allows; norms exactly."""
@@ -149,7 +148,7 @@ def test_weights_are_what_the_file_holds(
 
 def test_the_unpacked_model_says_what_the_original_says(
     make_gguf: MakeGguf,
-    tiny_family: Callable[[str], Path],  # noqa: F811
+    tiny_family: Callable[[str], Path],
     tmp_path: Path,
 ) -> None:
     """The logits of transformers agree within what rounding to 8 bits costs: the transposition and names are right."""

@@ -15,13 +15,12 @@ from ingest.base.files import alone_in
 from ingest.base.settings import Settings
 from ingest.hub.download import DownloadProgress
 from tests.fakes.loopback_hub import LoopbackHub
-from tests.fakes.model_fixtures import hub, tiny_checkpoint  # noqa: F401
 
 NAME = "qwen/Qwen1.5-0.5B-Chat"
 
 
 @pytest.fixture
-def copy(tiny_checkpoint: Path, tmp_path: Path) -> Path:  # noqa: F811
+def copy(tiny_checkpoint: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "copy"
     shutil.copytree(tiny_checkpoint, folder)
     return folder
@@ -31,7 +30,7 @@ def settings(tmp_path: Path, **values: object) -> Settings:
     return Settings(**{"models_cache": tmp_path / "cache", "home": tmp_path / "home", **values})  # type: ignore[arg-type]
 
 
-def test_a_folder_is_used_as_it_is(tiny_checkpoint: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_folder_is_used_as_it_is(tiny_checkpoint: Path, tmp_path: Path) -> None:
     """A whole checkpoint in a folder needs no download and no manifest."""
     assert locate(settings(tmp_path, model=str(tiny_checkpoint))) == tiny_checkpoint
 
@@ -48,7 +47,7 @@ def test_neither_folder_nor_name_is_a_wrong_setting(model: str, tmp_path: Path) 
         locate(settings(tmp_path, model=model))
 
 
-def test_pulled_models_are_found_and_listed(hub: LoopbackHub, tiny_checkpoint: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_pulled_models_are_found_and_listed(hub: LoopbackHub, tiny_checkpoint: Path, tmp_path: Path) -> None:
     """Pull without names brings the chat model; afterwards it is located and listed as ready, with its size."""
     hub.add_folder(NAME, tiny_checkpoint)
     hub.models["someone/embedder"] = {"config.json": b"{}", "model.safetensors": b"x" * 10}
@@ -75,7 +74,7 @@ def test_pulled_models_are_found_and_listed(hub: LoopbackHub, tiny_checkpoint: P
     assert [state.role for state in list_models(both)] == ["chat", "embedding"]
 
 
-def test_a_folder_is_checked_and_not_fetched(tiny_checkpoint: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_folder_is_checked_and_not_fetched(tiny_checkpoint: Path, tmp_path: Path) -> None:
     """A model that is a folder on this machine needs no hub; one that is broken is said to be."""
     assert pull(settings(tmp_path, model=str(tiny_checkpoint))) == [tiny_checkpoint]
     (tmp_path / "broken").mkdir()
@@ -83,7 +82,7 @@ def test_a_folder_is_checked_and_not_fetched(tiny_checkpoint: Path, tmp_path: Pa
         pull(settings(tmp_path, model=str(tmp_path / "broken")))
 
 
-def test_a_model_of_another_kind_is_said_after_the_pull(hub: LoopbackHub, tmp_path: Path) -> None:  # noqa: F811
+def test_a_model_of_another_kind_is_said_after_the_pull(hub: LoopbackHub, tmp_path: Path) -> None:
     """What cannot be run is named at once, not at the first question."""
     config = b'{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}'
     hub.models[NAME] = hub.models["someone/llama"] = {"config.json": config, "model.safetensors": b"x"}
@@ -110,7 +109,7 @@ def test_cut_weights_are_found_from_their_header(copy: Path, tmp_path: Path) -> 
 
 
 @pytest.fixture
-def gguf_file(tiny_checkpoint: Path, tmp_path: Path) -> Path:  # noqa: F811
+def gguf_file(tiny_checkpoint: Path, tmp_path: Path) -> Path:
     path = tmp_path / "tiny-q8_0.gguf"
     write_gguf(tiny_checkpoint, path, quantization="Q8_0")
     return path
@@ -163,7 +162,7 @@ def test_of_several_gguf_files_in_a_folder_the_one_in_8_bits_is_taken(gguf_file:
 
 
 def test_a_name_with_gguf_files_only_brings_the_one_in_8_bits(
-    hub: LoopbackHub,  # noqa: F811
+    hub: LoopbackHub,
     gguf_file: Path,
     tmp_path: Path,
 ) -> None:
@@ -183,8 +182,8 @@ def test_a_name_with_gguf_files_only_brings_the_one_in_8_bits(
 
 
 def test_of_two_pulls_at_once_the_second_waits_and_says_so(
-    hub: LoopbackHub,  # noqa: F811
-    tiny_checkpoint: Path,  # noqa: F811
+    hub: LoopbackHub,
+    tiny_checkpoint: Path,
     tmp_path: Path,
 ) -> None:
     """It begins when the first has ended, and is told of as work of which nothing is known yet."""

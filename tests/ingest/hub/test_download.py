@@ -16,14 +16,13 @@ from ingest.hub.download import DownloadProgress, download
 from ingest.hub.endpoint import hub_endpoint, hub_reachable
 from ingest.hub.select_files import select_files
 from tests.fakes.loopback_hub import LoopbackHub, closed_port
-from tests.fakes.model_fixtures import hub  # noqa: F401
 
 NAME = "qwen/Tiny-1.5"
 WEIGHTS = bytes(range(256)) * 4000
 
 
 @pytest.fixture
-def served(hub: LoopbackHub) -> LoopbackHub:  # noqa: F811
+def served(hub: LoopbackHub) -> LoopbackHub:
     hub.models[NAME] = {
         "config.json": b'{"model_type": "qwen2"}',
         "model.safetensors": WEIGHTS,
@@ -216,7 +215,7 @@ def test_names_that_could_leave_the_folder_are_refused(name: str, tmp_path: Path
         download(name, tmp_path, 5)
 
 
-def test_an_unknown_model_is_named(hub: LoopbackHub, tmp_path: Path) -> None:  # noqa: F811
+def test_an_unknown_model_is_named(hub: LoopbackHub, tmp_path: Path) -> None:
     """The hub's 404 becomes one line that names the model and the hub."""
     with pytest.raises(DocentError, match=f"^model no/such: {hub.endpoint} has no such model or file; check the name"):
         download("no/such", tmp_path, 5)

@@ -18,7 +18,6 @@ from ingest.search import rerank
 from ingest.search.hybrid import ScoredHit
 from ingest.search.rerank import Reranker
 from tests.fakes.loopback_hub import LoopbackHub, closed_port
-from tests.fakes.model_fixtures import hub, tiny_checkpoint  # noqa: F401
 from tests.fakes.tiny_encoders import build_cross_encoder
 from tests.ingest.search.conftest import QUESTION, names, opened
 from ui.doctor import examine
@@ -30,7 +29,7 @@ def test_a_missing_model_is_reported_and_used_once_it_is_there(
     site: Settings,
     plain: list[ScoredHit],
     cross_encoder: Path,
-    hub: LoopbackHub,  # noqa: F811
+    hub: LoopbackHub,
 ) -> None:
     """Searches go on without it and fetch nothing; `models pull` gets it, and the same library then uses it."""
     hub.add_folder(NAME, cross_encoder)
@@ -61,8 +60,8 @@ def test_a_missing_model_is_reported_and_used_once_it_is_there(
 def test_pull_without_names_brings_it(
     site: Settings,
     cross_encoder: Path,
-    tiny_checkpoint: Path,  # noqa: F811
-    hub: LoopbackHub,  # noqa: F811
+    tiny_checkpoint: Path,
+    hub: LoopbackHub,
 ) -> None:
     """After the chat model, when it has a hub name; one that is no cross-encoder is refused after it was downloaded."""
     hub.add_folder(NAME, cross_encoder)

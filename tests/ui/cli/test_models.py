@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.loopback_hub import LoopbackHub, closed_port
-from tests.fakes.model_fixtures import hub, tiny_checkpoint  # noqa: F401
 from tests.ui.cli.conftest import Docent
 
 
 def test_models_are_listed_and_pulled(
-    run_docent: Docent, home: Path, hub: LoopbackHub, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+    run_docent: Docent, home: Path, hub: LoopbackHub, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     """A model is listed as not here; after it was pulled from the hub, with every byte, it is listed as ready."""
     monkeypatch.setenv("DOCENT_MODEL", "owner/tiny")

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.model_fixtures import tiny_checkpoint  # noqa: F401
 from ui.cli.bench import engine as bench
 from ui.cli.main import docent
 from ui.cli.terminal.run import run
 
 
 def test_one_engine_as_json(
-    tiny_checkpoint: Path,  # noqa: F811
+    tiny_checkpoint: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
