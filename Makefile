@@ -20,7 +20,7 @@ define install
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2) --upgrade pip
 	@if [ "$$(uname -s)" != Linux ]; then :; \
 	elif $(1)/bin/python -m pip --timeout 5 --retries 0 index versions --index-url $(TORCH_INDEX) torch >/dev/null 2>&1; \
-	then $(1)/bin/python -m pip install -qq $(2) --no-deps --index-url $(TORCH_INDEX) $(TORCH); \
+	then $(1)/bin/python -m pip --retries 1 install -qq $(2) --no-deps --index-url $(TORCH_INDEX) $(TORCH); \
 	else echo "$(TORCH_INDEX) cannot be reached, so torch comes from the default index, perhaps with CUDA."; fi
 	$(1)/bin/python -m pip install -qq $(2) --editable '.[dev]'
 endef

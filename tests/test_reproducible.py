@@ -206,7 +206,9 @@ def test_setup_prefers_the_torch_build_without_cuda(workshop: Workshop, unreacha
     assert upgrade.endswith("-c constraints.txt --upgrade pip")
     assert "--timeout 5" in probe and probe.endswith("--index-url https://torch.test/cpu torch")
     torch = next(str(requirement) for requirement in RUNTIME if requirement.name == "torch")
-    torch_alone = f"-m pip install -qq -c constraints.txt --no-deps --index-url https://torch.test/cpu {torch}"
+    torch_alone = (
+        f"-m pip --retries 1 install -qq -c constraints.txt --no-deps --index-url https://torch.test/cpu {torch}"
+    )
     everything = "-m pip install -qq -c constraints.txt --editable .[dev]"
     assert installs == ([everything] if unreachable else [torch_alone, everything])
     calls = workshop.calls
