@@ -88,7 +88,7 @@ def _field_value(pdfium: Any, form: Any, annotation: Any) -> str:
 
 
 def _utf16_string(ask: Callable[..., int]) -> str:
-    """A string that pdfium writes as UTF-16 with a closing zero, after it has told the size in bytes."""
+    """A string that pdfium writes as UTF-16 with a closing zero, after a call that returns the size in bytes."""
     size = ask(None, 0)
     if size <= 2:
         return ""

@@ -101,11 +101,11 @@ def _cut(box: Box, gutters: Sequence[tuple[float, float]]) -> list[Box]:
     pieces = [box]
     for left, right in gutters:
         last = pieces[-1]
-        found = [
+        over_gutter = [
             gap for gap in last.gaps if last.left < left and right < last.right and gap[1] <= right and left <= gap[2]
         ]
-        if found:
-            at, end, start = max(found, key=lambda gap: min(gap[2], right) - max(gap[1], left))
+        if over_gutter:
+            at, end, start = max(over_gutter, key=lambda gap: min(gap[2], right) - max(gap[1], left))
             rest = tuple((index - at, left, right) for index, left, right in last.gaps if index > at)
             pieces[-1:] = [
                 replace(last, text=last.text[:at].rstrip(), right=end, gaps=tuple(g for g in last.gaps if g[0] < at)),
@@ -143,8 +143,8 @@ def _columns(rows: Rows) -> list[tuple[float, float]]:
 def _placed(row: list[Box], columns: list[tuple[float, float]]) -> list[str]:
     cells = [""] * len(columns)
     for box in row:
-        place = next(number for number, (_, right) in enumerate(columns) if box.left <= right)
-        cells[place] = joined(cells[place], box.text) if cells[place] else box.text
+        column = next(number for number, (_, right) in enumerate(columns) if box.left <= right)
+        cells[column] = joined(cells[column], box.text) if cells[column] else box.text
     return cells
 
 

@@ -34,21 +34,21 @@ _NEAR_GUTTER = 0.5
 
 def regions(boxes: list[Box]) -> list[list[Box]]:
     """The boxes in groups that are each read line by line, in reading order."""
-    for place in _gutters(boxes):
-        bands = _bands(_parted_at(boxes, place), place)
+    for middle in _gutters(boxes):
+        bands = _bands(_cut_at(boxes, middle), middle)
         if any(columns for _, _, columns in bands):
             return _read(bands)
     return [boxes]
 
 
-def _parted_at(boxes: list[Box], place: float) -> list[Box]:
-    if not any(box.left < place < box.right and box.gaps for box in boxes):
+def _cut_at(boxes: list[Box], middle: float) -> list[Box]:
+    if not any(box.left < middle < box.right and box.gaps for box in boxes):
         return boxes
-    lefts = [box.left for box in boxes if box.left > place - _NEAR_GUTTER * box.height]
-    return [piece for box in boxes for piece in (_parted(box, place, lefts) if box.left < place < box.right else [box])]
+    lefts = [box.left for box in boxes if box.left > middle - _NEAR_GUTTER * box.height]
+    return [piece for box in boxes for piece in (_cut(box, middle, lefts) if box.left < middle < box.right else [box])]
 
 
-def _parted(box: Box, place: float, lefts: list[float]) -> list[Box]:
+def _cut(box: Box, middle: float, lefts: list[float]) -> list[Box]:
     """The box, or its two pieces where it reaches over white space between columns.
 
     Text recognition often takes level lines of two narrow columns for one. At the white space the words are far apart,
@@ -57,7 +57,7 @@ def _parted(box: Box, place: float, lefts: list[float]) -> list[Box]:
     near = _NEAR_GUTTER * box.height
     for at, end, start in box.gaps:
         beside = sum(abs(left - start) < 2 * near for left in lefts)
-        if start - end > _GUTTER * box.height and end - near < place < start + near and beside >= _COLUMN_LINES:
+        if start - end > _GUTTER * box.height and end - near < middle < start + near and beside >= _COLUMN_LINES:
             rest = tuple((index - at, left, right) for index, left, right in box.gaps if index > at)
             first = replace(box, text=box.text[:at].rstrip(), right=end, gaps=tuple(g for g in box.gaps if g[0] < at))
             return [first, replace(box, text=box.text[at:], left=start, gaps=rest)]
@@ -65,15 +65,15 @@ def _parted(box: Box, place: float, lefts: list[float]) -> list[Box]:
 
 
 def _read(bands: list[tuple[list[Box], list[Box], bool]]) -> list[list[Box]]:
-    found: list[list[Box]] = []
+    groups: list[list[Box]] = []
     for number, (left, right, columns) in enumerate(bands):
         if columns:
-            found += regions(left) + regions(right)
+            groups += regions(left) + regions(right)
         elif number and not bands[number - 1][2]:
-            found[-1] += left + right
+            groups[-1] += left + right
         else:
-            found.append(left + right)
-    return found
+            groups.append(left + right)
+    return groups
 
 
 def _gutters(boxes: list[Box]) -> list[float]:
@@ -93,37 +93,37 @@ def _gutters(boxes: list[Box]) -> list[float]:
         now += change
         cover.append(now)
     highest_right = [0] * (_STRIPS + 1)
-    for place in range(_STRIPS - 1, -1, -1):
-        highest_right[place] = max(highest_right[place + 1], cover[place])
-    found: list[tuple[int, int, float]] = []  # depth, width, middle
-    highest_left = place = 0
-    while place < _STRIPS:
-        last = place
-        while last + 1 < _STRIPS and cover[last + 1] == cover[place]:
+    for strip in range(_STRIPS - 1, -1, -1):
+        highest_right[strip] = max(highest_right[strip + 1], cover[strip])
+    gutters: list[tuple[int, int, float]] = []  # depth, width, middle
+    highest_left = strip = 0
+    while strip < _STRIPS:
+        last = strip
+        while last + 1 < _STRIPS and cover[last + 1] == cover[strip]:
             last += 1
-        depth = min(highest_left, highest_right[last + 1]) - cover[place]
+        depth = min(highest_left, highest_right[last + 1]) - cover[strip]
         if depth >= _COLUMN_LINES:
-            found.append((depth, last - place, start + (place + last + 1) / 2 * step))
-        highest_left = max(highest_left, cover[place])
-        place = last + 1
-    return [middle for _, _, middle in sorted(found, reverse=True)[:3]]
+            gutters.append((depth, last - strip, start + (strip + last + 1) / 2 * step))
+        highest_left = max(highest_left, cover[strip])
+        strip = last + 1
+    return [middle for _, _, middle in sorted(gutters, reverse=True)[:3]]
 
 
-def _bands(boxes: list[Box], place: float) -> list[tuple[list[Box], list[Box], bool]]:
+def _bands(boxes: list[Box], middle: float) -> list[tuple[list[Box], list[Box], bool]]:
     """(left, right, whether they are columns) from top to bottom; a line across both sides is a band by itself."""
-    found: list[tuple[list[Box], list[Box], bool]] = []
+    bands: list[tuple[list[Box], list[Box], bool]] = []
     band: list[Box] = []
     for box in sorted(boxes, key=lambda box: -box.middle):
-        if box.left < place < box.right:
-            found += _judged(band, place)
-            found.append(([box], [], False))
+        if box.left < middle < box.right:
+            bands += _split_band(band, middle)
+            bands.append(([box], [], False))
             band = []
         else:
             band.append(box)
-    return found + _judged(band, place)
+    return bands + _split_band(band, middle)
 
 
-def _judged(band: list[Box], place: float) -> list[tuple[list[Box], list[Box], bool]]:
+def _split_band(band: list[Box], middle: float) -> list[tuple[list[Box], list[Box], bool]]:
     if not band:
         return []
     parts: list[list[Box]] = [[]]
@@ -135,21 +135,21 @@ def _judged(band: list[Box], place: float) -> list[tuple[list[Box], list[Box], b
         parts[-1].append(box)
         lowest = min(lowest, box.bottom)
     sides = [
-        ([box for box in part if box.right <= place], [box for box in part if box.left >= place]) for part in parts
+        ([box for box in part if box.right <= middle], [box for box in part if box.left >= middle]) for part in parts
     ]
     verdicts = [_are_columns(left, right) for left, right in sides]
     if all(verdict is None for verdict in verdicts):
         left, right = [box for side, _ in sides for box in side], [box for _, side in sides for box in side]
         return [(left, right, bool(_are_columns(left, right)))]
-    found: list[tuple[list[Box], list[Box], bool]] = []
+    bands: list[tuple[list[Box], list[Box], bool]] = []
     current = next(verdict for verdict in verdicts if verdict is not None)
     for (left, right), verdict in zip(sides, verdicts, strict=True):
         current = current if verdict is None else verdict
-        if found and found[-1][2] == current:
-            found[-1] = (found[-1][0] + left, found[-1][1] + right, current)
+        if bands and bands[-1][2] == current:
+            bands[-1] = (bands[-1][0] + left, bands[-1][1] + right, current)
         else:
-            found.append((left, right, current))
-    return found
+            bands.append((left, right, current))
+    return bands
 
 
 def _are_columns(left: list[Box], right: list[Box]) -> bool | None:

@@ -207,9 +207,9 @@ def test_tables_with_drawn_lines() -> None:
     words += text(175, 662, "office") + text(75, 640, "Chair") + text(175, 640, "hall")
     lines = "72 716 200 0.5 re f 72 690 200 0.5 re f 72 655 m 272 655 l S 72 630 200 30 re S 172 630 m 172 716 l S "
     lines += "72 630 m 72 716 l S 272 630 m 272 716 l S "
-    said = "| Item | Where |\n| --- | --- |\n| Lamp | desks of the office |\n| Chair | hall |"
-    assert read_text(words + lines) == [said]
-    assert read_text(f"0 1 -1 0 842 0 cm {words}{lines}", page_entries="/MediaBox [0 0 842 842]") == [said]
+    table = "| Item | Where |\n| --- | --- |\n| Lamp | desks of the office |\n| Chair | hall |"
+    assert read_text(words + lines) == [table]
+    assert read_text(f"0 1 -1 0 842 0 cm {words}{lines}", page_entries="/MediaBox [0 0 842 842]") == [table]
 
 
 def test_a_header_in_a_bold_font() -> None:

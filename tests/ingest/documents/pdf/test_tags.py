@@ -134,5 +134,5 @@ def test_tables_that_tags_tell_badly() -> None:
         [["City", "Limit"], ["Oslo", ""]],
         [["City"], ["Limit"], ["Oslo and Rome"]],
     ):
-        told = TaggedTable(rows, True, 50, 600, 300, 700)
-        assert with_tagged_tables(boxes, [told], ["a", "b"]) == (boxes, ())
+        tagged = TaggedTable(rows, True, 50, 600, 300, 700)
+        assert with_tagged_tables(boxes, [tagged], ["a", "b"]) == (boxes, ())

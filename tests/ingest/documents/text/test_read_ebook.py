@@ -49,7 +49,7 @@ def test_chapters() -> None:
 
 def test_protected() -> None:
     """A book with encrypted text is refused as protected; encrypted fonts are no protection."""
-    said = '<encryption><EncryptedData><CipherReference URI="OEBPS/{}"/></EncryptedData></encryption>'
-    assert read_epub(book(**{"META-INF__encryption.xml": said.format("a.ttf")}))[0]
+    encryption = '<encryption><EncryptedData><CipherReference URI="OEBPS/{}"/></EncryptedData></encryption>'
+    assert read_epub(book(**{"META-INF__encryption.xml": encryption.format("a.ttf")}))[0]
     with pytest.raises(ReadError, match="protected against copying"):
-        read_epub(book(**{"META-INF__encryption.xml": said.format("two.xhtml")}))
+        read_epub(book(**{"META-INF__encryption.xml": encryption.format("two.xhtml")}))

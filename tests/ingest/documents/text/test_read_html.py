@@ -56,7 +56,7 @@ def test_links_and_pictures() -> None:
 
 
 @pytest.mark.parametrize(
-    ("charset", "encoding", "said"),
+    ("charset", "encoding", "text"),
     [
         ("gb2312", "gb18030", "员工年假"),
         ("shift_jis", "cp932", "年次休暇"),
@@ -64,10 +64,10 @@ def test_links_and_pictures() -> None:
         ("big5", "big5", "員工年假"),
     ],
 )
-def test_charset(charset: str, encoding: str, said: str) -> None:
+def test_charset(charset: str, encoding: str, text: str) -> None:
     """The declared character set is used unless the bytes contradict it."""
-    html = f"<html><head><meta charset='{charset}'></head><p>{said}</p>".encode(encoding)
-    assert read_html(html)[1][0].text == said
+    html = f"<html><head><meta charset='{charset}'></head><p>{text}</p>".encode(encoding)
+    assert read_html(html)[1][0].text == text
 
 
 def test_mht() -> None:

@@ -74,12 +74,12 @@ def test_org() -> None:
 def test_rst_that_was_lost() -> None:
     """Tables written as lists or as CSV, a figure's caption, and what follows an empty comment are text; marks of
     notes and of literal blocks are not."""
-    said = from_rst(
+    text = from_rst(
         ".. list-table:: Ports\n   :header-rows: 1\n\n   * - Port\n     - Use\n   * - 443\n     - Safe\n       web\n\n"
         '.. csv-table::\n   :header: "Name", "Size"\n\n   "Large, wide", 10\n\n.. figure:: x.png\n\n   The plant.\n\n'
         "Agreed. [1]_ A\\*B\n\n..\n\n   Nobody pays.\n\n::\n\n   run\n"
     )
-    assert "\n".join(line for line in said.split("\n") if line.strip()) == (
+    assert "\n".join(line for line in text.split("\n") if line.strip()) == (
         "Ports\n| Port | Use |\n| --- | --- |\n| 443 | Safe web |\n| Name | Size |\n"
         "| --- | --- |\n| Large, wide | 10 |\n"
         "The plant.\nAgreed. [1] A*B\n   Nobody pays.\n   run"
