@@ -1,4 +1,4 @@
-"""Is this folder a whole checkpoint of a model we can run? Reads headers and sizes, no weights; knows no settings."""
+"""Checkpoints: whether a folder holds a complete model that Docent can run, judged by headers and file sizes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ingest.base.errors import DocentError
 MODEL_TYPES = ("qwen2", "qwen3")
 # A safetensors header larger than this is damage, not a model (the limit of the safetensors library itself).
 LONGEST_HEADER = 100_000_000
-# sentence-transformers lists its parts here: Qwen3-Embedding is of a type we run, and does not chat.
+# sentence-transformers lists its modules here: Qwen3-Embedding is of a supported type, but no chat model.
 _EMBEDDER_FILE = "modules.json"
 _LAYER = (
     "input_layernorm", "post_attention_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
@@ -23,7 +23,7 @@ _LAYER = (
 
 
 def check_checkpoint(folder: Path) -> None:
-    """Raise DocentError with one line when `folder` is no whole Qwen checkpoint. Quick: headers and sizes only."""
+    """Raise DocentError with one line when `folder` is not a complete Qwen checkpoint. Reads headers and sizes only."""
     config = read_json(folder / "config.json")
     model_type = config.get("model_type")
     if model_type not in MODEL_TYPES:
@@ -49,14 +49,14 @@ def check_checkpoint(folder: Path) -> None:
 
 
 def is_checkpoint(folder: Path) -> bool:
-    """Whether a folder holds a chat model of the kind we run, as opposed to an embedder."""
+    """Whether a folder holds a chat model that Docent can run, as opposed to an embedding model."""
     if not (folder / "config.json").is_file() or (folder / _EMBEDDER_FILE).is_file():
         return False
     return read_json(folder / "config.json").get("model_type") in MODEL_TYPES
 
 
 def writes_text(folder: Path) -> bool:
-    """Whether a folder says it holds a model that writes, of whatever architecture."""
+    """Whether the folder's config.json names a model that generates text, of any architecture."""
     if not (folder / "config.json").is_file() or (folder / _EMBEDDER_FILE).is_file():
         return False
     names = read_json(folder / "config.json").get("architectures")
@@ -64,7 +64,7 @@ def writes_text(folder: Path) -> bool:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files that make up the weights: those the index names, or all there are.
+    """The safetensors files of the weights: those that the index names, or all in the folder.
 
     Raises DocentError when there are none or one is missing.
     """
@@ -85,12 +85,12 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def count_weights(folder: Path) -> int:
-    """How many numbers the weights are. Raises DocentError for files that are no safetensors."""
+    """The number of weights. Raises DocentError for files that are not safetensors."""
     return sum(math.prod(tensor["shape"]) for path in weight_files(folder) for tensor in _header(path).values())
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file of a model folder. Raises DocentError when it is missing or damaged."""
+    """The JSON object in a file of a model folder. Raises DocentError when it is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -103,14 +103,14 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def broken(folder: Path, reason: str) -> DocentError:
-    """The error for a folder that is not whole."""
+    """The error for a folder that is incomplete or damaged."""
     return DocentError(
         f"model folder {folder}: {reason}: run `docent models pull` again, or set `model` to a whole checkpoint."
     )
 
 
 def _tensors_of(folder: Path, config: dict[str, Any]) -> list[str]:
-    """The matrices and norms that every model of our types has."""
+    """The names of the matrices and norms that every model of these types has."""
     layers = config.get("num_hidden_layers")
     if not isinstance(layers, int):
         raise broken(folder, "config.json does not say num_hidden_layers")

@@ -1,8 +1,8 @@
-"""A checkpoint made into an int8 OpenVINO model, once, in a folder that is whole or not there. Knows no prompts.
+"""Conversion of a checkpoint to an int8 OpenVINO model, once for each checkpoint and machine.
 
 safetensors → GGUF → OpenVINO GenAI reads it and saves its own format → weights rounded to int8. The folder gets its
-final name only when everything in it is written, checked against the original and described in a manifest. One
-process makes models at a time, and removes what a killed one has left.
+final name when everything in it is written, compared with the original and described in a manifest. One process
+converts at a time, and removes what a killed one has left.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ MANIFEST = "docent-model.json"
 MODEL_FILE = "openvino_model.xml"
 # The key of the parity in a manifest on disk: models converted by earlier versions stay readable.
 _PARITY_KEY = "agreement"
-# Grows whenever what is written changes, so that older models are made again.
+# Raised whenever the files change, so that older models are converted again.
 FORMAT = 3
-# The GGUF file and the OpenVINO files before they are rounded, two bytes a weight each, and some room.
+# The GGUF file and the OpenVINO files before rounding, two bytes for each weight, and some reserve.
 _DISK_BYTES_A_WEIGHT = 4.3
-# The original in float32 is the most that is in memory at once; what else there is takes _MEMORY_BYTES.
+# The original in float32 takes the most memory at once; everything else takes _MEMORY_BYTES.
 _MEMORY_BYTES_A_WEIGHT = 4.5
 _MEMORY_BYTES = 500_000_000
-# What the model answers with besides its weights.
+# What an engine needs besides the weights.
 _COPIED = (
     "config.json",
     "generation_config.json",
@@ -56,9 +56,10 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a converted model was made from and how well it agrees.
+    """What a converted model was made from, and its conversion parity.
 
-    `source` identifies the checkpoint's files; `files` are the model's own, with their sizes in bytes.
+    `source` identifies the checkpoint's files; `openvino_genai` and `gguf` are versions; `cpu` are the features of the
+    CPU it was made on; `files` maps the names of the model's files to their sizes in bytes.
     """
 
     format: int
@@ -82,18 +83,18 @@ def converted_folder(checkpoint: Path, models_cache: Path) -> Path:
 
 
 def find_converted(checkpoint: Path, models_cache: Path) -> Path | None:
-    """The converted model, when it is here, whole, and made by these versions on this kind of CPU; else None."""
+    """The converted model if it is complete and was made by these versions on this kind of CPU, else None."""
     folder = converted_folder(checkpoint, models_cache)
     manifest = read_manifest(folder)
     if manifest is None or manifest.files != _sizes(folder):
         return None
     current = (FORMAT, _source(checkpoint), *_versions(), cpu_features())
-    made = (manifest.format, manifest.source, manifest.openvino_genai, manifest.gguf, manifest.cpu)
-    return folder if made == current else None
+    converted = (manifest.format, manifest.source, manifest.openvino_genai, manifest.gguf, manifest.cpu)
+    return folder if converted == current else None
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a converted model; None when there is none that can be read."""
+    """The manifest of a converted model; None when it is missing or unreadable."""
     try:
         data = json.loads((folder / MANIFEST).read_text("utf-8"))
         parity = Parity(**data.pop(_PARITY_KEY))
@@ -105,84 +106,97 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def convert(checkpoint: Path, models_cache: Path, stage: StageCallback = lambda _name, _done, _total: None) -> Path:
-    """Make the int8 OpenVINO model of a checkpoint, unless it is here already; tens of seconds.
+    """Convert a checkpoint to an int8 OpenVINO model, unless that is done; tens of seconds. Returns its folder.
 
-    `stage` gets (what is being done, done, total); while another process makes a model, this one waits for it. Raises
-    DocentError when it cannot be made: too little disk or memory, a CPU without what it takes, a checkpoint that is
-    broken or that OpenVINO does not read. Interrupted at any moment it leaves nothing that loads.
+    `stage` gets (name of the step, done, total). While another process converts a model, this one waits. Raises
+    DocentError for too little disk or memory, a CPU without AVX2, or a checkpoint that is damaged or that OpenVINO does
+    not read. Interrupted at any moment, it leaves nothing that an engine would load.
     """
-    found = find_converted(checkpoint, models_cache)
-    if found is not None:
-        return found
+    converted = find_converted(checkpoint, models_cache)
+    if converted is not None:
+        return converted
     from safetensors import SafetensorError
 
     check_checkpoint(checkpoint)
     target = converted_folder(checkpoint, models_cache)
     try:
-        with alone_in(target.parent, lambda: stage("Waiting for another program that is making a model", 0, 1)):
-            # Another process may have made it meanwhile.
-            return find_converted(checkpoint, models_cache) or _make(checkpoint, target, stage)
+        with alone_in(target.parent, lambda: stage("Waiting for another process that is converting a model", 0, 1)):
+            # Another process may have converted it meanwhile.
+            return find_converted(checkpoint, models_cache) or _convert(checkpoint, target, stage)
     except (RuntimeError, ValueError, TypeError, LookupError, OSError, MemoryError, SafetensorError) as error:
         log.error("model.not_converted", checkpoint=str(checkpoint), exc_info=True)
         raise DocentError(
-            f"{checkpoint} cannot be made into an OpenVINO model ({type(error).__name__}; the log has the details): "
-            "the next engine answers instead; free some space or take another model, then run `docent models pull`."
+            f"{checkpoint} cannot be converted to an OpenVINO model ({type(error).__name__}; the log has the details), "
+            "so the next engine answers: free some disk or choose another model, then run `docent models pull`."
         ) from error
 
 
-def _make(checkpoint: Path, target: Path, stage: StageCallback) -> Path:
+def _convert(checkpoint: Path, target: Path, stage: StageCallback) -> Path:
     started = time.monotonic()
     weights = count_weights(checkpoint)
     _require_instructions()
     require_disk(target.parent, int(_DISK_BYTES_A_WEIGHT * weights), "the OpenVINO model")
     require_memory(_memory_for(weights), "comparing the OpenVINO model with its original")
-    with whole_folder(target) as making:
-        gguf_path = making / "model.gguf"
+    with whole_folder(target) as unfinished:
+        gguf_path = unfinished / "model.gguf"
         write_gguf(checkpoint, gguf_path, lambda done, total: stage("Reading the checkpoint", done, total))
         stage("Compiling for OpenVINO", 0, 1)
         _save_openvino(gguf_path)
         gguf_path.unlink()
-        whole = (making / MODEL_FILE).rename(making / "float16.xml")
-        (making / MODEL_FILE).with_suffix(".bin").rename(whole.with_suffix(".bin"))
-        round_model(whole, making / MODEL_FILE, lambda done, total: stage("Rounding weights to int8", done, total))
-        for part in (whole, whole.with_suffix(".bin")):
+        float16 = (unfinished / MODEL_FILE).rename(unfinished / "float16.xml")
+        (unfinished / MODEL_FILE).with_suffix(".bin").rename(float16.with_suffix(".bin"))
+        round_model(
+            float16, unfinished / MODEL_FILE, lambda done, total: stage("Rounding weights to int8", done, total)
+        )
+        for part in (float16, float16.with_suffix(".bin")):
             part.unlink()
         for name in _COPIED:
             if (checkpoint / name).is_file():
-                shutil.copyfile(checkpoint / name, making / name)
+                shutil.copyfile(checkpoint / name, unfinished / name)
         stage("Comparing with the original", 0, 1)
-        parity = compare(checkpoint, making / MODEL_FILE)
+        parity = compare(checkpoint, unfinished / MODEL_FILE)
         genai, gguf_version = _versions()
         manifest = Manifest(
-            FORMAT, _source(checkpoint), str(checkpoint), genai, gguf_version, cpu_features(), parity, _sizes(making)
+            FORMAT,
+            _source(checkpoint),
+            str(checkpoint),
+            genai,
+            gguf_version,
+            cpu_features(),
+            parity,
+            _sizes(unfinished),
         )
-        (making / MANIFEST).write_text(manifest.to_json(), "utf-8")
+        (unfinished / MANIFEST).write_text(manifest.to_json(), "utf-8")
     log.info("model.converted", folder=str(target), seconds=round(time.monotonic() - started, 1), **asdict(parity))
     return target
 
 
 def convert_apart(checkpoint: Path, models_cache: Path) -> Path:
-    """Like `convert`, in a process of its own: the memory the comparison takes is given back when it ends."""
-    found = find_converted(checkpoint, models_cache)
-    if found is not None:
-        return found
+    """Like `convert`, in a process of its own, whose end frees the memory that the comparison takes."""
+    converted = find_converted(checkpoint, models_cache)
+    if converted is not None:
+        return converted
     log.info("model.converting", checkpoint=str(checkpoint))
-    run = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "assistant.models.convert", str(checkpoint), str(models_cache)],
         capture_output=True,
         text=True,
         check=False,
     )
-    if run.returncode != 0:
-        log.error("model.not_converted", checkpoint=str(checkpoint), status=run.returncode, said=run.stderr[-2000:])
-        if run.returncode < 0:
+    if process.returncode != 0:
+        log.error(
+            "model.not_converted", checkpoint=str(checkpoint), status=process.returncode, stderr=process.stderr[-2000:]
+        )
+        if process.returncode < 0:
             raise DocentError(
-                f"Making the OpenVINO model of {checkpoint} was ended from outside (signal {-run.returncode}), most "
-                "likely for want of memory: close other programs, then run `docent models pull`."
+                f"Converting {checkpoint} to an OpenVINO model was stopped by signal {-process.returncode}, probably "
+                "because memory ran out: close other programs, then run `docent models pull`."
             )
-        reason = (run.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        reason = (
+            process.stderr.strip().splitlines() or ["the converting process failed and gave no reason: see the log"]
+        )[-1]
         raise DocentError(reason.removeprefix("Error: "))
-    return Path(run.stdout.strip().splitlines()[-1])
+    return Path(process.stdout.strip().splitlines()[-1])
 
 
 def _save_openvino(gguf_path: Path) -> None:
@@ -194,7 +208,7 @@ def _save_openvino(gguf_path: Path) -> None:
 
 
 def _source(checkpoint: Path) -> str:
-    """Names, sizes and change times of the files that matter, hashed: quick, and moved by any change to them."""
+    """A hash of the names, sizes and modification times of the checkpoint's files: quick, and changed by any change."""
     digest = hashlib.sha256()
     for path in sorted([*checkpoint.glob("*.safetensors"), *checkpoint.glob("*.json"), *checkpoint.glob("merges.txt")]):
         status = path.stat()
@@ -207,8 +221,8 @@ def _versions() -> tuple[str, str]:
 
 
 def _require_instructions() -> None:
-    """Raise DocentError on an x86 CPU without AVX2, which the int8 model is computed with; others are not asked."""
-    # Only Linux says what its CPU can do; elsewhere no features are known and none are missed.
+    """Raise DocentError on an x86 CPU without AVX2, which the int8 model needs. Other CPUs are not checked."""
+    # Only Linux lists the features of its CPU.
     if sys.platform == "linux" and platform.machine() == "x86_64" and "avx2" not in cpu_features():
         raise DocentError(
             "This CPU has no AVX2 instructions, which the OpenVINO model needs: set `engine` to transformers or "
@@ -221,12 +235,12 @@ def _memory_for(weights: int) -> int:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    """The files of a converted model and their sizes: one cut short, whatever cut it, is no model."""
+    """The files of a converted model and their sizes in bytes: a file cut short makes the model unusable."""
     return {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.name != MANIFEST}
 
 
 def main() -> None:
-    """`python -m assistant.models.convert CHECKPOINT MODELS_CACHE`: print the folder, or one line of error."""
+    """`python -m assistant.models.convert CHECKPOINT MODELS_CACHE`: print the model's folder, or one line of error."""
     try:
         print(convert(Path(sys.argv[1]), Path(sys.argv[2])))
     except DocentError as error:

@@ -1,7 +1,6 @@
-"""A Qwen checkpoint (safetensors) as one GGUF file, which OpenVINO GenAI reads without a conversion stack.
+"""Writes a Qwen checkpoint (safetensors) as one GGUF file, which OpenVINO GenAI reads without a conversion stack.
 
-Knows tensor names and the tokenizer's files; knows nothing of OpenVINO. Names and keys are those of the GGUF
-specification (ggml's docs/gguf.md) for the architectures `qwen2` and `qwen3`.
+Names and keys are those of the GGUF specification (ggml's docs/gguf.md) for the architectures `qwen2` and `qwen3`.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ _LAYER_TENSORS = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
-_FROM_TOP = {there: here for here, there in _TOP_TENSORS.items()}
-_FROM_LAYER = {there: here for here, there in _LAYER_TENSORS.items()}
-# The kinds of token that GGUF tells apart.
+_FROM_TOP = {gguf: checkpoint for checkpoint, gguf in _TOP_TENSORS.items()}
+_FROM_LAYER = {gguf: checkpoint for checkpoint, gguf in _LAYER_TENSORS.items()}
+# The token types of GGUF.
 NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5
 
 
@@ -48,7 +47,7 @@ def write_gguf(
 ) -> None:
     """Write the folder `checkpoint` to the file `target`; matrices in float16, the rest in float32.
 
-    `quantization` names another of GGUF's formats for the matrices; `progress` gets (tensors written, tensors in all).
+    `quantization` names another format of GGUF for the matrices; `progress` gets (tensors written, total).
     Raises DocentError for a tensor that no Qwen model has.
     """
     import gguf
@@ -90,7 +89,7 @@ def gguf_name(name: str) -> str:
 
 
 def checkpoint_name(name: str) -> str:
-    """The other way round: the checkpoint's name of a tensor in a GGUF file. Raises DocentError as `gguf_name` does."""
+    """The checkpoint's name of a tensor in a GGUF file: the inverse of `gguf_name`, with the same error."""
     if name in _FROM_TOP:
         return _FROM_TOP[name]
     block, number, part, kind = (name.split(".") + [""] * 4)[:4]
@@ -112,14 +111,14 @@ def _add_shape(writer: Any, config: dict[str, Any]) -> None:
     if config.get("head_dim"):
         writer.add_key_length(int(config["head_dim"]))
         writer.add_value_length(int(config["head_dim"]))
-    # Since transformers 5 the base of the rotation stands in a group of its own.
+    # Since transformers 5 the base of the rotation is in a group of its own.
     base = config.get("rope_theta") or (config.get("rope_parameters") or {}).get("rope_theta") or 10_000.0
     writer.add_rope_freq_base(float(base))
     writer.add_layer_norm_rms_eps(float(config["rms_norm_eps"]))
 
 
 def _add_tokenizer(writer: Any, checkpoint: Path, size: int) -> None:
-    """The tokenizer's tables. Docent encodes by itself, but the reader of GGUF wants them to be whole."""
+    """The tokenizer's tables. Docent has its own tokenizer, but readers of GGUF require complete tables."""
     from assistant.models.tokens import load_tokenizer
 
     model = json.loads(load_tokenizer(checkpoint).to_str())
@@ -137,7 +136,7 @@ def _add_tokenizer(writer: Any, checkpoint: Path, size: int) -> None:
     writer.add_token_types(kinds)
     writer.add_token_merges([pair if isinstance(pair, str) else " ".join(pair) for pair in model["model"]["merges"]])
     ends = {added["content"]: int(added["id"]) for added in model["added_tokens"]}
-    # Docent stops at the ids that `chatml` names; the file needs one all the same.
+    # Docent stops at the ids that `chatml` names; readers of the file require one.
     writer.add_eos_token_id(ends.get("<|im_end|>", 0))
     writer.add_pad_token_id(ends.get("<|endoftext|>", 0))
     writer.add_add_bos_token(False)
@@ -154,7 +153,7 @@ def _tensor_names(checkpoint: Path) -> list[str]:
 
 
 def _tensors(checkpoint: Path, names: list[str]) -> Iterator[tuple[str, Any]]:
-    """(name, float32 array) one at a time: the whole model in float32 would not fit beside a running server."""
+    """(name, float32 array) one at a time: the complete model in float32 does not fit into memory beside a server."""
     from safetensors import safe_open
 
     wanted = set(names)

@@ -1,8 +1,8 @@
-"""A GGUF file unpacked into an ordinary checkpoint folder, once: weights, shape and tokenizer. Knows no engines.
+"""Unpacks a GGUF file into an ordinary checkpoint folder, once: weights, config.json and tokenizer.
 
-Everything after that is the way of any other checkpoint. Keys and their meaning are those of the GGUF specification
-(ggml's docs/gguf.md). Matrices become float16, which loses nothing that 8 bits can hold: rounded once more in the same
-blocks they give the same integers.
+From there on it is used like any other checkpoint. Keys and their meaning are those of the GGUF specification (ggml's
+docs/gguf.md). Matrices become float16, which loses nothing of 8-bit weights: rounded again in the same blocks they give
+the same integers.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from ingest.base.logs import get_logger
 
 FOLDER = "unpacked"
 SUFFIX = ".gguf"
-# Grows whenever what is written changes, so that older folders are made again.
+# Raised whenever the written files change, so that older folders are unpacked again.
 FORMAT = 1
 _MAGIC = b"GGUF"
-# How the text is split before it is merged; files made before 2024 do not say.
+# Names of the pre-tokenizer; files made before 2024 have none.
 _SPLITS = ("qwen2", "default", None)
 _CLASSES = {"qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
-# A file of the checkpoint holds about this many bytes: what has to be in memory at once.
+# The size of the checkpoint's files, and so of what is in memory at once.
 _SHARD_BYTES = 500_000_000
-# float16, and some room for the tokenizer.
+# float16, and some reserve for the tokenizer.
 _BYTES_A_WEIGHT = 2.1
 log = get_logger(__name__)
 
 
 def unpacked_folder(path: Path, models_cache: Path) -> Path:
-    """Where the checkpoint of a GGUF file is, or would be; it moves when the file changes."""
+    """Where the checkpoint of a GGUF file is, or would be; another folder when the file changes."""
     status = path.stat()
     identity = f"{FORMAT}\0{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
     return models_cache / FOLDER / f"{path.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
 
 def find_unpacked(path: Path, models_cache: Path) -> Path | None:
-    """The checkpoint that was made of this file, if it is here."""
+    """The checkpoint unpacked from this file; None before that."""
     folder = unpacked_folder(path, models_cache)
     return folder if folder.is_dir() else None
 
@@ -54,30 +54,30 @@ def unpack(
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     waiting: Callable[[], None] = lambda: None,
 ) -> Path:
-    """Make a checkpoint of a GGUF file, unless it is here already; seconds. Interrupted, it leaves nothing that loads.
+    """Unpack a GGUF file into a checkpoint, unless that is done; seconds. Returns the checkpoint's folder.
 
-    `progress` gets (bytes unpacked, bytes in all); `waiting` is called if another process is at it. Raises DocentError
-    for a file that is no GGUF, cut short, of another architecture or in a format that cannot be read, and for too
-    little disk.
+    `progress` gets (bytes unpacked, total); `waiting` is called if another process is unpacking. Interrupted, it leaves
+    nothing that an engine would load. Raises DocentError for a file that is not GGUF, is cut short, has another
+    architecture or a format that cannot be read, and for too little disk.
     """
-    found = find_unpacked(path, models_cache)
-    if found is not None:
-        return found
+    unpacked = find_unpacked(path, models_cache)
+    if unpacked is not None:
+        return unpacked
     from safetensors import SafetensorError
 
     target = unpacked_folder(path, models_cache)
     try:
         with alone_in(target.parent, waiting):
-            if not target.is_dir():  # or another process has made it meanwhile
+            if not target.is_dir():  # another process may have unpacked it meanwhile
                 reader = _open(path)
-                _require_ours(path, reader)
+                _require_supported(path, reader)
                 weights = sum(int(tensor.n_elements) for tensor in reader.tensors)
                 require_disk(target.parent, int(_BYTES_A_WEIGHT * weights), f"the unpacked {path.name}")
-                with whole_folder(target) as making:
-                    _write_tokenizer(reader, making)
-                    _write_weights(reader, making, progress)
-                    (making / "config.json").write_text(json.dumps(_config(reader), indent=1), "utf-8")
-                    check_checkpoint(making)
+                with whole_folder(target) as unfinished:
+                    _write_tokenizer(reader, unfinished)
+                    _write_weights(reader, unfinished, progress)
+                    (unfinished / "config.json").write_text(json.dumps(_config(reader), indent=1), "utf-8")
+                    check_checkpoint(unfinished)
     except (OSError, ValueError, LookupError, RuntimeError, SafetensorError) as error:
         log.error("gguf.not_unpacked", path=str(path), exc_info=True)
         raise DocentError(
@@ -101,8 +101,8 @@ def _open(path: Path) -> Any:
         raise DocentError(f"{path} is cut short or damaged: download it again.") from error
 
 
-def _require_ours(path: Path, reader: Any) -> None:
-    """Raise DocentError for what would load and answer wrongly, or not at all."""
+def _require_supported(path: Path, reader: Any) -> None:
+    """Raise DocentError for a model that would not load, or would load and answer wrongly."""
     architecture = _value(reader, "general.architecture", "")
     if architecture not in MODEL_TYPES:
         raise DocentError(
@@ -115,11 +115,11 @@ def _require_ours(path: Path, reader: Any) -> None:
     if model != "gpt2" or split not in _SPLITS:
         raise DocentError(f"{path} has a tokenizer ({model}, {split}) that is not Qwen's: take another model.")
     if _value(reader, f"{architecture}.rope.scaling.type", "none") != "none":
-        raise DocentError(f"{path} stretches its positions for longer texts, which is not read here: take another.")
+        raise DocentError(f"{path} uses rotary position scaling, which is not supported: choose another model.")
 
 
 def _value(reader: Any, key: str, *default: Any) -> Any:
-    """What the file says under a key. Raises KeyError when it says nothing and no default is given."""
+    """The value of a key. Raises KeyError when the file does not have it and no default is given."""
     field = reader.get_field(key)
     if field is not None:
         return field.contents()
@@ -129,7 +129,7 @@ def _value(reader: Any, key: str, *default: Any) -> Any:
 
 
 def _config(reader: Any) -> dict[str, Any]:
-    """config.json, as the model's own would say it."""
+    """The content of config.json, as in the original checkpoint."""
     kind = _value(reader, "general.architecture")
 
     def number(key: str, *default: Any) -> Any:
@@ -137,7 +137,7 @@ def _config(reader: Any) -> dict[str, Any]:
 
     heads = number("attention.head_count")
     vocabulary = next(tensor.shape for tensor in reader.tensors if tensor.name == "token_embd.weight")
-    # Heads are as wide as their share unless the file says so.
+    # Absent where each head has an equal share of the hidden size.
     head_size = number("attention.key_length", None)
     return {
         "architectures": [_CLASSES[kind]],
@@ -160,7 +160,7 @@ def _config(reader: Any) -> dict[str, Any]:
 
 
 def _is_tied(reader: Any) -> bool:
-    """Whether the output matrix is the embedding; some files hold it twice."""
+    """Whether the output matrix is the embedding matrix; some files contain it twice."""
     tensors = {tensor.name: tensor for tensor in reader.tensors}
     embedding, output = tensors["token_embd.weight"], tensors.get("output.weight")
     if output is None:
@@ -170,7 +170,7 @@ def _is_tied(reader: Any) -> bool:
 
 
 def _write_weights(reader: Any, folder: Path, progress: Callable[[int, int], None]) -> None:
-    """Files of about _SHARD_BYTES and the index that names them."""
+    """Write files of about _SHARD_BYTES, and the index that names them."""
     from safetensors.torch import save_file
 
     total = sum(int(tensor.n_bytes) for tensor in reader.tensors)
@@ -215,16 +215,16 @@ def _tensors(reader: Any) -> Iterator[tuple[str, Any, int]]:
 
 
 def _write_tokenizer(reader: Any, folder: Path) -> None:
-    """tokenizer.json with every token at its number. Raises ValueError when the tables contradict themselves."""
+    """Write tokenizer.json with every token at its id. Raises ValueError when the tables contradict themselves."""
     from tokenizers import AddedToken
     from transformers import Qwen2Tokenizer
 
     tokens: list[str] = _value(reader, "tokenizer.ggml.tokens")
     kinds: list[int] = _value(reader, "tokenizer.ggml.token_type")
-    # What fills the list up to the embedding's size is no token; older files mark it as if it were one.
+    # Padding up to the size of the embedding is no token; older files mark it as a normal one.
     used = [kind != UNUSED and token != f"[PAD{n}]" for n, (token, kind) in enumerate(zip(tokens, kinds, strict=True))]
     size = len(used) - used[::-1].index(True)
-    # Added tokens are in the vocabulary too: that is what keeps them at their numbers. No merge leads to one.
+    # Added tokens are in the vocabulary too, which keeps their ids. No merge results in one.
     vocabulary = {token: number for number, token in enumerate(tokens[:size])}
     merges = [tuple(pair.split(" ")) for pair in _value(reader, "tokenizer.ggml.merges")]
     tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=merges).backend_tokenizer

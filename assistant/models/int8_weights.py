@@ -1,4 +1,4 @@
-"""Rounds an OpenVINO model's weights to int8 in groups, the form the CPU computes fastest. Knows no checkpoints.
+"""Rounds the weights of an OpenVINO model to int8 in groups, the format that CPUs compute fastest.
 
 A weight matrix of shape (outputs, inputs) becomes int8 numbers and one float16 scale for each group of inputs of
 one output, symmetric about zero: w ≈ scale · q with scale = max|w| / 127 over the group.
@@ -25,10 +25,9 @@ _DONE_SUFFIX = "/int8"
 
 
 def round_model(source: Path, target: Path, progress: Callable[[int, int], None] = lambda _done, _total: None) -> int:
-    """Write the model `source` (an IR with float16 matrices) to `target` with int8 ones; returns how many there were.
+    """Write the model `source` (IR with float16 matrices) to `target` with int8 matrices; returns their number.
 
-    `progress` gets (matrices rounded, matrices in all). Raises RuntimeError when there are none: the model is then not
-    one this module understands.
+    `progress` gets (matrices rounded, total). Raises RuntimeError when there are none: such a model is not supported.
     """
     import openvino
 
@@ -44,7 +43,7 @@ def round_model(source: Path, target: Path, progress: Callable[[int, int], None]
 
 
 def openvino_options(threads: int = 0) -> dict[str, Any]:
-    """How OpenVINO is to compute a model with such weights here; 0 threads are all cores.
+    """OpenVINO's options for a model with such weights on this CPU; 0 threads means all cores.
 
     Activations are rounded to int8 in groups as large as the weights'; OpenVINO does not round in larger ones.
     """
@@ -77,7 +76,7 @@ def round_to_int8(weights: Any) -> tuple[Any, Any]:
 
 
 def _is_matrix(node: Any) -> bool:
-    """A constant float16 matrix that is multiplied with, or looked up in, in float32."""
+    """Whether the node is a constant float16 matrix that is used in float32."""
     if node.get_type_name() != "Constant" or node.get_output_element_type(0).get_type_name() != "f16":
         return False
     users = [port.get_node() for port in node.output(0).get_target_inputs()]

@@ -1,6 +1,6 @@
-"""Which models are on this machine, and fetching the ones that are not. Reads no weights; knows nothing of engines.
+"""Finds the models on this machine and downloads the others.
 
-`settings.model` is a folder or a GGUF file where there is one, else a ModelScope name (`owner/name`).
+`settings.model` is a folder or a GGUF file if it exists, else a ModelScope name (`owner/name`).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ __all__ = ["ModelState", "is_checkpoint", "list_models", "locate", "pull"]
 class ModelState:
     """One line of `docent models list`.
 
-    `role` is chat, embedding, reranking or other; `path` None when nothing is here; `size` in bytes of the folder's
-    files; `state` is ready, bundled, not here, not unpacked yet, or `broken: ` and the reason.
+    `role` is chat, embedding, reranking or other; `path` is None when the model is not on this machine; `size` is that
+    of its files in bytes; `state` is ready, bundled, not here, not unpacked yet, or `broken: ` and the reason.
     """
 
     name: str
@@ -38,10 +38,10 @@ class ModelState:
 
 
 def locate(settings: Settings, unpacking: bool = True) -> Path | None:
-    """The folder of the chat model, checked; None when it has a name and has not been downloaded yet.
+    """The folder of the chat model, checked; None when it is not downloaded yet.
 
-    A GGUF file is unpacked first, which takes seconds and happens once; None where that is not wanted and it has not
-    been yet. Raises SettingsError when `settings.model` is no folder, file or name, DocentError when it is broken.
+    A GGUF file is unpacked first, once, which takes seconds; without `unpacking` the result is None until then. Raises
+    SettingsError when `settings.model` is no folder, file or ModelScope name, DocentError when it is damaged.
     """
     path = _path(settings.model, settings)
     if path is not None and path.is_file():
@@ -52,7 +52,7 @@ def locate(settings: Settings, unpacking: bool = True) -> Path | None:
 
 
 def list_models(settings: Settings) -> list[ModelState]:
-    """The chat model, the embedder, the reranker if there is to be one, then every other complete download."""
+    """The chat model, the embedder, the reranker if one is set, then every other complete download."""
     states = [_chat_state(settings), _embedder_state(settings)]
     if settings.reranker:
         states.append(_reranker_state(settings.reranker, settings))
@@ -66,9 +66,9 @@ def list_models(settings: Settings) -> list[ModelState]:
 def pull(settings: Settings, names: Sequence[str] = (), progress: ProgressCallback | None = None) -> list[Path]:
     """Download models and return their folders; without names the chat model, and embedder and reranker by hub name.
 
-    A name that is a folder on this machine is checked and returned as it is, a GGUF file is unpacked; a bundled
-    embedder is passed over. While another process downloads, this one waits. Raises what `hub.download` raises,
-    and DocentError when a chat model or reranker that came is not one we can run.
+    A name that is a folder on this machine is checked and returned, a GGUF file is unpacked; the bundled embedder is
+    skipped. While another process downloads, this one waits. Raises what `hub.download` raises, and DocentError when a
+    downloaded chat model or reranker is not supported.
     """
     optional = [name for name in (settings.embedder, settings.reranker) if name and is_hub_name(name)]
     wanted = list(names) or [settings.model, *optional]
@@ -112,12 +112,12 @@ def _unpack_shown(path: Path, models_cache: Path, progress: ProgressCallback | N
         path,
         models_cache,
         lambda done, total: show(f"Unpacking {path.name}", done, total),
-        lambda: show("Waiting for another program that unpacks a model"),
+        lambda: show("Waiting for another process that is unpacking a model"),
     )
 
 
 def _path(model: str, settings: Settings) -> Path | None:
-    """The checkpoint's folder or the GGUF file that `model` means; None when it has to be downloaded."""
+    """The checkpoint's folder or the GGUF file of `model`; None when it must be downloaded."""
     path = _local(model)
     if path is None:
         if not is_hub_name(model):
@@ -138,7 +138,7 @@ def _local(name: str) -> Path | None:
 
 
 def _gguf_of(path: Path) -> Path:
-    """A folder that holds GGUF files and no other weights stands for one of them; everything else for itself."""
+    """The GGUF file to use of a folder that has only GGUF files as weights; any other path unchanged."""
     if not path.is_dir() or any(path.glob("*.safetensors")):
         return path
     files = sorted(path.glob(f"*{SUFFIX}"))

@@ -1,4 +1,4 @@
-"""Does this machine have the memory and the disk that making a model takes? Knows nothing of models."""
+"""Checks that this machine has the free memory and disk that converting a model takes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Does a converted model still say what the original says? Compares next-token distributions. Knows no engines.
+"""Conversion parity: how well the next-token distributions of a converted model agree with the original's.
 
-Both models read the same fixed prompts; after every position their distributions over the vocabulary are compared
-by Kullback–Leibler divergence (Kullback and Leibler, Annals of Mathematical Statistics 1951) and by their first choice.
+Both models read the same fixed prompts. At every position their distributions over the vocabulary are compared by
+Kullback–Leibler divergence (Kullback and Leibler, Annals of Mathematical Statistics 1951) and by the most likely token.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from llama_index.core.llms import ChatMessage, MessageRole
 from assistant.answer import chatml
 from assistant.models.int8_weights import openvino_options
 
-# A mean divergence, in nats, above which the rounding has changed what the model says. Q8_0 with random weights gave
-# 0.0002 for the exact architecture of Qwen1.5-0.5B and 0.01 for a model of two layers of 64.
+# Above this mean divergence, in nats, rounding has changed the model's answers. Q8_0 with random weights gave 0.0002
+# for the exact architecture of Qwen1.5-0.5B and 0.01 for a model of two layers of 64.
 MOST_DIVERGENCE = 0.02
-# Share of positions at which both models would pick the same token: 0.96 and 0.90 for those two, whose choices are
-# nearly arbitrary; trained weights are more decided.
+# Share of positions at which both models have the same most likely token: 0.96 and 0.90 for those two, whose random
+# weights make it nearly arbitrary; with trained weights it is clearer.
 LEAST_SAME_CHOICE = 0.85
 _PROMPTS = (
     ("You answer from the passages.", "[1] Employees get 22 days of annual leave a year.\n\nQuestion: How many days?"),
@@ -42,7 +42,7 @@ class Parity:
 
     @property
     def problem(self) -> str:
-        """Why this model should not answer, in words; '' when it may."""
+        """Why this model must not be used, in words; '' when it may."""
         if self.divergence > MOST_DIVERGENCE or self.same_choice < LEAST_SAME_CHOICE:
             return (
                 f"it disagrees with the original (divergence {self.divergence:.4f}, at most {MOST_DIVERGENCE}; "
@@ -52,7 +52,7 @@ class Parity:
 
 
 def compare(checkpoint: Path, model_file: Path) -> Parity:
-    """How well the OpenVINO model agrees with the checkpoint in float32. Takes the original's memory for seconds."""
+    """The parity of the OpenVINO model with the checkpoint in float32. Takes the original's memory for seconds."""
     from assistant.models.tokens import load_tokenizer
 
     tokenizer = load_tokenizer(checkpoint)
@@ -67,7 +67,7 @@ def compare(checkpoint: Path, model_file: Path) -> Parity:
 
 
 def measure(original: list[Any], converted: list[Any]) -> Parity:
-    """Agreement of two lists of logits, each of shape (positions, vocabulary)."""
+    """The parity of two lists of logits, one pair for each prompt, each of shape (positions, vocabulary)."""
     divergences, same = [], []
     for reference, candidate in zip(original, converted, strict=True):
         p, q = _log_softmax(reference), _log_softmax(candidate)
@@ -76,7 +76,7 @@ def measure(original: list[Any], converted: list[Any]) -> Parity:
     return Parity(
         divergence=round(float(np.concatenate(divergences).mean()), 6),
         same_choice=round(float(np.concatenate(same).mean()), 4),
-        positions=int(sum(len(one) for one in same)),
+        positions=int(sum(len(matches) for matches in same)),
     )
 
 
@@ -96,7 +96,7 @@ def _original_logits(checkpoint: Path, prompts: list[list[int]]) -> list[Any]:
 def _converted_logits(model_file: Path, prompts: list[list[int]]) -> list[Any]:
     import openvino
 
-    # With the rounding it will answer with, not a kinder one.
+    # With the same rounding of activations as in the engine.
     model = openvino.Core().compile_model(model_file, "CPU", openvino_options())
     logits = []
     for prompt in prompts:

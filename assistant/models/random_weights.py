@@ -1,7 +1,7 @@
-"""A checkpoint of a model's exact architecture with random weights: to measure speed without downloading anything.
+"""Checkpoints with a model's exact architecture and random weights: to measure speed without a download.
 
-What it says means nothing. Knows shapes; the tokenizer has one token a byte and the rest of the vocabulary unused, so
-that a text of N letters is N tokens.
+Their answers mean nothing. The tokenizer has one token for each byte and the rest of the vocabulary unused, so that a
+text of N letters is N tokens.
 """
 
 from __future__ import annotations
@@ -64,10 +64,14 @@ THOUGHT_TOKENS = {"qwen2": (), "qwen3": ("<think>", "</think>")}
 
 
 def make_random_checkpoint(name: str, folder: Path, seed: int = 0) -> Path:
-    """Write the checkpoint into `folder`, unless it is there; a gigabyte, seconds. Raises SettingsError for a name
-    that is not in ARCHITECTURES."""
+    """Write the checkpoint into `folder`, unless it is there; a gigabyte, seconds.
+
+    Raises SettingsError for a name that is not in ARCHITECTURES.
+    """
     if name not in ARCHITECTURES:
-        raise SettingsError(f"'{name}' is not an architecture to measure: allowed are {', '.join(ARCHITECTURES)}.")
+        raise SettingsError(
+            f"'{name}' is not an architecture that can be measured: allowed are {', '.join(ARCHITECTURES)}."
+        )
     target = folder / f"random-{name}"
     if target.is_dir():
         return target
@@ -80,10 +84,10 @@ def make_random_checkpoint(name: str, folder: Path, seed: int = 0) -> Path:
     shape = dict(ARCHITECTURES[name])
     with alone_in(folder):
         if not target.is_dir():
-            with whole_folder(target) as making:
-                _write_tokenizer(making, int(shape["vocab_size"]), THOUGHT_TOKENS[shape["model_type"]])
+            with whole_folder(target) as unfinished:
+                _write_tokenizer(unfinished, int(shape["vocab_size"]), THOUGHT_TOKENS[shape["model_type"]])
                 config = AutoConfig.for_model(**shape)
-                AutoModelForCausalLM.from_config(config).to(torch.bfloat16).save_pretrained(making)
+                AutoModelForCausalLM.from_config(config).to(torch.bfloat16).save_pretrained(unfinished)
     return target
 
 
@@ -91,7 +95,7 @@ def _write_tokenizer(target: Path, size: int, thought_tokens: Sequence[str]) -> 
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    # One merge, of two bytes that no text has side by side: readers of GGUF expect at least one.
+    # One merge, of two bytes that are adjacent in no text: readers of GGUF require at least one.
     pair = (letters[-1], letters[-2])
     unused = size - len(letters) - len(CONTROL_TOKENS) - len(thought_tokens) - 1
     tokens = [*letters, "".join(pair), *(f"unused{number}" for number in range(unused))]

@@ -1,4 +1,4 @@
-"""A checkpoint becomes an OpenVINO model whole or not at all, and again when anything it depends on moves."""
+"""A checkpoint is converted completely or not at all, and again when anything it depends on changes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,26 @@ import pytest
 from assistant.models import convert as conversion
 from assistant.models import machine
 from assistant.models.convert import FOLDER, MANIFEST, MODEL_FILE, convert, convert_apart, find_converted, read_manifest
+from assistant.models.parity import Parity
 from ingest.base.errors import DocentError
 from ingest.base.files import alone_in
 from tests.project import PROJECT
 
-# Converts, and stays for ever in the step named, when that has just done its work.
-HANGING = """
+STEPS = ("write_gguf", "_save_openvino", "round_model", "compare")
+# Converts, and after each step says its name and waits for a line. Comparing writes nothing, so it is not done.
+WAITING = """
 import sys
 from pathlib import Path
 from assistant.models import convert as conversion
-done = getattr(conversion, sys.argv[3])
-def hang(*arguments):
-    done(*arguments)
-    print("here", flush=True)
-    sys.stdin.read()
-setattr(conversion, sys.argv[3], hang)
+def waiting(name, step):
+    def run(*arguments):
+        if name != "compare":
+            step(*arguments)
+        print(name, flush=True)
+        sys.stdin.readline()
+    return run
+for name in sys.argv[3:]:
+    setattr(conversion, name, waiting(name, getattr(conversion, name)))
 conversion.convert(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
@@ -44,8 +49,14 @@ def cache(tiny_openvino: Path, tmp_path: Path) -> Path:
     return tmp_path / "models"
 
 
+@pytest.fixture
+def without_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conversions do not load the original to be compared with: quicker, for tests that are not about it."""
+    monkeypatch.setattr(conversion, "compare", lambda *_: Parity(0.001, 0.9, 60))
+
+
 def test_a_converted_model_agrees_with_its_original(tiny_openvino: Path) -> None:
-    """Everything an engine needs is there, and the manifest says how well it agrees."""
+    """Everything that an engine needs is there, and the manifest has the conversion parity."""
     manifest = read_manifest(tiny_openvino)
     assert manifest is not None
     assert manifest.parity.positions > 50
@@ -54,30 +65,30 @@ def test_a_converted_model_agrees_with_its_original(tiny_openvino: Path) -> None
     assert {MODEL_FILE, "config.json", "tokenizer.json", MANIFEST} <= {path.name for path in tiny_openvino.iterdir()}
 
 
-def test_what_is_here_is_not_made_again(
+def test_what_is_converted_is_not_converted_again(
     tiny_checkpoint: Path,
     cache: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The second call finds the first one's model."""
-    monkeypatch.setattr(conversion, "write_gguf", lambda *_: pytest.fail("made again"))
+    """The second call finds the model of the first."""
+    monkeypatch.setattr(conversion, "write_gguf", lambda *_: pytest.fail("converted again"))
     assert convert(tiny_checkpoint, cache) == find_converted(tiny_checkpoint, cache)
     assert convert_apart(tiny_checkpoint, cache) == find_converted(tiny_checkpoint, cache)
 
 
-@pytest.mark.parametrize("moved", ["openvino_genai", "gguf", "cpu", "source", "format"])
-def test_a_model_made_by_others_is_not_used(tiny_checkpoint: Path, cache: Path, moved: str) -> None:
-    """Another version, another CPU, another checkpoint: the model is made again."""
+@pytest.mark.parametrize("changed", ["openvino_genai", "gguf", "cpu", "source", "format"])
+def test_a_model_made_by_other_versions_is_not_used(tiny_checkpoint: Path, cache: Path, changed: str) -> None:
+    """Another version, another CPU, another checkpoint: the model is converted again."""
     found = find_converted(tiny_checkpoint, cache)
     assert found is not None
     manifest = json.loads((found / MANIFEST).read_text())
-    manifest[moved] = ["other"] if moved == "cpu" else "other"
+    manifest[changed] = ["other"] if changed == "cpu" else "other"
     (found / MANIFEST).write_text(json.dumps(manifest))
     assert find_converted(tiny_checkpoint, cache) is None
 
 
 def test_a_changed_checkpoint_is_another_model(tiny_checkpoint: Path, cache: Path, tmp_path: Path) -> None:
-    """Weights that were replaced are not answered with the old ones."""
+    """After its weights were replaced, the old converted model is not used."""
     copy = tmp_path / tiny_checkpoint.name
     shutil.copytree(tiny_checkpoint, copy)
     assert find_converted(copy, cache) is not None
@@ -86,7 +97,7 @@ def test_a_changed_checkpoint_is_another_model(tiny_checkpoint: Path, cache: Pat
     assert find_converted(copy, cache) is None
 
 
-@pytest.mark.parametrize("step", ["write_gguf", "_save_openvino", "round_model", "compare"])
+@pytest.mark.parametrize("step", STEPS)
 def test_a_failure_at_any_step_leaves_nothing(
     tiny_checkpoint: Path,
     tmp_path: Path,
@@ -99,7 +110,7 @@ def test_a_failure_at_any_step_leaves_nothing(
         raise RuntimeError("no")
 
     monkeypatch.setattr(conversion, step, fail)
-    with pytest.raises(DocentError, match="the next engine answers instead"):
+    with pytest.raises(DocentError, match="so the next engine answers: free some disk"):
         convert(tiny_checkpoint, tmp_path)
     assert folders(tmp_path) == []
 
@@ -122,7 +133,7 @@ def test_too_little_memory_is_said_before_anything_is_written(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The comparison would need it; half an hour of swapping or a killed process is no answer."""
+    """The comparison needs it, and would swap for half an hour or be killed."""
     monkeypatch.setattr(machine, "available_memory", lambda: 300_000_000)
     with pytest.raises(
         DocentError, match=r"^0\.3 GB of memory are free and comparing the OpenVINO model with its orig"
@@ -140,10 +151,10 @@ def test_too_little_memory_is_said_before_anything_is_written(
         ("darwin", "x86_64", (), False),
     ],
 )
-def test_a_cpu_without_what_the_build_needs_is_told_so(
+def test_a_cpu_without_avx2_is_refused(
     system: str, kind: str, features: tuple[str, ...], refused: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is missing and what to do; who cannot be asked is not refused."""
+    """The line says what is missing and what to do; a system that lists no CPU features is not refused."""
     monkeypatch.setattr(conversion.sys, "platform", system)
     monkeypatch.setattr(conversion.platform, "machine", lambda: kind)
     monkeypatch.setattr(conversion, "cpu_features", lambda: features)
@@ -154,8 +165,9 @@ def test_a_cpu_without_what_the_build_needs_is_told_so(
         conversion._require_instructions()
 
 
+@pytest.mark.usefixtures("without_comparison")
 @pytest.mark.parametrize("change", ["cut", "removed", "added"])
-def test_a_model_that_lost_something_is_made_again(tiny_checkpoint: Path, cache: Path, change: str) -> None:
+def test_a_model_with_a_changed_file_is_converted_again(tiny_checkpoint: Path, cache: Path, change: str) -> None:
     """A file that is shorter than when it was written, or gone, is not loaded."""
     found = find_converted(tiny_checkpoint, cache)
     assert found is not None
@@ -171,35 +183,55 @@ def test_a_model_that_lost_something_is_made_again(tiny_checkpoint: Path, cache:
     assert find_converted(tiny_checkpoint, cache) == found
 
 
-@pytest.mark.parametrize("step", ["write_gguf", "_save_openvino", "round_model", "compare"])
-def test_killed_in_the_middle_it_starts_again_cleanly(tiny_checkpoint: Path, tmp_path: Path, step: str) -> None:
-    """What kill -9 leaves at any step does not load, does not stand in the way and is gone after the next run."""
-    command = [sys.executable, "-c", HANGING, str(tiny_checkpoint), str(tmp_path), step]
+@pytest.fixture(scope="module")
+def killed(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for each step, with what a conversion has on the disk after it; the last one was killed there."""
+    folder = tmp_path_factory.mktemp("killed")
+    command = [sys.executable, "-c", WAITING, str(tiny_checkpoint), str(folder / "models"), *STEPS]
     running = subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert running.stdout is not None
-    assert any(line == "here\n" for line in running.stdout)
+    assert running.stdin is not None and running.stdout is not None
+    lines = (line.strip() for line in running.stdout)
+    for step in STEPS:
+        assert any(line == step for line in lines)
+        shutil.copytree(folder / "models", folder / step)
+        if step != STEPS[-1]:
+            running.stdin.write("\n")
+            running.stdin.flush()
     running.kill()
     running.wait()
+    return folder
+
+
+@pytest.mark.usefixtures("without_comparison")
+@pytest.mark.parametrize("step", STEPS)
+def test_after_a_kill_conversion_starts_again_cleanly(
+    tiny_checkpoint: Path,
+    killed: Path,
+    tmp_path: Path,
+    step: str,
+) -> None:
+    """What kill -9 leaves at any step is not loaded, does not hinder the next conversion, and is gone after it."""
+    shutil.copytree(killed / step, tmp_path, dirs_exist_ok=True)
     assert find_converted(tiny_checkpoint, tmp_path) is None
     assert [name[:8] for name in folders(tmp_path)] == [".making-"]
-    made = convert(tiny_checkpoint, tmp_path)
-    assert read_manifest(made) is not None
-    assert folders(tmp_path) == [made.name]
+    converted = convert(tiny_checkpoint, tmp_path)
+    assert read_manifest(converted) is not None
+    assert folders(tmp_path) == [converted.name]
 
 
-def test_of_two_at_once_the_second_waits_and_finds_the_firsts(
+def test_of_two_at_once_the_second_waits_and_uses_the_model_of_the_first(
     tiny_checkpoint: Path,
     tiny_openvino: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It says that it waits, and does not make what it then finds made."""
-    monkeypatch.setattr(conversion, "write_gguf", lambda *_: pytest.fail("made again"))
-    said: list[str] = []
+    """It says that it waits, and does not convert what the first has converted."""
+    monkeypatch.setattr(conversion, "write_gguf", lambda *_: pytest.fail("converted again"))
+    stages: list[str] = []
     waiting = threading.Event()
 
     def stage(name: str, _done: int, _total: int) -> None:
-        said.append(name)
+        stages.append(name)
         waiting.set()
 
     results: list[Path] = []
@@ -209,16 +241,16 @@ def test_of_two_at_once_the_second_waits_and_finds_the_firsts(
         assert waiting.wait(60)
         shutil.copytree(tiny_openvino, tmp_path / FOLDER / tiny_openvino.name)
     second.join()
-    assert said == ["Waiting for another program that is making a model"]
+    assert stages == ["Waiting for another process that is converting a model"]
     assert results == [tmp_path / FOLDER / tiny_openvino.name]
 
 
-def test_apart_the_reason_comes_back_as_one_line(
+def test_the_reason_of_the_converting_process_is_one_line(
     tiny_checkpoint: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is wrong with a checkpoint is said as in this process; an end from outside, which says nothing, is named."""
+    """An error is the same as in this process; a killed process, which gives no reason, is named as that."""
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "config.json").write_text('{"model_type": "llama"}')
     with pytest.raises(DocentError, match="says model_type 'llama', and only 'qwen2' and 'qwen3'") as raised:
@@ -226,5 +258,5 @@ def test_apart_the_reason_comes_back_as_one_line(
     assert "\n" not in str(raised.value)
     killed = subprocess.CompletedProcess([], -9, "", "")
     monkeypatch.setattr(conversion.subprocess, "run", lambda *_arguments, **_options: killed)
-    with pytest.raises(DocentError, match=r"was ended from outside \(signal 9\), most likely for want of memory"):
+    with pytest.raises(DocentError, match=r"was stopped by signal 9, probably because memory ran out"):
         convert_apart(tiny_checkpoint, tmp_path / "models")
