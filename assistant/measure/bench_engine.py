@@ -1,6 +1,6 @@
-"""`docent bench engine`: how fast an engine is on this machine. Knows engines only by what LlamaIndex shows of them.
+"""`docent bench engine`: how fast an engine answers on this machine.
 
-Prompts are letters chosen at random, so that nothing is in a cache that should not be.
+Prompts are random letters, so that no cache has seen them before.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ingest.base.errors import SettingsError
 from ingest.base.memory import resident_memory
 from ingest.base.settings import Settings
 
-# What a follow-up adds to its conversation: two or three new passages.
+# Tokens that a follow-up question adds to its conversation: two or three new passages.
 FOLLOW_UP_TOKENS = 300
 _SYSTEM = "Answer from the passages."
 
 
 @dataclass(frozen=True)
 class Run:
-    """One answer: seconds to the first token and in all, and how many tokens went in and came out."""
+    """One answer: seconds to the first token and to the last, tokens of the prompt and of the answer, its text."""
 
     first_seconds: float
     seconds: float
@@ -38,14 +38,17 @@ class Run:
 
     @property
     def decode_rate(self) -> float:
-        """Tokens a second after the first."""
+        """Tokens per second after the first."""
         return (self.new_tokens - 1) / max(self.seconds - self.first_seconds, 1e-9)
 
 
 def bench_engine(
     settings: Settings, prompt_tokens: int, new_tokens: int, users: int = 1, repeats: int = 3
 ) -> dict[str, Any]:
-    """The contract's figures as medians of `repeats`, and with several users what asking together costs and saves."""
+    """Figures by name, medians of `repeats`; with several users also the effect of answering them at the same time.
+
+    Raises SettingsError where there is no model.
+    """
     started = time.perf_counter()
     choice = choose_engine(settings.model_copy(update={"temperature": 0.0, "repetition_penalty": 1.0}))
     load_seconds = time.perf_counter() - started
@@ -81,7 +84,7 @@ def bench_engine(
 
 
 def answer(engine: Engine, messages: list[ChatMessage], new_tokens: int) -> Run:
-    """Let the engine answer and time it."""
+    """Measure one answer."""
     started = time.perf_counter()
     first = 0.0
     text, last = "", Generated("")
@@ -95,7 +98,7 @@ def answer(engine: Engine, messages: list[ChatMessage], new_tokens: int) -> Run:
 
 
 def _together(engine: Engine, prompt_tokens: int, new_tokens: int, users: int) -> dict[str, Any]:
-    """The same load one after another and all at once; ratios below 1 say what asking together saves."""
+    """The same prompts one after another and at the same time; a ratio below 1 means that the latter is faster."""
     one_by_one = [[_system(), _user(engine, prompt_tokens, 1000 + user)] for user in range(users)]
     at_once = [[_system(), _user(engine, prompt_tokens, 2000 + user)] for user in range(users)]
     started = time.perf_counter()
@@ -130,7 +133,7 @@ def _system() -> ChatMessage:
 
 
 def _user(engine: Engine, tokens: int, seed: int) -> ChatMessage:
-    """A message of about so many tokens, different for each seed from its first letter on."""
+    """A message of about so many tokens; those of different seeds differ from the first letter on."""
     letters = random.Random(seed)
     text = "".join(letters.choice(string.ascii_letters) for _ in range(tokens))
     while engine.count_tokens(text) < tokens:

@@ -1,7 +1,7 @@
-"""`docent bench ingest`: how fast a folder becomes searchable, against SentenceTransformer.encode. Knows no terminal.
+"""`docent bench ingest`: the throughput of ingesting a folder, compared with SentenceTransformer.encode.
 
-The whole pipeline is timed as it runs; then each of its steps alone, on the same files and passages, to see where the
-time goes. The steps overlap in the pipeline (files are read in processes of their own), so they add up to more.
+The pipeline is timed as a whole, then each of its steps alone on the same files and passages. The steps overlap in the
+pipeline (files are read in processes of their own), so that their times add up to more.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import NewDocument, NewFile
 from ingest.sync import ingest
 
-# encode is slow: so many passages, evenly spaced, say how fast it is.
+# encode is slow: it is timed on this many passages, evenly spaced.
 ENCODED = 512
 _ROUNDS = 2
 
 
 def bench_ingest(folder: Path, settings: Settings, progress: ProgressCallback = no_progress) -> dict[str, Any]:
-    """Figures of taking `folder` into the empty library `settings.home`; rates are a second.
+    """Figures of ingesting `folder` into the empty library `settings.home`; rates are per second.
 
-    Raises DocentError when nothing in the folder can be taken in.
+    Raises DocentError when no file in the folder can be read.
     """
     embedder = load_embedder(prepare_embedder(settings, settings.home / EMBEDDERS_FOLDER))
-    original = _original(settings)
-    rates, encode, own = [], [], []
-    # In turns, so that a machine that others use too treats both alike.
+    sentence_transformer = _sentence_transformer(settings)
+    rates, encode, embed = [], [], []
+    # In turns, so that other load on the machine slows both alike.
     for number in range(_ROUNDS):
-        taken = _take_in(folder, settings, settings.home / f"round-{number}", progress)
-        rates.append(taken.report.passages / taken.seconds)
-        texts = _embedded_texts(taken.home, embedder)
+        run = _ingest(folder, settings, settings.home / f"round-{number}", progress)
+        rates.append(run.report.passages / run.seconds)
+        texts = _embedded_texts(run.home, embedder)
         sample = [texts[i] for i in range(0, len(texts), -(-len(texts) // ENCODED))]
-        encode.append(len(sample) / _timed(lambda sample=sample: original.encode(sample)))
-        own.append(len(sample) / _timed(lambda sample=sample: embedder.embed_passages(sample)))
-    catalog = Catalog(taken.home / CATALOG_FILE)
+        encode.append(len(sample) / _timed(lambda sample=sample: sentence_transformer.encode(sample)))
+        embed.append(len(sample) / _timed(lambda sample=sample: embedder.embed_passages(sample)))
+    catalog = Catalog(run.home / CATALOG_FILE)
     try:
         documents = [catalog.content(document.id) for document in catalog.documents()]
         paths = list(catalog.files())
@@ -58,7 +58,9 @@ def bench_ingest(folder: Path, settings: Settings, progress: ProgressCallback = 
         steps = {
             "read": _timed(lambda: _read_all(paths)),
             "split": _timed(lambda: split_documents.extend(_split_all(documents, embedder))),
-            "catalog": _timed(lambda: _keep_all(documents, split_documents, embedder, settings.home / "bench-catalog")),
+            "catalog": _timed(
+                lambda: _write_all(documents, split_documents, embedder, settings.home / "bench-catalog")
+            ),
             "embed": _timed(lambda: embedder.embed_passages(texts)),
             "index": _timed(lambda: _index_all(catalog, embedder, settings.home / "bench-index")),
         }
@@ -66,50 +68,50 @@ def bench_ingest(folder: Path, settings: Settings, progress: ProgressCallback = 
         catalog.close()
     steps["before embedding"] = steps["read"] + steps["split"] + steps["catalog"]
     pages = sum(len(document.pages) for document in documents)
-    ratios = [rate / theirs for rate, theirs in zip(rates, encode, strict=True)]
+    ratios = [rate / encode_rate for rate, encode_rate in zip(rates, encode, strict=True)]
     return {
         "files": len(paths),
         "documents": len(documents),
         "pages": pages,
-        "passages": taken.report.passages,
-        "failed": len(taken.report.failed),
-        "seconds": round(taken.report.passages / statistics.median(rates), 2),
+        "passages": run.report.passages,
+        "failed": len(run.report.failed),
+        "seconds": round(run.report.passages / statistics.median(rates), 2),
         "passages_a_second": round(statistics.median(rates), 1),
         "encode_a_second": round(statistics.median(encode), 1),
         "ratio": round(statistics.median(ratios), 2),
         "ratios": [round(ratio, 2) for ratio in ratios],
-        "embed_a_second": round(statistics.median(own), 1),
+        "embed_a_second": round(statistics.median(embed), 1),
         "steps_alone_s": {name: round(value, 2) for name, value in steps.items()},
         "pages_a_second": {name: round(pages / max(value, 1e-6), 1) for name, value in steps.items()},
     }
 
 
 @dataclass(frozen=True)
-class _Taken:
+class _Run:
     home: Path
     report: IngestReport
     seconds: float
 
 
-def _take_in(folder: Path, settings: Settings, home: Path, progress: ProgressCallback) -> _Taken:
+def _ingest(folder: Path, settings: Settings, home: Path, progress: ProgressCallback) -> _Run:
     home.mkdir()
     (home / EMBEDDERS_FOLDER).symlink_to((settings.home / EMBEDDERS_FOLDER).absolute())
     started = time.perf_counter()
     report = ingest([folder], settings.model_copy(update={"home": home}), progress)
     seconds = time.perf_counter() - started
     if not report.passages:
-        raise DocentError(f"Nothing in {folder} could be taken in: name a folder of documents.")
-    return _Taken(home, report, seconds)
+        raise DocentError(f"Nothing in {folder} can be ingested: name a folder of documents.")
+    return _Run(home, report, seconds)
 
 
-def _original(settings: Settings) -> Any:
+def _sentence_transformer(settings: Settings) -> Any:
     from sentence_transformers import SentenceTransformer
 
     return SentenceTransformer(str(embedder_source(settings)), device="cpu", local_files_only=True)
 
 
 def _embedded_texts(home: Path, embedder: Embedder) -> list[str]:
-    """What the pipeline gave the embedder, in the order of the passages."""
+    """The texts that the pipeline embeds, in the order of the passages."""
     measure = embedder.count_tokens, embedder.passage_tokens
     catalog = Catalog(home / CATALOG_FILE)
     try:
@@ -129,15 +131,17 @@ def _split_all(documents: Sequence[ReadDocument], embedder: Embedder) -> list[li
     return [split(document, embedder.count_tokens, embedder.passage_tokens) for document in documents]
 
 
-def _keep_all(
+def _write_all(
     documents: Sequence[ReadDocument], passages: Sequence[Sequence[Passage]], embedder: Embedder, folder: Path
 ) -> None:
-    """Into a catalog of their own, a transaction each, with room for vectors that nobody has made yet."""
+    """Write the documents to a new catalog, each in one transaction, with empty vectors."""
     folder.mkdir()
     catalog = Catalog(folder / CATALOG_FILE, create=True)
     try:
-        for number, (document, own) in enumerate(zip(documents, passages, strict=True)):
-            new = NewDocument(document, own, np.zeros((len(own), embedder.card.dimension), np.float32))
+        for number, (document, own_passages) in enumerate(zip(documents, passages, strict=True)):
+            new = NewDocument(
+                document, own_passages, np.zeros((len(own_passages), embedder.card.dimension), np.float32)
+            )
             catalog.put([NewFile(folder / str(number), folder, 0, 0, 0, str(number), (new,))])
     finally:
         catalog.close()

@@ -1,6 +1,6 @@
-"""The same weights on llama.cpp, for comparison; needs the package `llama-cpp-python`, which nothing else here uses.
+"""The same weights on llama.cpp, for comparison; needs the package `llama-cpp-python`, which nothing else uses.
 
-Knows nothing of our engines. Run as a process of its own, so that its memory is its own.
+It runs in a process of its own, so that its memory can be measured.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from ingest.base.cpu import usable_cores
 from ingest.base.files import whole_file
 from ingest.base.memory import resident_memory
 
-# Prompt tokens a step: llama.cpp's own default.
+# Prompt tokens per step: the default of llama.cpp.
 _BATCH = 512
 
 
 def bench_llama_cpp(
     checkpoint: Path, folder: Path, quantization: str, prompt_tokens: int, new_tokens: int, repeats: int
 ) -> dict[str, Any]:
-    """The same figures as `bench_engine`, for a GGUF file of the checkpoint in Q8_0 or Q4_0, made when missing."""
+    """The figures of `bench_engine` for a GGUF file of the checkpoint in Q8_0 or Q4_0, which is written if missing."""
     from llama_cpp import Llama
 
     path = folder / f"{checkpoint.name}-{quantization}.gguf"
@@ -62,7 +62,7 @@ def bench_llama_cpp(
 
 
 def _answer(model: Any, prompt: Sequence[int], new_tokens: int) -> tuple[float, float, list[int]]:
-    """(seconds to the first token, tokens a second after it, tokens). It does not read again what it has just read."""
+    """(seconds to the first token, tokens per second after it, tokens). What it has just read, it does not read again."""
     started = time.perf_counter()
     tokens: list[int] = []
     first = 0.0

@@ -1,8 +1,8 @@
-"""`docent bench search`: how a library of any size searches, on passages made for it. Knows no terminal.
+"""`docent bench search`: latency and memory of searching a synthetic library of any size.
 
-Texts are sentences of the Python manual, which every Python carries (`pydoc_data.topics`), thrown together; vectors are
-the bundled embedder's of real passages of it, two mixed and a little noise added, so that they lie as densely and as
-unevenly as real ones do. What searches is measured in a process of its own, whose memory and start are then its own.
+Texts are random sentences of the Python manual, which is part of Python (`pydoc_data.topics`). Vectors are mixed from
+two embeddings of its real passages, with a little noise, so that they are as dense and as uneven as real ones. The
+search is measured in a process of its own, so that its memory and its start can be measured.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ QUESTIONS = 200
 _SENTENCES_A_PASSAGE = 4
 _BASE_PASSAGES = 600
 _DOCUMENTS_A_TRANSACTION = 20
-_MADE = "made.json"
+_SIZE_FILE = "made.json"
 # The noise is about two fifths as long as the mixed vector.
 _NOISE = 0.4
 
 
 def make_library(settings: Settings, passages: int, progress: Callable[[int], None] = lambda _done: None) -> None:
-    """Fill `settings.home` with so many passages, unless an earlier call has; the same ones every time."""
-    marker = settings.home / _MADE
+    """Fill `settings.home` with so many passages, the same every time, unless an earlier call has done so."""
+    marker = settings.home / _SIZE_FILE
     if marker.is_file() and json.loads(marker.read_text("utf-8")) == passages:
         return
     embedder = load_embedder(prepare_embedder(settings, settings.home / EMBEDDERS_FOLDER))
@@ -60,7 +60,7 @@ def make_library(settings: Settings, passages: int, progress: Callable[[int], No
         numbers = range(-(-passages // PASSAGES_A_DOCUMENT))
         for start in range(0, len(numbers), _DOCUMENTS_A_TRANSACTION):
             library.catalog.put(
-                made_file(
+                synthetic_file(
                     settings.home, number, min(PASSAGES_A_DOCUMENT, passages - number * PASSAGES_A_DOCUMENT),
                     sentences, base, chosen, noise,
                 )
@@ -72,23 +72,23 @@ def make_library(settings: Settings, passages: int, progress: Callable[[int], No
 
 
 def manual_sentences() -> list[str]:
-    """The sentences of Python's manual that read like sentences, in its order."""
+    """The sentences of Python's manual of 40 to 400 characters, in its order."""
     from pydoc_data.topics import topics
 
-    found = []
+    sentences = []
     for text in topics.values():
         for start, end in sentence_spans(text):
             sentence = " ".join(text[start:end].split())
             if 40 <= len(sentence) <= 400:
-                found.append(sentence)
-    return found
+                sentences.append(sentence)
+    return sentences
 
 
-def made_file(
+def synthetic_file(
     home: Path, number: int, count: int, sentences: Sequence[str], base: Vectors, chosen: random.Random,
     noise: np.random.Generator,
 ) -> NewFile:  # fmt: skip
-    """Document `number` with `count` passages of their own."""
+    """Document `number` with `count` passages that no other document has."""
     first = number * PASSAGES_A_DOCUMENT
     texts = [f"{_mark(first + i)} {' '.join(chosen.choices(sentences, k=_SENTENCES_A_PASSAGE))}" for i in range(count)]
     passages, offset = [], 0
@@ -102,16 +102,16 @@ def made_file(
 
 
 def _mark(number: int) -> str:
-    """A word that only one passage has."""
+    """A word that only this passage has."""
     return f"ref{number:07d}"
 
 
 def mixed_vectors(base: Vectors, count: int, noise: np.random.Generator) -> Vectors:
-    """Vectors of length 1 between two of the base's, shape (count, dimension)."""
+    """Vectors of length 1, each mixed from two of `base`, shape (count, dimension)."""
     weight = noise.uniform(0.5, 1.0, (count, 1)).astype(np.float32)
-    one, other = (base[noise.integers(0, len(base), count)] for _ in range(2))
+    first, second = (base[noise.integers(0, len(base), count)] for _ in range(2))
     shape = (count, base.shape[1])
-    mixed = one * weight + other * (1 - weight) + noise.standard_normal(shape, np.float32) * _NOISE / shape[1] ** 0.5
+    mixed = first * weight + second * (1 - weight) + noise.standard_normal(shape, np.float32) * _NOISE / shape[1] ** 0.5
     unit: Vectors = (mixed / np.linalg.norm(mixed, axis=1, keepdims=True)).astype(np.float32)
     return unit
 
@@ -124,35 +124,35 @@ def _base_vectors(embedder: Embedder, sentences: Sequence[str]) -> Vectors:
 
 
 def questions() -> list[str]:
-    """What is asked: the first words of sentences of the manual."""
-    picked = random.Random(2).sample(manual_sentences(), QUESTIONS)
-    return [" ".join(sentence.split()[:12]) for sentence in picked]
+    """The questions: the first words of sentences of the manual."""
+    sentences = random.Random(2).sample(manual_sentences(), QUESTIONS)
+    return [" ".join(sentence.split()[:12]) for sentence in sentences]
 
 
 def bench_search(settings: Settings) -> dict[str, Any]:
-    """Figures of the library in `settings.home`, which `make_library` has made; milliseconds, seconds and megabytes."""
-    figures = _searched_apart(settings.home)
+    """Figures of the library that `make_library` has made in `settings.home`; milliseconds, seconds and megabytes."""
+    figures = _measure_in_process(settings.home)
     figures["recall@10"] = _recall(settings.home, figures.pop("nearest"))
     figures |= _changed(settings)
     figures["snapshot_mb"] = snapshot_megabytes(settings.home)
     return figures
 
 
-def _searched_apart(home: Path) -> dict[str, Any]:
+def _measure_in_process(home: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "assistant.measure.bench_search", str(home), repr(time.time())]
     figures: dict[str, Any] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     return figures
 
 
 def measure(home: Path, started: float) -> dict[str, Any]:
-    """What one process that only searches sees; `started` is the clock's time when it was begun."""
+    """Figures of a process that only searches; `started` is the time (seconds since the epoch) when it was started."""
     library = Library(home)
     asked = questions()
     library.search(asked[0])
     start_seconds = time.time() - started
     for question in asked[:20]:
         library.search(question)
-    whole = _timed(library.search, asked)
+    search_times = _timed(library.search, asked)
     embedder, index, catalog = library.embedder, library.index, library.catalog
     vectors = [embedder.embed_query(question) for question in asked]
     query_terms = [terms(question) for question in asked]
@@ -161,7 +161,7 @@ def measure(home: Path, started: float) -> dict[str, Any]:
         "passages": len(index.vectors),
         "exact": index.vectors.exact,
         "start_s": round(start_seconds, 3),
-        "search_ms": whole,
+        "search_ms": search_times,
         "embed_ms": _timed(embedder.embed_query, asked),
         "dense_ms": _timed(lambda vector: index.dense(vector, CANDIDATES, catalog), vectors),
         "faiss_ms": _timed(lambda vector: index.dense(vector, CANDIDATES), vectors),
@@ -175,13 +175,13 @@ def measure(home: Path, started: float) -> dict[str, Any]:
 
 
 def _timed(step: Callable[[Any], object], inputs: Sequence[Any]) -> dict[str, float]:
-    """Milliseconds: median and 95th percentile."""
-    took = []
-    for given in inputs:
+    """Median and 95th percentile of the step's time, in milliseconds."""
+    milliseconds = []
+    for value in inputs:
         started = time.perf_counter()
-        step(given)
-        took.append((time.perf_counter() - started) * 1000)
-    return {"p50": round(statistics.median(took), 2), "p95": round(float(np.percentile(took, 95)), 2)}
+        step(value)
+        milliseconds.append((time.perf_counter() - started) * 1000)
+    return {"p50": round(statistics.median(milliseconds), 2), "p95": round(float(np.percentile(milliseconds, 95)), 2)}
 
 
 def _memory() -> dict[str, float]:
@@ -194,7 +194,7 @@ def _memory() -> dict[str, float]:
 
 
 def _recall(home: Path, nearest: list[list[int]]) -> float:
-    """Share of the ten truly nearest passages that were found, over all questions, by comparing every vector."""
+    """Share of the ten nearest passages, by comparing every vector, that the search finds; mean over all questions."""
     catalog = Catalog(home / CATALOG_FILE)
     try:
         card = catalog.embedder() or {}
@@ -203,15 +203,15 @@ def _recall(home: Path, nearest: list[list[int]]) -> float:
         ids = catalog.passage_ids()
         scores = np.zeros((len(asked), 0), np.float32)
         best = np.zeros((len(asked), 0), np.int64)
-        for some, vectors in _all_vectors(catalog, ids):
+        for batch_ids, vectors in _all_vectors(catalog, ids):
             scores = np.hstack([scores, asked @ vectors.T])
-            best = np.hstack([best, np.tile(some, (len(asked), 1))])
+            best = np.hstack([best, np.tile(batch_ids, (len(asked), 1))])
             kept = np.argsort(-scores, axis=1, kind="stable")[:, :10]
             scores, best = np.take_along_axis(scores, kept, 1), np.take_along_axis(best, kept, 1)
     finally:
         catalog.close()
-    found = [len(set(row.tolist()) & set(hits)) / 10 for row, hits in zip(best, nearest, strict=True)]
-    return round(float(np.mean(found)), 4)
+    shares = [len(set(row.tolist()) & set(hits)) / 10 for row, hits in zip(best, nearest, strict=True)]
+    return round(float(np.mean(shares)), 4)
 
 
 def _all_vectors(catalog: Catalog, ids: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[tuple[Any, Vectors]]:
@@ -225,18 +225,18 @@ def _all_vectors(catalog: Catalog, ids: np.ndarray[Any, np.dtype[np.int64]]) -> 
 
 
 def _changed(settings: Settings) -> dict[str, float]:
-    """Seconds until one document is durably gone and out of a reader's answers, and until another is in them."""
+    """Seconds until a removed document is off the disk and found by no reader, and until an added one is found."""
     library = Library(settings.home)
     try:
         first = library.documents()[0]
         content = library.content(first.id).text
         mark = content.split(None, 1)[0]
-        assert _found(library, mark)
+        assert _is_found(library, mark)
         started = time.perf_counter()
         remove([str(first.id)], settings)
-        assert not _found(library, mark)
+        assert not _is_found(library, mark)
         removed = time.perf_counter() - started
-        new = made_file(
+        new = synthetic_file(
             settings.home, int(mark.removeprefix("ref")) // PASSAGES_A_DOCUMENT, first.passages, manual_sentences(),
             library.embedder.embed_passages(manual_sentences()[:20]), random.Random(3), np.random.default_rng(3),
         )  # fmt: skip
@@ -245,21 +245,21 @@ def _changed(settings: Settings) -> dict[str, float]:
             writing.catalog.put([new])
             writing.publisher.publish(writing.catalog)
         library.refresh()
-        assert _found(library, mark)
+        assert _is_found(library, mark)
         added = time.perf_counter() - started
     finally:
         library.close()
     return {"remove_one_s": round(removed, 3), "add_one_s": round(added, 3)}
 
 
-def _found(library: Library, mark: str) -> bool:
-    """Whether the passage with this word can be an answer: the word index proposes it and the catalog has it."""
+def _is_found(library: Library, mark: str) -> bool:
+    """Whether a search finds the passage with this word: the BM25 index proposes it and the catalog has it."""
     library.search(mark)
     return bool(library.catalog.passages(list(library.index.lexical([mark], 1))))
 
 
 def snapshot_megabytes(home: Path) -> float:
-    """What the published index takes on disk."""
+    """The size of the published index on disk."""
     files = (path for path in (home / INDEX_FOLDER).rglob("*") if path.is_file())
     return round(sum(path.stat().st_size for path in files) / 1e6, 1)
 

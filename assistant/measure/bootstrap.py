@@ -1,8 +1,8 @@
-"""Percentile bootstrap over questions: how far a metric may move with another draw of them. Pure arithmetic.
+"""Percentile bootstrap over questions: the interval in which a metric lies with other questions of the same kind.
 
-A resample draws as many questions as there are, with repeats, and is written down as how often each came up, so that
-every metric of it is a weighted one and all resamples are computed at once (Efron and Tibshirani, "An Introduction to
-the Bootstrap", 1993, chapters 6 and 13). Knows nothing of what was measured.
+A resample draws as many questions as there are, with replacement. It is stored as the number of times each question was
+drawn, so that its metrics are weighted ones and all resamples are computed at once (Efron and Tibshirani, "An
+Introduction to the Bootstrap", 1993, chapters 6 and 13).
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-# Ends of a 95 % interval want at least 1,000 resamples (Efron and Tibshirani, section 13.3).
+# The ends of a 95 % interval need at least 1,000 resamples (Efron and Tibshirani, section 13.3).
 RESAMPLES = 2_000
 # The interval leaves out this percentage on either side.
 TAIL = 2.5
-# Two runs over the same questions draw the same ones.
+# Two runs over the same questions draw the same resamples.
 SEED = 20_261_120
 
 Numbers = npt.NDArray[np.float64]
-# How often each question is drawn, shape (resamples, questions); floats, because only those are multiplied fast.
+# How often each question is drawn, shape (resamples, questions); floats, because NumPy multiplies only those fast.
 Counts = Numbers
-# A metric of every resample, shape (resamples,); not a number where the draw does not allow it.
+# A metric of every resample, shape (resamples,); NaN where the resample does not allow it.
 Statistic = Callable[[Counts], Numbers]
 
 
@@ -34,12 +34,12 @@ def draw(questions: int) -> Counts:
 
 
 def once(questions: int) -> Counts:
-    """Every question as it was asked: what a statistic makes of it is the metric itself. Shape (1, questions)."""
+    """Every question once: a statistic of it is the metric itself. Shape (1, questions)."""
     return np.ones((1, questions))
 
 
 def interval(values: Numbers) -> tuple[float, float]:
-    """Where 95 % of the resampled `values` lie; not a number when none of them is one."""
+    """The interval that holds 95 % of the resampled `values`; NaN when all of them are NaN."""
     known = values[~np.isnan(values)]
     if not len(known):
         return float("nan"), float("nan")
@@ -48,24 +48,24 @@ def interval(values: Numbers) -> tuple[float, float]:
 
 
 def mean(counts: Counts, values: Numbers) -> Numbers:
-    """Mean of the values in each resample, those of `nan` left out."""
+    """The mean of the values in each resample, without those that are NaN."""
     known = ~np.isnan(values)
     return _divided(counts @ np.where(known, values, 0.0), counts @ known.astype(np.float64))
 
 
 def percentile(counts: Counts, values: Numbers, percent: float) -> Numbers:
-    """A percentile of the values in each resample, interpolated between two as `numpy.percentile` does."""
+    """A percentile of the values in each resample, interpolated as `numpy.percentile` does."""
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(counts[:, order], axis=1)
-    place = percent / 100 * (reached[:, -1] - 1)
-    below = np.floor(place)
-    lower, upper = (values[order][(reached <= wanted[:, None]).sum(axis=1)] for wanted in (below, np.ceil(place)))
-    found: Numbers = lower + (upper - lower) * (place - below)
-    return found
+    rank = percent / 100 * (reached[:, -1] - 1)
+    below = np.floor(rank)
+    lower, upper = (values[order][(reached <= wanted[:, None]).sum(axis=1)] for wanted in (below, np.ceil(rank)))
+    interpolated: Numbers = lower + (upper - lower) * (rank - below)
+    return interpolated
 
 
 def _divided(above: Numbers, below: Numbers) -> Numbers:
-    """The quotient, not a number where the divisor is 0."""
+    """The quotient, NaN where the divisor is 0."""
     quotient: Numbers = np.full(len(above), np.nan)
     np.divide(above, below, out=quotient, where=below != 0)
     return quotient

@@ -1,7 +1,6 @@
-"""Follow-up questions of a set, searched as they are, completed, and as one would have asked them first.
+"""Follow-up questions of a set, searched three ways: as asked, completed by Docent, and rewritten by people.
 
-The first is what a search without the conversation finds, the last what it could find at best. Knows nothing of how a
-question is completed.
+The first is what a search without the conversation finds, the last what a completed question can find at best.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ FOLLOWUPS_FILE = "followups.jsonl"
 
 @dataclass(frozen=True)
 class FollowUp:
-    """A question asked after `turns`, oldest first; `follows` is false for one that begins a new topic."""
+    """A question after earlier ones (`turns`, oldest first); `follows` is False if it begins a new topic."""
 
     text: str
     turns: tuple[str, ...]
@@ -35,17 +34,17 @@ class FollowUp:
 
 
 def read_followups(folder: Path) -> list[FollowUp]:
-    """Those of a set; none where it has no such file. Raises SettingsError for a line that is not one."""
+    """The follow-up questions of a set; [] without their file. Raises SettingsError for a line that is wrong."""
     path = folder / FOLLOWUPS_FILE
     if not path.is_file():
         return []
-    found = []
+    followups = []
     for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-            found.append(
+            followups.append(
                 FollowUp(
                     row["text"], tuple(row["turns"]), row["standalone"], tuple(row["relevant"]), bool(row["follows"])
                 )
@@ -55,40 +54,42 @@ def read_followups(folder: Path) -> list[FollowUp]:
                 f"{path}, line {number}, is not an object with `text`, `turns`, `standalone`, `relevant` and "
                 "`follows`: correct it."
             ) from error
-    return found
+    return followups
 
 
 def evaluate_followups(library: Library, followups: Sequence[FollowUp]) -> dict[str, Any]:
-    """Figures by name, for a library that has the set's documents under the names in `relevant`; {} for no questions.
+    """Figures by name, for a library with the set's documents under the paths in `relevant`; {} without questions.
 
-    `ndcg@10` of those that follow, three ways; `new_topics_unchanged`, the share of the others searched word for word;
-    the 95th percentile of the time to complete a question, in milliseconds.
+    nDCG@10 of the questions that follow, searched three ways; `new_topics_unchanged`, the share of the others that are
+    searched word for word; the 95th percentile of the time to complete a question, in milliseconds.
     """
     if not followups:
         return {}
-    follows = [one for one in followups if one.follows]
-    new = [one for one in followups if not one.follows]
+    following = [followup for followup in followups if followup.follows]
+    new_topics = [followup for followup in followups if not followup.follows]
     seconds = []
     completed = []
-    for one in followups:
+    for followup in followups:
         started = time.perf_counter()
-        completed.append(stand_alone(one.text, one.turns))
+        completed.append(stand_alone(followup.text, followup.turns))
         seconds.append(time.perf_counter() - started)
     searched = dict(zip(followups, completed, strict=True))
     figures: dict[str, float] = {"followups": len(followups)}
-    if follows:
-        figures["followup_ndcg@10_as_asked"] = _mean(_score(library, one.text, one) for one in follows)
-        figures["followup_ndcg@10"] = _mean(_score(library, searched[one], one) for one in follows)
-        figures["followup_ndcg@10_standalone"] = _mean(_score(library, one.standalone, one) for one in follows)
-    if new:
-        figures["new_topics_unchanged"] = _mean(searched[one] == one.text.strip() for one in new)
+    if following:
+        figures["followup_ndcg@10_as_asked"] = _mean(_score(library, followup.text, followup) for followup in following)
+        figures["followup_ndcg@10"] = _mean(_score(library, searched[followup], followup) for followup in following)
+        figures["followup_ndcg@10_standalone"] = _mean(
+            _score(library, followup.standalone, followup) for followup in following
+        )
+    if new_topics:
+        figures["new_topics_unchanged"] = _mean(searched[followup] == followup.text.strip() for followup in new_topics)
     figures["followup_p95_ms"] = round(1000 * float(np.percentile(seconds, 95)), 3)
     return figures
 
 
-def _score(library: Library, question: str, one: FollowUp) -> float:
+def _score(library: Library, question: str, followup: FollowUp) -> float:
     ranked = [hit.path for hit in best_hit_per_document(library.search(question, PASSAGES))[:DEPTH]]
-    return ndcg(ranked, dict.fromkeys(one.relevant, 1))
+    return ndcg(ranked, dict.fromkeys(followup.relevant, 1))
 
 
 def _mean(values: Any) -> float:

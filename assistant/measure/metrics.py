@@ -1,7 +1,7 @@
-"""The figures of an evaluation, each with its interval, and two runs against one another. Knows no files, no library.
+"""The metrics of an evaluation, each with its interval, and the differences between two runs.
 
-What is kept is what every question scored; a metric is a statistic over questions, so the same definition gives the
-figure, its interval, and the difference between two runs.
+Every question has scores, and a metric is a statistic over questions: the same definition gives its value, its interval
+and the difference between two runs.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from assistant.measure.bootstrap import (
 from assistant.refuse.auroc import area_under_roc
 
 DEPTH = 10
-# Passages asked for so that at least DEPTH documents are among them: a document is cut into several.
+# Passages searched for, so that at least DEPTH documents are among them: a document has several.
 PASSAGES = 60
 PLACES = 4
-# Means over the questions that have one, under the same name in what a question scored.
+# Means over the questions that have such a score.
 RANKING = ("ndcg@10", "hit@5", "mrr@10", "recall@10")
 EVIDENCE = ("evidence@1", "evidence@3")
 TIMES = {"p50_ms": 50.0, "p95_ms": 95.0}
 REFUSAL = ("refusal_auroc", "refusal_precision", "refusal_recall")
 METRICS = (*RANKING, *TIMES, *EVIDENCE, *REFUSAL)
 
-# What one question scored: `_id`, the names in RANKING and EVIDENCE as far as its set allows, `ms` of searching,
+# The scores of one question: `_id`, the names in RANKING and EVIDENCE that its set allows, `ms` of searching,
 # `confidence`, `refused` and, where it is known, `answerable`.
 Scores = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A metric with the ends of its 95 % interval over questions; None when too few resamples allow the metric."""
+    """A metric with the ends of its 95 % interval over questions; None when no resample allows the metric."""
 
     value: float
     interval: tuple[float, float] | None
@@ -52,7 +52,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric now less the same one before. `significant` is None where questions cannot tell: see `compare`."""
+    """The difference of a metric to an earlier run. `significant` is None where it cannot be known: see `compare`."""
 
     before: float
     difference: float
@@ -60,7 +60,7 @@ class Difference:
     significant: bool | None
 
 
-# One question
+# Scores of one question
 
 
 def ndcg(ranked: Sequence[str], relevant: Mapping[str, int]) -> float:
@@ -86,7 +86,7 @@ def recall(ranked: Sequence[str], relevant: Collection[str]) -> float:
 
 
 def contains(shown: Sequence[str], answers: Sequence[str]) -> bool:
-    """Whether one of the texts shown contains one of the answers, spaces and case aside."""
+    """Whether one of the texts contains one of the answers; spaces and case do not count."""
     squeezed = [_squeezed(text) for text in shown]
     return any(_squeezed(answer) in text for answer in answers for text in squeezed)
 
@@ -95,7 +95,7 @@ def _squeezed(text: str) -> str:
     return "".join(text.lower().split())
 
 
-# All of them
+# Metrics over questions
 
 
 def measure(questions: Sequence[Scores]) -> dict[str, Measured]:
@@ -110,11 +110,11 @@ def measure(questions: Sequence[Scores]) -> dict[str, Measured]:
 
 
 def compare(before: Sequence[Scores], now: Sequence[Scores]) -> tuple[dict[str, Difference], int]:
-    """The differences over the questions that both runs asked, and how many those are.
+    """The differences over the questions that both runs have, and the number of those.
 
-    Each resample draws the same questions for both runs (the paired bootstrap), so that what makes a question hard
-    for both does not count. A difference is significant when its 95 % interval does not contain 0. Of times that
-    cannot be said: what else the machine did in the one run or the other is not in the questions.
+    Each resample draws the same questions for both runs (the paired bootstrap), so that questions that are hard for
+    both do not count. A difference is significant when its 95 % interval does not contain 0. For times this cannot be
+    known: the questions do not show what else the machine did during each run.
     """
     earlier = {question["_id"]: question for question in before}
     later = [question for question in now if question["_id"] in earlier]
@@ -122,32 +122,32 @@ def compare(before: Sequence[Scores], now: Sequence[Scores]) -> tuple[dict[str, 
         return {}, 0
     draws, as_asked = draw(len(later)), once(len(later))
     old = _statistics([earlier[question["_id"]] for question in later])
-    found = {}
+    differences = {}
     for name, statistic in _statistics(later).items():
         if name not in old:
             continue
         was, value = _value(old[name], as_asked), _value(statistic, as_asked)
         ends = interval(statistic(draws) - old[name](draws))
-        apart = None if name in TIMES or math.isnan(ends[0]) else ends[0] > 0 or ends[1] < 0
-        found[name] = Difference(was, round(value - was, PLACES), _rounded(ends), apart)
-    return found, len(later)
+        significant = None if name in TIMES or math.isnan(ends[0]) else ends[0] > 0 or ends[1] < 0
+        differences[name] = Difference(was, round(value - was, PLACES), _rounded(ends), significant)
+    return differences, len(later)
 
 
 def _statistics(questions: Sequence[Scores]) -> dict[str, Statistic]:
     """Each metric that these questions allow, as a function of how often each question is drawn."""
-    found: dict[str, Statistic] = {}
+    statistics: dict[str, Statistic] = {}
     for name in (*RANKING, *EVIDENCE):
         values = _column(questions, name)
         if not np.isnan(values).all():
-            found[name] = partial(mean, values=values)
+            statistics[name] = partial(mean, values=values)
     times = _column(questions, "ms")
-    found |= {name: partial(percentile, values=times, percent=percent) for name, percent in TIMES.items()}
-    found |= _refusal(questions)
-    return {name: found[name] for name in METRICS if name in found}
+    statistics |= {name: partial(percentile, values=times, percent=percent) for name, percent in TIMES.items()}
+    statistics |= _refusal(questions)
+    return {name: statistics[name] for name in METRICS if name in statistics}
 
 
 def _refusal(questions: Sequence[Scores]) -> dict[str, Statistic]:
-    """Refusing is right when the question cannot be answered; none of it unless there are questions of both kinds."""
+    """The metrics of refusing, which is right when a question is unanswerable; {} without questions of both kinds."""
     answerable = _column(questions, "answerable")
     labelled = ~np.isnan(answerable)
     unanswerable, refused = answerable == 0, _column(questions, "refused") == 1
@@ -166,13 +166,13 @@ def _refusal(questions: Sequence[Scores]) -> dict[str, Statistic]:
 
 
 def _column(questions: Sequence[Scores], name: str) -> Numbers:
-    """What each question has under a name, not a number where it has nothing; shape (questions,)."""
+    """One score of each question, NaN where it has none; shape (questions,)."""
     values = [question.get(name) for question in questions]
     return np.array([math.nan if value is None else float(value) for value in values])
 
 
 def _value(statistic: Statistic, as_asked: Counts) -> float:
-    """The metric itself; a precision of no refusals at all is 0."""
+    """The metric itself; a precision without any refusal is 0."""
     return round(float(np.nan_to_num(statistic(as_asked)[0])), PLACES)
 
 

@@ -1,4 +1,4 @@
-"""What `docent bench ingest` says: whole and in steps, of the same passages."""
+"""`docent bench ingest`: the pipeline and its steps, on the same passages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingest.base.settings import Settings
 
 
 def test_figures(office: Path, settings: Settings) -> None:
-    """Counts are the library's, rates follow from them, and every step took time."""
+    """Counts are those of the library, rates follow from them, and every step took time."""
     figures = bench_ingest(office, settings)
     assert (figures["files"], figures["documents"], figures["passages"], figures["failed"]) == (4, 4, 4, 0)
     assert min(figures["ratios"]) <= figures["ratio"] <= max(figures["ratios"])
@@ -22,7 +22,7 @@ def test_figures(office: Path, settings: Settings) -> None:
 
 
 def test_nothing_to_measure(tmp_path: Path, settings: Settings) -> None:
-    """A folder of nothing is one line."""
+    """An empty folder is an error of one line."""
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DocentError, match="could be taken in"):
+    with pytest.raises(DocentError, match="can be ingested: name a folder"):
         bench_ingest(tmp_path / "empty", settings)
