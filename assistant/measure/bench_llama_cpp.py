@@ -62,7 +62,7 @@ def bench_llama_cpp(
 
 
 def _answer(model: Any, prompt: Sequence[int], new_tokens: int) -> tuple[float, float, list[int]]:
-    """(seconds to the first token, tokens per second after it, tokens). What it has just read, it does not read again."""
+    """(seconds to the first token, tokens per second after it, tokens). llama.cpp keeps the last prompt in its cache."""
     started = time.perf_counter()
     tokens: list[int] = []
     first = 0.0
