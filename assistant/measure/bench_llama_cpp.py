@@ -62,7 +62,7 @@ def bench_llama_cpp(
 
 
 def _answer(model: Any, prompt: Sequence[int], new_tokens: int) -> tuple[float, float, list[int]]:
-    """(seconds to the first token, tokens per second after it, tokens). llama.cpp keeps the last prompt in its cache."""
+    """(seconds to the first token, tokens per second after it, tokens). The last prompt stays in its cache."""
     started = time.perf_counter()
     tokens: list[int] = []
     first = 0.0

@@ -1,4 +1,4 @@
-"""Tiny real encoders made on the spot: a cross-encoder that knows what it likes, and a bilingual sentence embedder."""
+"""Tiny real encoders, trained for the tests: a cross-encoder that prefers one word, and a bilingual sentence embedder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def word_tokenizer(words: Sequence[str], longest: int = 128) -> Any:
-    """Whole words, and each Chinese character by itself, as BERT's own tokenizer cuts them; the rest is unknown."""
+    """A tokenizer of whole words and single Chinese characters, as BERT splits them; all other words are unknown."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
@@ -26,14 +26,14 @@ def word_tokenizer(words: Sequence[str], longest: int = 128) -> Any:
     )  # fmt: skip
 
 
-def build_cross_encoder(folder: Path, liked: str, words: Sequence[str], labels: int = 1) -> Path:
-    """A cross-encoder trained until a passage with the word `liked` scores above .9 and one without below .1."""
+def build_cross_encoder(folder: Path, preferred: str, words: Sequence[str], labels: int = 1) -> Path:
+    """A cross-encoder trained until a passage with the word `preferred` scores above .9 and one without below .1."""
     import torch
     from transformers import BertConfig, BertForSequenceClassification
 
     draw = random.Random(5)
-    others = sorted({word for word in words if word.isascii() and word.isalnum()} - {liked})
-    tokenizer = word_tokenizer([*others, liked])
+    others = sorted({word for word in words if word.isascii() and word.isalnum()} - {preferred})
+    tokenizer = word_tokenizer([*others, preferred])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         model = BertForSequenceClassification(
@@ -48,7 +48,7 @@ def build_cross_encoder(folder: Path, liked: str, words: Sequence[str], labels: 
             passages = [draw.choices(others, k=draw.randint(4, 24)) for _ in range(32)]
             wanted = torch.tensor([float(number % 2) for number in range(32)])
             for passage in passages[1::2]:
-                passage[draw.randrange(len(passage))] = liked
+                passage[draw.randrange(len(passage))] = preferred
             pairs = tokenizer(
                 [" ".join(draw.choices(others, k=5)) for _ in passages],
                 [" ".join(passage) for passage in passages],
@@ -98,11 +98,11 @@ def build_bilingual_embedder(folder: Path, pairs: Sequence[tuple[str, str]]) -> 
         chain = SentenceTransformer(modules=[transformer, Pooling(transformer.get_embedding_dimension())], device="cpu")
         optimizer = torch.optim.AdamW(chain.parameters(), lr=5e-3)
         for _ in range(60):
-            one, other = (
+            first, second = (
                 torch.nn.functional.normalize(chain(chain.preprocess(list(side)))["sentence_embedding"], dim=1)
                 for side in zip(*pairs, strict=True)
             )
-            loss = torch.nn.functional.cross_entropy(one @ other.T * 10, torch.arange(len(pairs)))
+            loss = torch.nn.functional.cross_entropy(first @ second.T * 10, torch.arange(len(pairs)))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -91,7 +91,7 @@ def test_a_question_scores_what_its_set_allows() -> None:
     }  # fmt: skip
 
 
-def test_answers_of_a_question_that_cannot_be_answered_count_for_nothing() -> None:
+def test_answers_of_an_unanswerable_question_do_not_count() -> None:
     """Nor does an empty list of answers: there is no evidence to be found."""
     assert "evidence@1" not in scores(asked(evidence=("x",), answers=("x",), answerable=False))
     assert "evidence@1" not in scores(asked(evidence=("x",), answers=()))
@@ -103,7 +103,7 @@ def test_a_folder_is_measured_through_the_real_library(folder: Path, settings: S
     questions, and the site's own library is not touched."""
     before = sorted(home.rglob("*"))
     progress: list[tuple[str, int, int]] = []
-    (one,) = evaluate([folder], settings, None, lambda *told: progress.append(told))
+    (one,) = evaluate([folder], settings, None, lambda *step: progress.append(step))
     assert (one.set, one.documents, one.passages, len(one.questions)) == ("set", 5, 5, 4)
     found = {name: measured.value for name, measured in measure(one.questions).items()}
     assert tuple(found) == METRICS
@@ -116,7 +116,7 @@ def test_a_folder_is_measured_through_the_real_library(folder: Path, settings: S
 
 @pytest.mark.usefixtures("prepared")
 def test_several_folders_are_measured_one_after_another(folder: Path, settings: Settings) -> None:
-    """Each in a library of its own, with one embedder; sets of the same name are told apart by their paths."""
+    """Each in a library of its own, with one embedder; sets of the same name are named by their paths."""
     other = folder.parent / "others" / "set"
     other.mkdir(parents=True)
     (other / "corpus.jsonl").write_text(json.dumps(CORPUS[0]), "utf-8")
@@ -143,11 +143,11 @@ def test_follow_up_questions_are_measured_where_a_set_has_them(folder: Path, set
 
 
 def test_a_wrong_folder_among_several_is_named_before_any_work(folder: Path, settings: Settings) -> None:
-    """Not after the minutes that the ones before it take."""
-    told: list[tuple[str, int, int]] = []
+    """And not after the minutes that the folders before it take."""
+    progress: list[tuple[str, int, int]] = []
     with pytest.raises(SettingsError, match="not in BEIR layout"):
-        list(evaluate([folder, folder.parent], settings, None, lambda *progress: told.append(progress)))
-    assert told == []
+        list(evaluate([folder, folder.parent], settings, None, lambda *step: progress.append(step)))
+    assert progress == []
 
 
 @pytest.mark.usefixtures("prepared")
@@ -161,8 +161,10 @@ def test_a_limit_takes_the_first_questions(folder: Path, settings: Settings) -> 
 
 
 @pytest.mark.usefixtures("prepared")
-def test_the_set_in_the_repository_works(settings: Settings) -> None:
+def test_the_set_in_the_repository_works(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """`data/eval` gives every kind of metric from its first five questions on."""
+    # Fitting searches four hundred times, and moves no ranking and no evidence.
+    monkeypatch.setattr(module, "fit_thresholds_when_due", lambda _settings: None)
     one, found = evaluated(PROJECT / "data" / "eval", settings, 5)
     assert len(one.questions) == 5
     assert found["hit@5"] == 1.0
@@ -170,7 +172,7 @@ def test_the_set_in_the_repository_works(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("corpus.jsonl", None, "it has no corpus.jsonl"),
         ("queries.jsonl", None, "it has no queries.jsonl"),
@@ -185,7 +187,7 @@ def test_the_set_in_the_repository_works(settings: Settings) -> None:
     ],
 )
 def test_a_folder_that_is_no_set_is_named_in_one_line(
-    folder: Path, settings: Settings, name: str, content: str | bytes | None, said: str
+    folder: Path, settings: Settings, name: str, content: str | bytes | None, message: str
 ) -> None:
     """A missing file, a broken line, a missing key or a wrong value is named with its place, before any work."""
     if content is None:
@@ -194,13 +196,13 @@ def test_a_folder_that_is_no_set_is_named_in_one_line(
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(SettingsError) as wrong:
         list(evaluate([folder], settings))
-    assert said in str(wrong.value)
+    assert message in str(wrong.value)
     assert str(folder) in str(wrong.value)
     assert "\n" not in str(wrong.value)
 
 
 def test_a_file_is_no_folder(folder: Path, settings: Settings) -> None:
-    """Naming one file of a set, or nothing at all, is told apart from a crash."""
+    """One file of a set, or a folder that does not exist, is an error of one line."""
     for place in (folder / "corpus.jsonl", folder / "nowhere"):
         with pytest.raises(SettingsError, match="not in BEIR layout"):
             list(evaluate([place], settings))

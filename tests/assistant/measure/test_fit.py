@@ -139,9 +139,9 @@ def test_a_folder_is_fitted_from_the_real_library(
         "answerability": [*(field.name for field in fields(AnswerabilityFeatures)), "intercept"],
         "fusion": [field.name for field in fields(FusionWeights)],
     }
-    printed, told = as_text(fits), as_json(fits)
-    assert {name: list(told[name]["shipped"]) for name in told} == named
-    assert all(f"| {name} |" in printed for names in named.values() for name in names)
+    text, printed = as_text(fits), as_json(fits)
+    assert {name: list(printed[name]["shipped"]) for name in printed} == named
+    assert all(f"| {name} |" in text for names in named.values() for name in names)
     monkeypatch.setattr(fit, "search_set", None)
     assert fit_folders([folder], settings, cache) == fits
 
@@ -166,14 +166,14 @@ def test_without_the_set_another_fit_is_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("queries", "said"),
+    ("queries", "message"),
     [(None, "is not in BEIR layout"), ("{", "line 1, is not JSON"), ('{"_id": "1", "text": "?"}', "nothing to fit on")],
 )
 @pytest.mark.usefixtures("prepared")
 def test_a_wrong_set_is_one_line(
     folder: Path,  # noqa: F811
     queries: str | None,
-    said: str,
+    message: str,
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -187,7 +187,7 @@ def test_a_wrong_set_is_one_line(
         (folder / "queries.jsonl").write_text(queries, "utf-8")
     assert main([str(folder), "--json"]) == 2
     output = capsys.readouterr()
-    assert said in output.err
+    assert message in output.err
     assert (output.out, output.err.count("\n")) == ("", 1)
 
 
@@ -202,7 +202,7 @@ def test_the_command_prints_json(
     """Each group by name, with shipped and refitted numbers and the figures of each set."""
     monkeypatch.setenv("DOCENT_HOME", str(home))
     assert main([str(folder), "--cache", str(tmp_path / "cache"), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert list(told) == ["evidence", "answerability", "fusion"]
-    assert told["evidence"]["shipped"] == asdict(EVIDENCE_WEIGHTS)
-    assert told["fusion"]["figures"]["nDCG@10"]["set"].keys() == {"shipped", "refitted", "left_out"}
+    printed = json.loads(capsys.readouterr().out)
+    assert list(printed) == ["evidence", "answerability", "fusion"]
+    assert printed["evidence"]["shipped"] == asdict(EVIDENCE_WEIGHTS)
+    assert printed["fusion"]["figures"]["nDCG@10"]["set"].keys() == {"shipped", "refitted", "left_out"}

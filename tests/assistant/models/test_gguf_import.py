@@ -1,4 +1,4 @@
-"""A GGUF file becomes a checkpoint with the same tokens and the same weights, whole or not at all."""
+"""A GGUF file is unpacked into a checkpoint with the same tokens and weights, completely or not at all."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_names_go_both_ways() -> None:
 
 
 def test_what_is_here_is_not_made_again_until_the_file_changes(make_gguf: MakeGguf, tmp_path: Path) -> None:
-    """The second call returns the first one's folder; another file of that name is unpacked anew."""
+    """The second call returns the first one's folder; another file of that name is unpacked again."""
     path = make_gguf()
     assert find_unpacked(path, tmp_path) is None
     seen: list[tuple[int, int]] = []

@@ -65,7 +65,7 @@ def test_a_model_says_the_same_with_rounded_weights(tmp_path: Path) -> None:
 
 
 def test_a_model_without_matrices_is_refused(tmp_path: Path) -> None:
-    """Nothing to round means that this is no model we understand; it is said and not saved."""
+    """A model without a float16 matrix is not supported: an error, and nothing is saved."""
     import openvino
     from openvino import opset13 as operations
 

@@ -75,7 +75,7 @@ def test_pulled_models_are_found_and_listed(hub: LoopbackHub, tiny_checkpoint: P
 
 
 def test_a_folder_is_checked_and_not_fetched(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """A model that is a folder on this machine needs no hub; one that is broken is said to be."""
+    """A model that is a folder on this machine needs no hub; a broken one is an error."""
     assert pull(settings(tmp_path, model=str(tiny_checkpoint))) == [tiny_checkpoint]
     (tmp_path / "broken").mkdir()
     with pytest.raises(DocentError, match=r"config\.json"):
@@ -186,7 +186,7 @@ def test_of_two_pulls_at_once_the_second_waits_and_says_so(
     tiny_checkpoint: Path,
     tmp_path: Path,
 ) -> None:
-    """It begins when the first has ended, and is told of as work of which nothing is known yet."""
+    """It begins when the first has ended, and meanwhile shows progress without numbers."""
     hub.add_folder(NAME, tiny_checkpoint)
     site = settings(tmp_path)
     seen: list[DownloadProgress] = []

@@ -1,4 +1,4 @@
-"""What is said when memory or disk do not suffice to make a model."""
+"""The errors when memory or disk do not suffice to convert a model."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def test_it_is_what_the_assistant_would_do(shared_library: Library) -> None:
 
 
 def test_each_part_says_what_it_is_worth(shared_library: Library) -> None:
-    """The parts are those the confidence was made of, and leaving one out makes it less sure here."""
+    """The parts are those the confidence was made of, and leaving one out lowers it here."""
     explanation = explain_answerability(shared_library, QUESTION, 4)
     coverage = retrieve(shared_library, QUESTION, 4).coverage
     assert explanation.confidence == round(answerability(coverage), 4)
