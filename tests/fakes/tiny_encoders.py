@@ -1,4 +1,4 @@
-"""Tiny real encoders, trained for the tests: a cross-encoder that prefers one word, and a bilingual sentence embedder."""
+"""Tiny real encoders, trained for tests: a cross-encoder that prefers one word, and a bilingual sentence embedder."""
 
 from __future__ import annotations
 
