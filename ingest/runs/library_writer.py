@@ -40,18 +40,17 @@ def open_for_writing(settings: Settings, command: str, create: bool = False) -> 
     the disk fails.
     """
     with write_lock(settings.home, command) as publish_progress:
+        catalog = Catalog(settings.home / CATALOG_FILE, create)
+        publisher = Publisher(settings.home / INDEX_FOLDER)
+        library = LibraryWriter(catalog, publisher, publish_progress)
         try:
-            catalog = Catalog(settings.home / CATALOG_FILE, create)
-            publisher = Publisher(settings.home / INDEX_FOLDER)
-            writer = LibraryWriter(catalog, publisher, publish_progress)
-            try:
-                yield writer
-            finally:
-                publisher.close()
-                catalog.close()
+            yield library
         except sqlite3.DatabaseError as error:
             log.error("library.not_written", exc_info=True)
             raise DocentError(
                 f"The library in {settings.home} cannot be written ({error}): free or repair the disk and run the same "
-                f"command again; the {writer.documents_kept} documents finished in this run are kept."
+                f"command again; the {library.documents_kept} documents finished in this run are kept."
             ) from error
+        finally:
+            publisher.close()
+            catalog.close()

@@ -16,12 +16,11 @@ import pytest
 from ingest import sync
 from ingest.base.errors import DocentError, SettingsError
 from ingest.base.settings import Settings
-from ingest.base.types import Failure, Page, Progress, ReadDocument
+from ingest.base.types import Failure, Progress
 from ingest.documents.workers.pool import Readers
 from ingest.library import Library
 from ingest.passages.embedders import library_embedder
 from ingest.runs import batch, library_writer, outcomes
-from ingest.runs.batch import ingest_documents
 from ingest.runs.check import check
 from ingest.runs.report import IngestReport
 from ingest.runs.select import remove
@@ -272,38 +271,6 @@ def test_prefix_that_leaves_no_room(office: Path, settings: Settings, monkeypatc
     assert texts_of(settings) == {}
 
 
-@pytest.mark.parametrize(
-    ("name", "gone"),
-    [
-        ("it/vpn.txt", ["it/vpn.txt"]),
-        ("{office}/it/vpn.txt", ["it/vpn.txt"]),
-        ("{office}/hr", ["hr/leave-policy-2024.md", "hr/leave-policy-2026.md"]),
-        ("1", ["finance/差旅.md"]),
-    ],
-)
-@pytest.mark.usefixtures("ingested_office")
-def test_remove(office: Path, settings: Settings, name: str, gone: list[str]) -> None:
-    """By number, by name, by path or by folder: those documents leave the library, and the files stay."""
-    removed, failed = remove([name.format(office=office)], settings)
-    assert sorted(record.name for record in removed) == gone
-    assert failed == []
-    assert sorted(texts_of(settings)) == sorted(set(OFFICE) - set(gone))
-    assert all((office / name).is_file() for name in OFFICE)
-    assert check(settings.home) == []
-    assert first_found(settings, OFFICE[gone[0]]) not in gone
-
-
-@pytest.mark.usefixtures("ingested_office")
-def test_remove_unknown(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that no document has removes nothing, in any working folder; the message says how to list the names."""
-    monkeypatch.chdir(office)
-    unknown = ["99", "no-such.md", "", " ", "/somewhere/else", "²", "~nobody-here", "vpn.txt"]
-    removed, failed = remove([*unknown, "it/vpn.txt", "it/vpn.txt"], settings)
-    assert failed == [Failure(name, "no such document in the library: `docent list` shows them") for name in unknown]
-    assert [record.name for record in removed] == ["it/vpn.txt"]
-    assert sorted(texts_of(settings)) == sorted(set(OFFICE) - {"it/vpn.txt"})
-
-
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -402,20 +369,6 @@ def test_full_disk_under_the_index(office: Path, settings: Settings, monkeypatch
     assert check(settings.home) == []
 
 
-def test_documents_already_read(settings: Settings) -> None:
-    """Documents that come from elsewhere than files are found like any other, under the name they were given."""
-    documents = [
-        ("d1", ReadDocument("Leave", (Page("", "Staff get 25 days."),)), "h1"),
-        ("d2", ReadDocument("VPN", (Page("", "Error E-07 means that the certificate has expired."),)), "h2"),
-    ]
-    ingest_documents(documents, settings)
-    assert texts_of(settings) == {
-        "d1": "Staff get 25 days.",
-        "d2": "Error E-07 means that the certificate has expired.",
-    }
-    assert first_found(settings, "What does E-07 mean?") == "d2"
-
-
 def test_long_headings_do_not_push_the_passage_out(settings: Settings, tmp_path: Path) -> None:
     """Under headings longer than the model reads, the last words of a passage are still embedded."""
     documents = tmp_path / "long"
@@ -473,18 +426,6 @@ def test_same_content_twice(office: Path, settings: Settings) -> None:
     removed, _ = remove([str(office / "it")], settings)
     assert [document.name for document in removed] == ["it/vpn.txt"]
     assert "it/vpn.txt" not in texts_of(settings)
-
-
-def test_removing_one_of_two_paths(office: Path, settings: Settings) -> None:
-    """By path only that path goes, by name the document with all of them."""
-    (office / "vpn.txt").write_bytes((office / "it" / "vpn.txt").read_bytes())
-    ingest([office], settings)
-    removed, _ = remove([str(office / "vpn.txt")], settings)
-    assert [document.name for document in removed] == ["vpn.txt"]
-    assert listed(settings)["it/vpn.txt"].paths == (str(office / "it" / "vpn.txt"),)
-    assert ingest([office], settings).duplicates == 1
-    remove(["it/vpn.txt"], settings)
-    assert "vpn.txt" not in " ".join(texts_of(settings))
 
 
 @pytest.fixture

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ingest.base.settings import Settings
 from ingest.base.types import Failure, Page, ReadDocument
+from ingest.library import Library
 from ingest.passages.embedders.embedder import Embedder
 from ingest.passages.split_and_embed import NO_VECTORS, PassageEmbedder
 from ingest.runs import batch as batch_module
-from ingest.runs.batch import Batch, batches, split
+from ingest.runs.batch import Batch, batches, ingest_documents, split
 from ingest.runs.library_writer import LibraryWriter, open_for_writing
 from ingest.runs.outcomes import Outcome, Removal
 from ingest.runs.plan import Change
@@ -112,3 +114,16 @@ def test_paths_and_files_in_their_order(library: LibraryWriter) -> None:
     assert Batch([added(0), copied(0)]).commit(library) == Counts(added=1, duplicates=1)
     (document,) = library.catalog.listed()
     assert document.paths == ("/share/0.txt", "/share/copy.txt")
+
+
+def test_documents_already_read(settings: Settings) -> None:
+    """Documents that come from elsewhere than files are found like any other, under the name they were given."""
+    documents = [
+        ("d1", ReadDocument("Leave", (Page("", "Staff get 25 days."),)), "h1"),
+        ("d2", ReadDocument("VPN", (Page("", "Error E-07 means that the certificate has expired."),)), "h2"),
+    ]
+    ingest_documents(documents, settings)
+    with closing(Library(settings.home)) as library:
+        texts = {document.name: library.content(document.id).text for document in library.documents()}
+        assert texts == {name: document.text for name, document, _ in documents}
+        assert library.search("What does E-07 mean?", 1)[0].path == "d2"
