@@ -26,7 +26,7 @@ from tests.conftest import fill
 from tests.fakes.crash_writer import NAMES, SENTENCES, load_toy
 from tests.project import PROJECT
 
-SAID = re.compile(r"(file\d+) round(\d+) part(\d+)")
+SENTENCE = re.compile(r"(file\d+) round(\d+) part(\d+)")
 
 
 @pytest.fixture
@@ -51,17 +51,17 @@ class Writers:
         assert self._forks.stdin
         self._forks.stdin.write(f"{home} {rounds} {limit}\n")
         self._forks.stdin.flush()
-        return int(self._said("started"))
+        return int(self._answer("started"))
 
     def ended(self) -> int:
         """Its exit code, when it has ended."""
-        return int(self._said("ended"))
+        return int(self._answer("ended"))
 
     def run(self, home: Path, rounds: int = 1, limit: int = 0) -> int:
         self.start(home, rounds, limit)
         return self.ended()
 
-    def _said(self, what: str) -> str:
+    def _answer(self, what: str) -> str:
         assert self._forks.stdout
         word, _, value = self._forks.stdout.readline().partition(" ")
         assert word == what
@@ -128,7 +128,7 @@ def assert_nothing_is_half(home: Path) -> None:
         rounds_by_name: dict[str, set[str]] = {}
         parts: dict[str, list[int]] = {}
         for row in catalog.passages(catalog.passage_ids().tolist()).values():
-            for name, round_number, part in SAID.findall(row["text"]):
+            for name, round_number, part in SENTENCE.findall(row["text"]):
                 assert name == documents[row["document_id"]]
                 rounds_by_name.setdefault(name, set()).add(round_number)
                 parts.setdefault(name, []).append(int(part))

@@ -183,11 +183,14 @@ def slowly(self, *arguments):
 
 Catalog.insert_passages = slowly
 rebuild.BATCH_PASSAGES = 1
-rebuild.rebuild(load_settings(home=sys.argv[1], embedder_passage_prefix="passage: "))
+prefixes = {"embedder_query_prefix": "question: ", "embedder_passage_prefix": "passage: "}
+rebuild.rebuild(load_settings(home=sys.argv[1], **prefixes))
 """
 
 
-def test_killed_in_the_middle(settings: Settings, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_in_the_middle(
+    settings: Settings, prefixed: Settings, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was searched is still searched; an ingest in between loses nothing; the next rebuild does only the rest."""
     before = passage_ids(settings)
     process = subprocess.Popen(
@@ -212,7 +215,7 @@ def test_killed_in_the_middle(settings: Settings, library: Library, monkeypatch:
         add_passages(catalog, embedding_set, documents)
 
     monkeypatch.setattr(embedding_sets, "add_passages", noted)
-    rebuild(settings.model_copy(update={"embedder_passage_prefix": "passage: "}))
+    rebuild(prefixed)
     assert filled == [3, 4]
     assert len(passage_ids(settings)) == 3
     assert check(settings.home) == []
