@@ -166,11 +166,11 @@ def measure(home: Path, started: float) -> dict[str, Any]:
         "dense_ms": _timed(lambda vector: index.dense(vector, CANDIDATES, catalog), vectors),
         "faiss_ms": _timed(lambda vector: index.dense(vector, CANDIDATES), vectors),
         "bm25_ms": _timed(lambda words: index.lexical(words, CANDIDATES), query_terms),
-        "rows_ms": _timed(lambda found: catalog.passages(list(found)), nearest),
+        "rows_ms": _timed(lambda ids: catalog.passages(list(ids)), nearest),
         **_memory(),
     }
     library.close()
-    figures["nearest"] = [list(found) for found in nearest]
+    figures["nearest"] = [list(ids) for ids in nearest]
     return figures
 
 

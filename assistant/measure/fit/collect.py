@@ -131,7 +131,7 @@ def _sentences(library: Library, query: EvaluationQuery, count: int) -> dict[str
     words: dict[str, int] = {}
     return {
         "coverage": astuple(retrieved.coverage),
-        "sentence_features": np.array([astuple(one) for one in described]).reshape(-1, len(fields(Features))),
+        "sentence_features": np.array([astuple(features) for features in described]).reshape(-1, len(fields(Features))),
         "sentence_right": [
             query.has_evidence and contains([f"{candidate.text}\n{candidate.shown}"], query.answers or ())
             for candidate in candidates
@@ -147,21 +147,23 @@ def _passages(library: Library, query: EvaluationQuery, ids: dict[str, str], old
     by_words = index.lexical(terms(query.text), CANDIDATES)
     rows = catalog.passages([passage_id for passage_id, _ in proposed.ranked])
     preference = Preference(query.text)
-    found: dict[str, list[Any]] = {field.name: [] for field in fields(SearchedSet) if field.name.startswith("passage_")}
-    del found["passage_start"]
+    columns: dict[str, list[Any]] = {
+        field.name: [] for field in fields(SearchedSet) if field.name.startswith("passage_")
+    }
+    del columns["passage_start"]
     for passage_id, parts in proposed.ranked:
         row = rows[passage_id]
         path = name_of(row["path"], row["root"])
         factors = preference.factors(row, path, older.get(row["document_id"], ""))
-        found["passage_cosine"].append(parts.cosines.mean)
-        found["passage_lexical"].append(parts.lexical)
-        found["passage_id"].append(passage_id)
-        found["passage_document"].append(row["document_id"])
-        found["passage_gain"].append(query.relevant.get(ids[path], 0))
-        found["passage_older"].append("older_version" in factors)
-        found["passage_polar"].append("yes_or_no" in factors)
-        found["passage_by_words"].append(passage_id in by_words)
-    return found
+        columns["passage_cosine"].append(parts.cosines.mean)
+        columns["passage_lexical"].append(parts.lexical)
+        columns["passage_id"].append(passage_id)
+        columns["passage_document"].append(row["document_id"])
+        columns["passage_gain"].append(query.relevant.get(ids[path], 0))
+        columns["passage_older"].append("older_version" in factors)
+        columns["passage_polar"].append("yes_or_no" in factors)
+        columns["passage_by_words"].append(passage_id in by_words)
+    return columns
 
 
 def _arrays(questions: list[dict[str, Any]]) -> SearchedSet:

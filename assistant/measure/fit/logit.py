@@ -27,8 +27,8 @@ def minimise(objective: Objective, lower: Numbers, upper: Numbers) -> Numbers:
     point = np.clip(np.zeros_like(lower), lower, upper)
     value, gradient, hessian = objective(point)
     for _ in range(_STEPS):
-        held = ((point <= lower) & (gradient >= 0)) | ((point >= upper) & (gradient <= 0))
-        free = np.flatnonzero(~held)
+        at_bound = ((point <= lower) & (gradient >= 0)) | ((point >= upper) & (gradient <= 0))
+        free = np.flatnonzero(~at_bound)
         if not len(free) or np.abs(gradient[free]).max() < _FLATTEST:
             break
         step = np.zeros_like(point)
