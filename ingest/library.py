@@ -1,7 +1,7 @@
 """The library as everyone but its writer sees it: search, list documents, read their content.
 
-It follows what other processes ingest. Its embedder is the one the library was made with, never the one that the
-settings name.
+`follow` keeps it up to date with what other processes ingest. Its embedder is the one the library was made with, never
+the one that the settings name.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class LibraryStatus:
 
 
 class Library:
-    """A read-only view that follows the catalog; safe to share between threads. Close it when done.
+    """A read-only view of the catalog and its search index; safe to share between threads. Close it when done.
 
-    A `reranker` (`rerank.reranker_of`) decides the order of the best hits of a search; `weights` are the fusion's.
+    A `reranker` (`rerank.reranker_of`) decides the order of the best hits; `weights` fuse cosines with BM25.
     """
 
     def __init__(self, home: Path, reranker: Reranker | None = None, weights: FusionWeights = FUSION) -> None:
@@ -68,6 +68,7 @@ class Library:
         self._refreshing = threading.RLock()
         # Exchanged together: an index can only be searched with vectors of its own embedder.
         self._opened: tuple[Embedder, SearchIndex] | None = None
+        # The revision of the catalog, and what `_superseded` returns at that revision.
         self._older: tuple[int, dict[int, str]] = (-1, {})
         self._stop = threading.Event()
         self._follower: threading.Thread | None = None
@@ -100,7 +101,10 @@ class Library:
         return opened
 
     def refresh(self) -> bool:
-        """Bring embedder and index up to date with the catalog. True when anything changed."""
+        """Bring embedder and index up to date with the catalog. True when anything changed.
+
+        Raises DocentError while there is no library, or when its embedder cannot be opened.
+        """
         with self._refreshing:
             card = self.catalog.embedder()
             if card is None:
@@ -153,7 +157,7 @@ class Library:
     # Searching
 
     def search(self, question: str, count: int = 10, among: Sequence[int] | None = None) -> list[Hit]:
-        """The `count` best passages, of all or of those with the ids `among`, best first.
+        """The `count` best passages, best first; with `among` only passages with these ids are searched.
 
         Raises DocentError while there is no library.
         """
@@ -169,23 +173,23 @@ class Library:
         return explain(question, result, self.reranker, self.weights)
 
     def _search(self, question: str, count: int, among: Sequence[int] | None = None) -> SearchResult:
-        """The walk of a search."""
+        """The steps of a search."""
         depth = count if self.reranker is None else max(count, RERANKED)
-        # 1. Both legs, fused.
+        # 1. Search by vectors and by BM25, and fuse both rankings.
         result = self._search_once(question, depth, among)
-        # 2. If a passage disappeared during the search, or nothing was found, once more on a consistent snapshot.
+        # 2. If a passage disappeared during the search, or nothing was found, search again on a consistent snapshot.
         if not result.hits or not result.complete:
             with self._consistent() as consistent:
                 if consistent:
                     result = self._search_once(question, depth, among)
-        # 3. A cross-encoder decides the order of the best.
+        # 3. A cross-encoder decides the order of the best hits.
         if self.reranker is not None:
             result = replace(result, hits=self.reranker.reorder(question, result.hits)[:count])
         return result
 
     def _search_once(self, question: str, depth: int, among: Sequence[int] | None) -> SearchResult:
         embedder, index = self._open()
-        # After a backup was restored, the same numbers mean other passages.
+        # After a backup was restored, the same ids belong to other passages.
         if (self.catalog.note(LINEAGE) or "") != index.snapshot.version.lineage:
             self.refresh()
             embedder, index = self._open()
@@ -193,7 +197,7 @@ class Library:
 
     @contextmanager
     def _consistent(self) -> Iterator[bool]:
-        """Inside, catalog and index are at the same revision and stay there; False when that takes too long."""
+        """Yields True while catalog and index stay at one revision, False when another refresh took too long."""
         if not self._refreshing.acquire(timeout=_CONSISTENT_SECONDS):
             log.warning("library.search_did_not_wait")
             yield False
@@ -216,18 +220,19 @@ class Library:
     # Listing
 
     def documents(self) -> list[DocumentRecord]:
+        """All documents, ordered by path. Raises DocentError while there is no library."""
         return self.catalog.documents()
 
     def document(self, document_id: int) -> ListedDocument:
-        """Raises DocentError when the library has no such document."""
+        """The document with this id. Raises DocentError when the library has no such document."""
         return self.catalog.document(document_id)
 
     def content(self, document_id: int) -> ReadDocument:
-        """The document as it was read. Raises DocentError when the library has no such document."""
+        """The text of this document, as it was read. Raises DocentError when the library has no such document."""
         return self.catalog.content(document_id)
 
     def status(self) -> LibraryStatus:
-        """Never raises: a library that cannot be used says why in `problem`."""
+        """The state of the library after a refresh. Never raises: `problem` says why a library cannot be used."""
         work = current_work(self.home)
         status = LibraryStatus(0, 0, 0, "", work is not None, work=work)
         if not (self.home / CATALOG_FILE).is_file():

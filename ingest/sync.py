@@ -32,9 +32,10 @@ def ingest(
 ) -> IngestReport:  # fmt: skip
     """Add, update and remove documents so that the library holds what the files and folders hold now.
 
-    Work is committed in batches: whenever the run is killed, what was committed stays and is found. `accept` names
-    quarantined documents to answer from all the same. Raises SettingsError when the settings name another embedder
-    than the library's, DocentError when another process writes or the disk fails.
+    Work is committed in batches: when the run is killed, committed documents stay and searches find them. `accept`
+    names documents to release from quarantine; with `allow_removals` documents are also removed when so many files are
+    missing that it looks like a mistake. Raises SettingsError when the settings name another embedder than the
+    library's, DocentError when another process writes or the disk fails.
     """
     started = time.monotonic()
     with open_for_writing(settings, INGESTING, create=True) as library:
@@ -43,11 +44,11 @@ def ingest(
         embedder = passage_embedder(catalog, settings)
         counts, failed = accept_documents(catalog, embedder, accept)
         scanned = scan(paths, settings, catalog.files(), unreadable_files(catalog), allow_removals)
-        more, failures = _ingest_files(scanned, library, embedder, progress, allow_removals)
+        ingested, failures = _ingest_files(scanned, library, embedder, progress, allow_removals)
         embedder.save_rate(catalog)
         library.publisher.publish(catalog)
         report = IngestReport.of(
-            counts + more, catalog.counts()[1], started, [*failed, *failures], _quarantined(library, scanned)
+            counts + ingested, catalog.counts()[1], started, [*failed, *failures], _quarantined(library, scanned)
         )
     log.info(
         "ingest.done", **{**report.as_json(), "failed": len(report.failed), "quarantined": len(report.quarantined)}
@@ -58,7 +59,7 @@ def ingest(
 def _ingest_files(
     scanned: Scan, library: LibraryWriter, embedder: PassageEmbedder, progress: ProgressCallback, allow_removals: bool
 ) -> tuple[Counts, list[Failure]]:
-    """The walk of a document, in six steps."""
+    """Read, structure, split, embed, commit and index the scanned files. Returns the counts and the failures."""
     catalog = library.catalog
     planned = plan(scanned)
     size = sum(scanned.found[path].size for path in planned.to_read)

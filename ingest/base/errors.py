@@ -1,6 +1,6 @@
 """Errors that people read.
 
-Each message is one line: the thing, the reason, what to do. Details belong in the log.
+Each message is one line: what it is about, the reason, what to do. Details belong in the log.
 """
 
 from __future__ import annotations

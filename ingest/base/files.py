@@ -64,8 +64,8 @@ def whole_folder(target: Path) -> Iterator[Path]:
 def alone_in(root: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Be the only process that makes folders in `root`; `waiting` is called once if another process is doing so.
 
-    Creates `root` and removes unfinished folders in it: their makers have died, or they would hold the lock. Raises
-    OSError when `root` cannot be written.
+    Creates `root` and removes unfinished folders in it: the processes that made them have ended, because only the
+    holder of the lock makes folders. Raises OSError when `root` cannot be written.
     """
     root.mkdir(parents=True, exist_ok=True)
     lock = try_lock(root / LOCK)
@@ -96,11 +96,11 @@ def try_lock(path: Path) -> FileLock | None:
 
 
 def flush_to_disk(path: Path) -> None:
-    """Wait until a file is on the disk: a rename that makes it official must not be kept without its content."""
+    """Wait until a file is on the disk, so that no power cut keeps its rename and loses its content. Raises OSError."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
 def _unfinished(target: Path, prefix: str) -> Path:
-    # Not made of the target's name, which may be as long as the file system allows.
+    # The name does not contain the target's, which may already be as long as the file system allows.
     return target.with_name(f"{prefix}{os.getpid()}-{secrets.token_hex(4)}")

@@ -19,14 +19,14 @@ import Stemmer
 # likely: in a name, in a word of a made-up question, in bytes that may or may not be Chinese.
 COMMON_IDEOGRAPHS = "\u4e00-\u9fff"
 # All of them: with Extension A, the Compatibility Ideographs of older encodings, and planes 2 and 3 (Extension B and
-# later), whose rare characters stand in names of people, places and species.
+# later), whose rare characters occur in names of people, places and species.
 IDEOGRAPHS = f"\u3400-\u4dbf{COMMON_IDEOGRAPHS}\uf900-\ufaff\U00020000-\U0003134f"
 KANA = "\u3040-\u30ff"  # the blocks Hiragana and Katakana
 HANGUL = "\uac00-\ud7af"  # the block Hangul Syllables
-# The blocks CJK Symbols and Punctuation and Halfwidth and Fullwidth Forms: the marks that stand among ideographs.
+# The blocks CJK Symbols and Punctuation and Halfwidth and Fullwidth Forms: the punctuation of Chinese text.
 FULL_WIDTH_MARKS = "\u3000-\u303f\uff00-\uffef"
 
-# Scripts written without spaces between words, or with long agglutinated ones.
+# Scripts without spaces between words, and Hangul, whose words carry suffixes that no stemmer here removes.
 _CJK = f"{KANA}{IDEOGRAPHS}{HANGUL}"
 _CJK_RUN = re.compile(f"[{_CJK}]+")
 # A word, or a code or number such as E-07, 3.5, v2.1, 1,200: joined by single punctuation marks inside it.
@@ -62,8 +62,9 @@ def _stem(word: str) -> str:
 def terms(text: str) -> list[str]:
     """The search terms of a text, in order and with repeats.
 
-    A run of Chinese becomes its single characters and its adjacent pairs; a word becomes its stem; a code such as
-    `E-07` stays whole and also becomes its parts. Full-width forms become ordinary ones (NFKC).
+    A run of Chinese, Japanese or Korean becomes its single characters and its adjacent pairs; a word becomes its stem;
+    a code such as `E-07` stays whole and also becomes its parts. Stop words and single stop characters are left out.
+    Full-width forms become ordinary ones (NFKC).
     """
     result: list[str] = []
     for match in _TOKEN.finditer(unicodedata.normalize("NFKC", text).lower()):
@@ -81,7 +82,10 @@ def terms(text: str) -> list[str]:
 
 
 def is_chinese(text: str) -> bool:
-    """True when Chinese characters are at least a fifth of the letters: product names in Latin letters are common."""
+    """True when ideographs, kana and Hangul are at least a fifth of the letters: Latin product names are common.
+
+    Also true of Japanese and Korean text; `language_of` tells these apart.
+    """
     chinese = sum(len(run) for run in _CJK_RUN.findall(text))
     return chinese > 0 and chinese >= 0.2 * sum(character.isalpha() for character in text)
 
@@ -135,7 +139,7 @@ def is_wrapped(line: str, following: str) -> bool:
 
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of each sentence, without white space around it; a line that stands by itself is a sentence too.
+    """(start, end) of each sentence, without white space around it. A line is a sentence too unless `is_wrapped`.
 
     `text[start:end]` is the sentence with its closing punctuation. Every visible character is in exactly one span.
     """

@@ -19,9 +19,9 @@ log = get_logger(__name__)
 
 
 def available_memory(container: Path = _CONTAINER) -> int | None:
-    """What a process may still take without swapping, by the machine and its container; None if unknown."""
-    known = [size for size in (_machine_memory(), _container_memory(container)) if size is not None]
-    return min(known, default=None)
+    """Bytes that a process of this machine and container can still allocate without swapping; None if unknown."""
+    sizes = [size for size in (_machine_memory(), _container_memory(container)) if size is not None]
+    return min(sizes, default=None)
 
 
 def _machine_memory() -> int | None:
@@ -33,7 +33,10 @@ def _machine_memory() -> int | None:
 
 
 def _container_memory(container: Path) -> int | None:
-    """What the limit leaves; pages of files count as used there and are given back when somebody needs them."""
+    """Bytes below the container's limit; None without a limit.
+
+    The container counts cached files as used; they are added, because the kernel frees them when memory is needed.
+    """
     limit, used, details = (container / f"memory.{name}" for name in ("max", "current", "stat"))
     if not all(path.is_file() for path in (limit, used, details)) or limit.read_text("ascii").strip() == "max":
         return None
@@ -42,7 +45,7 @@ def _container_memory(container: Path) -> int | None:
 
 
 def resident_memory(processes: Sequence[str]) -> int:
-    """What processes hold now, by number or 'self'; 0 for one that has ended."""
+    """Resident memory of the processes together, each given by its number or as 'self'; an ended one counts 0."""
     total = 0
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -51,9 +54,9 @@ def resident_memory(processes: Sequence[str]) -> int:
 
 
 def peak_memory() -> int:
-    """The most that this process has held so far; 0 on Windows."""
+    """The largest resident memory of this process so far; 0 on Windows and where it is unknown."""
     if _STATUS.is_file():
-        # psutil does not have it, and `ru_maxrss` of a new process begins with its parent's, which may hold a model.
+        # psutil does not report it, and `ru_maxrss` of a new process begins with its parent's, which may hold a model.
         peak = re.search(r"^VmHWM:\s+(\d+) kB", _STATUS.read_text("ascii", "replace"), re.MULTILINE)
         return int(peak[1]) * 1024 if peak else 0
     if sys.platform == "win32":

@@ -1,4 +1,4 @@
-"""The values that travel between the steps of ingestion."""
+"""The values that one step of ingestion returns and the next one takes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+# Shape (texts, dimension), or (dimension,) for one text.
 Vectors = npt.NDArray[np.float32]
 
 
@@ -40,9 +41,9 @@ PAGE_BREAK = "\n\n"
 
 @dataclass(frozen=True)
 class ReadFile:
-    """What came out of one file: its document, or for a mail or an archive also what it carries.
+    """The documents of one file: itself, an e-mail also its attachments, an archive only its members.
 
-    `failures` are (member, reason) for parts that could not be read; the rest was.
+    `failures` are (member, reason) of the parts that could not be read; all other parts are in `documents`.
     """
 
     documents: tuple[ReadDocument, ...]
@@ -67,7 +68,11 @@ class Passage:
 
 @dataclass(frozen=True)
 class DocumentRecord:
-    """A document as the catalog knows it. `path` is absolute; `name` is how people see it, relative to its root."""
+    """A document as the catalog knows it. `path` is absolute; `name` is how people see it, relative to its root.
+
+    `sha256`, `size` in bytes and `modified_ns` (ns since 1970) are those of its file; `pages` and `passages` are
+    numbers of them; `ingested_at` is in ISO 8601, UTC.
+    """
 
     id: int
     path: str
@@ -84,7 +89,7 @@ class DocumentRecord:
 
 @dataclass(frozen=True)
 class Hit:
-    """A passage found by a search. `score` orders hits of one search; higher is better.
+    """A passage found by a search. `score` orders hits of one search; higher is better, and `rank` counts from 1.
 
     `path` is the document's name below the folder it was ingested from. `newer` names the newer version of its
     document when the library has one, else ''.
@@ -112,10 +117,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: `done` of `total` files, its pages and passages so far, seconds since its first file.
+    """How far a run is: `done` of `total` files, their pages and passages, seconds since its first file began.
 
-    `total` is 0 while the embedding model is prepared, which takes seconds the first time. `left` is how many seconds
-    the rest will take, estimated from the bytes so far; None while there is nothing to estimate from.
+    `total` is 0 while the embedding model is prepared, which takes seconds the first time. `left` is the seconds until
+    the end, estimated from the bytes read so far; None while no estimate is possible.
     """
 
     done: int

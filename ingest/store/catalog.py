@@ -36,7 +36,7 @@ class Catalog(Database):
     """Documents and their passages: those of `embedding_set`, or of the current one without it."""
 
     def __init__(self, path: Path, create: bool = False, embedding_set: int | None = None) -> None:
-        """Open the catalog. Raises DocentError when there is none (and `create` is false) or it is no catalog."""
+        """Open the catalog. Raises DocentError when there is none and `create` is false, or when it is no catalog."""
         super().__init__(path, create)
         self._pinned = embedding_set
 
@@ -48,20 +48,23 @@ class Catalog(Database):
         return self._pinned or int(self.state("generation") or 1)
 
     def embedder(self) -> dict[str, Any] | None:
-        """The card of the embedder of all vectors in the set; None for a library that was always empty."""
+        """The card (`EmbedderCard` as a dict) of the set's embedder; None for a library that was always empty."""
         rows = self.rows("SELECT embedder FROM generations WHERE id = ?", (self.embedding_set,))
         return json.loads(rows[0][0]) if rows and rows[0][0] else None
 
     def set_embedder(self, card: dict[str, Any]) -> None:
+        """Store the card of the embedder that makes the set's vectors."""
         values = (json.dumps(card, ensure_ascii=False), self.embedding_set)
         self.write("UPDATE generations SET embedder = ? WHERE id = ?", values)
 
     # Writing
 
     def put(self, entries: Iterable[NewFile | NewPath]) -> None:
-        """Add files, replacing what their paths and their content held, and paths to known ones; one transaction.
+        """Add files, and paths to content that the catalog has, in one transaction.
 
-        A path keeps the root, and so its documents their names, it was first taken in under.
+        A file replaces the documents of the same content. A path that led to other content leads to this one, and
+        content that no path leads to any more is deleted. A known path keeps its root, so that the names of its
+        documents stay the same. Raises sqlite3.DatabaseError when the disk fails.
         """
         with self.transaction():
             changed = False
@@ -106,7 +109,7 @@ class Catalog(Database):
         What it led to before is deleted when no other path leads there.
         """
         earlier = self.write("SELECT file_id FROM paths WHERE path = ?", (str(entry.path),))
-        (now,) = self.write(
+        (linked,) = self.write(
             "INSERT INTO paths (path, root, size, modified_ns, checked_ns, file_id) VALUES (?, ?, ?, ?, ?,"
             " (SELECT id FROM files WHERE sha256 = ? AND format = ?))"
             " ON CONFLICT (path) DO UPDATE SET size = excluded.size, modified_ns = excluded.modified_ns,"
@@ -117,13 +120,17 @@ class Catalog(Database):
             ),
         )  # fmt: skip
         self._drop_unreachable(row[0] for row in earlier)
-        return not earlier or bool(earlier[0][0] != now[0])
+        return not earlier or bool(earlier[0][0] != linked[0])
 
     def insert_passages(
         self, document_id: int, passages: Sequence[Passage], vectors: Vectors, multi_vectors: Sequence[bytes],
-        generation: int,
+        embedding_set: int,
     ) -> None:  # fmt: skip
-        """Add passages, in the caller's transaction. Without any `multi_vectors` each passage gets an empty one."""
+        """Add a document's passages to an embedding set, in the caller's transaction.
+
+        `vectors` has shape (passages, dimension). `multi_vectors` has one packed value for each passage; when it is
+        empty, b"" is stored for each.
+        """
         self._connection.executemany(
             "INSERT INTO passages"
             " (document_id, ordinal, text, heading, page, start_offset, end_offset, vector, generation, views)"
@@ -131,7 +138,7 @@ class Catalog(Database):
             [
                 (
                     document_id, passage.ordinal, passage.text, passage.heading, passage.page, passage.start,
-                    passage.end, vector.astype("<f4").tobytes(), generation, packed,
+                    passage.end, vector.astype("<f4").tobytes(), embedding_set, packed,
                 )
                 for passage, vector, packed in zip(
                     passages, vectors, multi_vectors or [b""] * len(passages), strict=True
@@ -142,7 +149,10 @@ class Catalog(Database):
     def accept(
         self, document_id: int, passages: Sequence[Passage], vectors: Vectors, multi_vectors: Sequence[bytes] = ()
     ) -> None:
-        """Release a document from quarantine with its passages, and remember it for this content; one transaction."""
+        """Release a document from quarantine and add its passages, in one transaction.
+
+        The same content is not quarantined again. `vectors` and `multi_vectors` are as in `insert_passages`.
+        """
         with self.transaction():
             self.write(
                 "INSERT OR IGNORE INTO accepted SELECT sha256, member FROM documents JOIN files"
@@ -154,7 +164,10 @@ class Catalog(Database):
             self.bump()
 
     def remove_paths(self, paths: Iterable[Path]) -> int:
-        """Delete paths, and documents that no path leads to any more: returns how many; one transaction."""
+        """Delete paths, and the documents that no path leads to any more, in one transaction.
+
+        Returns the number of documents deleted.
+        """
         with self.transaction():
             before = self.counts()[0]
             self._delete_paths(paths)
@@ -179,8 +192,8 @@ class Catalog(Database):
 
     def _delete_paths(self, paths: Iterable[Path]) -> None:
         for path in paths:
-            gone = self.write("DELETE FROM paths WHERE path = ? RETURNING file_id", (str(path),))
-            self._drop_unreachable(row[0] for row in gone)
+            deleted = self.write("DELETE FROM paths WHERE path = ? RETURNING file_id", (str(path),))
+            self._drop_unreachable(row[0] for row in deleted)
 
     def _drop_unreachable(self, file_ids: Iterable[int]) -> None:
         for file_id in file_ids:
@@ -192,11 +205,12 @@ class Catalog(Database):
     # Reading
 
     def documents(self) -> list[DocumentRecord]:
+        """Every document, ordered by path; `passages` counts those of the embedding set."""
         rows = self.rows(f"SELECT {_RECORD} {_FROM_DOCUMENTS} ORDER BY 2", {"embedding_set": self.embedding_set})
         return [DocumentRecord(**_record(row)) for row in rows]
 
     def listed(self, state: str | None = None) -> list[ListedDocument]:
-        """Every document (in that state) with language, score and all its paths, ordered by the first of these."""
+        """Every document, or those in `state`, with language, score and all paths; ordered by the first path."""
         rows = self.rows(
             f"SELECT {_LISTED} {_FROM_DOCUMENTS} WHERE :state IS NULL OR state = :state ORDER BY 2",
             {"embedding_set": self.embedding_set, "state": state},
@@ -204,7 +218,7 @@ class Catalog(Database):
         return [_listed(row) for row in rows]
 
     def document(self, document_id: int) -> ListedDocument:
-        """Raises DocentError when the library no longer has it."""
+        """The document with this id. Raises DocentError when the library no longer has it."""
         rows = self.rows(
             f"SELECT {_LISTED} {_FROM_DOCUMENTS} WHERE documents.id = :id",
             {"embedding_set": self.embedding_set, "id": document_id},
@@ -214,7 +228,7 @@ class Catalog(Database):
         return _listed(rows[0])
 
     def content(self, document_id: int) -> ReadDocument:
-        """The document as it was read, pages and all. Raises DocentError when the library no longer has it."""
+        """The text of this document by pages, as it was read. Raises DocentError when the library no longer has it."""
         rows = self.rows("SELECT title, content, member FROM documents WHERE id = ?", (document_id,))
         if not rows:
             raise _gone(document_id)
@@ -222,7 +236,7 @@ class Catalog(Database):
         return ReadDocument(rows[0]["title"], pages, rows[0]["member"])
 
     def files(self) -> dict[Path, FileRecord]:
-        """Every path the library knows, in the order they came."""
+        """Path → record of every file that the library knows, in the order in which they were added."""
         rows = self.rows(
             "SELECT path, root, size, modified_ns, checked_ns, sha256, failures,"
             " (SELECT count(*) FROM documents WHERE documents.file_id = files.id) AS documents"
@@ -235,7 +249,7 @@ class Catalog(Database):
         return {(row[0], row[1]) for row in self.rows("SELECT sha256, member FROM accepted")}
 
     def counts(self) -> tuple[int, int]:
-        """(documents, passages)."""
+        """(number of documents, number of passages in the embedding set)."""
         row = self.rows(
             "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages WHERE generation = ?)",
             (self.embedding_set,),
@@ -243,6 +257,7 @@ class Catalog(Database):
         return int(row[0]), int(row[1])
 
     def has_passages(self) -> bool:
+        """Whether the embedding set has any passage."""
         return bool(self.rows("SELECT 1 FROM passages WHERE generation = ? LIMIT 1", (self.embedding_set,)))
 
     def passage_ids(self) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -252,7 +267,9 @@ class Catalog(Database):
         return np.sort(np.fromstring(row[0] or "", np.int64, sep=","))
 
     def passages(self, ids: Sequence[int]) -> dict[int, sqlite3.Row]:
-        """Passage id → passage with its document; ids that are gone are left out.
+        """Passage id → row of the passage with title, path, root and member of its document.
+
+        Ids that the catalog no longer has are left out.
 
         Passages of the previous embedding set are found too, for a search that began before the switch.
         """

@@ -19,10 +19,13 @@ Values = Sequence[Any] | Mapping[str, Any]
 
 
 class Database:
-    """A connection, used by one thread at a time: see `Library`."""
+    """A connection to the catalog file. Only one thread may use it at a time: `Library` opens one for each thread."""
 
     def __init__(self, path: Path, create: bool = False) -> None:
-        """Open the file. Raises DocentError when there is none (and `create` is false) or it is no catalog."""
+        """Open the file, and migrate an older schema. Raises DocentError when there is none and `create` is false.
+
+        Also raises DocentError when the file is no catalog, cannot be opened, or has a schema of another Docent.
+        """
         self.path = path
         if not create and not path.is_file():
             raise DocentError(f"There is no library in {path.parent}: run `docent ingest FOLDER` to make one.")
@@ -53,7 +56,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is written inside becomes visible to others all at once at the end, or not at all after an error."""
+        """Other connections see everything written inside at once at the end, or nothing of it after an error."""
         self.write("BEGIN IMMEDIATE")
         try:
             yield
@@ -66,7 +69,7 @@ class Database:
 
     @contextmanager
     def consistent_snapshot(self) -> Iterator[None]:
-        """Everything read inside is the catalog of one moment, even while others change it."""
+        """Everything read inside is the catalog of one moment, even while other processes change it."""
         if self._connection.in_transaction:
             yield
             return
@@ -102,17 +105,20 @@ class Database:
                 yield rows
 
     def state(self, key: str) -> str | None:
+        """The value stored under `key` in the table `state`; None when there is none."""
         rows = self.rows("SELECT value FROM state WHERE key = ?", (key,))
         return str(rows[0][0]) if rows else None
 
     def set_state(self, key: str, value: str) -> None:
+        """Store a value under `key`, replacing the earlier one."""
         self.write("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
 
     def set_note(self, key: str, value: Any) -> None:
-        """Remember a small fact, such as how fast passages were embedded here."""
+        """Store a small value as JSON under `key`, such as how many passages a second were embedded here."""
         self.set_state(f"note.{key}", json.dumps(value))
 
     def note(self, key: str) -> Any:
+        """The value that `set_note` stored; None when there is none."""
         value = self.state(f"note.{key}")
         return json.loads(value) if value else None
 
@@ -126,7 +132,7 @@ class Database:
         self.write("UPDATE state SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'")
 
     def integrity_problems(self) -> list[str]:
-        """What SQLite itself finds wrong with the file; empty when all is well."""
+        """Up to five errors that SQLite finds in the file, one line each; empty when there are none."""
         try:
             lines = [str(row[0]) for row in self._connection.execute("PRAGMA integrity_check(5)")]
         except sqlite3.DatabaseError as error:

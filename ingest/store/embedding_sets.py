@@ -1,8 +1,8 @@
 """Embedding sets: every passage of the library, split and embedded with one embedder.
 
-One set is current, which searches use; the previous one is kept to go back to; a third may be unfinished, which a
-killed rebuild leaves and the next one continues. A document of given number never changes its text, so what a set
-still lacks is simply the documents it has no passages of. The tables call a set `generation`.
+Searches use the current set. The previous set is kept so that a rebuild can be undone. A rebuild that was killed leaves
+an unfinished set, which the next rebuild continues. The text of a document id never changes (a changed file gets new
+ids), so a set is complete when it has passages of every document. The tables call a set `generation`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class EmbeddedDocument:
 
 
 def previous(catalog: Catalog) -> int | None:
-    """The set to go back to; None when there is none, or when the library was empty then."""
+    """Number of the set that a rollback makes current; None when there is none, or when the library was empty then."""
     rows = catalog.rows(
         "SELECT id FROM generations JOIN state ON state.key = ? AND id = CAST(value AS INTEGER)"
         " WHERE embedder IS NOT NULL",
@@ -42,14 +42,14 @@ def previous(catalog: Catalog) -> int | None:
 
 
 def card(catalog: Catalog, embedding_set: int) -> dict[str, Any]:
-    """The card of the embedder that the set was made with."""
+    """The card (`EmbedderCard` as a dict) of the embedder that made the set; the set must exist and have one."""
     (row,) = catalog.rows("SELECT embedder FROM generations WHERE id = ?", (embedding_set,))
     embedder: dict[str, Any] = json.loads(row[0])
     return embedder
 
 
 def begin(catalog: Catalog, embedder: dict[str, Any]) -> int:
-    """A set to fill with this embedder: the one that an earlier run left unfinished, or a new one."""
+    """Number of a set to fill with this embedder: the one that an earlier run left unfinished, or a new one."""
     card = json.dumps(embedder, ensure_ascii=False)
     unfinished = catalog.rows(
         "SELECT id FROM generations WHERE embedder = ? AND id NOT IN (?, ?) ORDER BY id DESC",
@@ -72,7 +72,7 @@ def lacking(catalog: Catalog, embedding_set: int) -> list[int]:
 
 
 def add_passages(catalog: Catalog, embedding_set: int, documents: Iterable[EmbeddedDocument]) -> None:
-    """Add passages to a set that is not in use; one transaction, which searches do not notice."""
+    """Add passages to a set that is not in use, in one transaction. The revision stays: searches are not affected."""
     with catalog.transaction():
         for document in documents:
             catalog.insert_passages(
@@ -89,7 +89,7 @@ def switch(catalog: Catalog, embedding_set: int) -> None:
 
 
 def drop_others(catalog: Catalog) -> None:
-    """Delete every set but the current and the previous one, some passages at a time."""
+    """Delete every set but the current and the previous one, in transactions of at most 5,000 passages."""
     kept = (catalog.embedding_set, previous(catalog) or 0)
     for (embedding_set,) in catalog.rows("SELECT id FROM generations WHERE id NOT IN (?, ?)", kept):
         while catalog.write(

@@ -1,4 +1,4 @@
-"""What goes into the catalog and what comes out of it, as values."""
+"""The values that are written to the catalog and read from it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ QUARANTINED = "quarantined"
 
 @dataclass(frozen=True)
 class NewDocument:
-    """A document ready to be written: read, judged, split and embedded.
+    """A document ready to be written: read, scored, split and embedded.
 
-    `score` is 0 to 1, None when it was not judged. One that is quarantined has its `reason` and no passages.
-    `multi_vectors` holds the packed multi-vector embeddings (`ingest.passages.multi_vector`), one for each passage;
-    without any, each passage is only known whole.
+    `score` is the parse score, 0 to 1, None when it was not computed. A quarantined document has a `reason` and no
+    passages. `vectors` has shape (passages, dimension). `multi_vectors` has the packed multi-vector embedding
+    (`ingest.passages.multi_vector`) of each passage; when it is empty, passages are searched by `vectors` alone.
     """
 
     document: ReadDocument
@@ -41,7 +41,10 @@ _TICK_NS = 2_000_000_000
 
 @dataclass(frozen=True)
 class SeenFile:
-    """A file as it was when its content was looked at, at `checked_ns` by the clock; `modified_ns` is its own time."""
+    """A file as it was when its content was read, at `checked_ns`; it was last modified at `modified_ns`.
+
+    Times are in ns since 1970, `size` is in bytes, and `root` is the folder that was ingested.
+    """
 
     path: Path
     root: Path
@@ -57,10 +60,11 @@ class SeenFile:
     def is_unchanged(self, size: int, modified_ns: int, now_ns: int) -> bool:
         """Whether a file of this size and time has the same content, without opening it.
 
-        Never when it was fresh when its content was looked at, or when a clock has jumped.
+        False when the file was modified less than 2 s before its content was read, and when `checked_ns` is later than
+        `now_ns`, because the clock was set back.
         """
-        same = (self.size, self.modified_ns) == (size, modified_ns)
-        return same and modified_ns + _TICK_NS <= self.checked_ns <= now_ns
+        is_same = (self.size, self.modified_ns) == (size, modified_ns)
+        return is_same and modified_ns + _TICK_NS <= self.checked_ns <= now_ns
 
 
 @dataclass(frozen=True)
@@ -73,14 +77,14 @@ class NewFile(SeenFile):
 
 @dataclass(frozen=True)
 class NewPath(SeenFile):
-    """A path that leads to content the library already has. `moved_from` is the path it took the place of."""
+    """A path to content that the library already has. `moved_from` is the file's earlier path if it was moved."""
 
     moved_from: Path | None = None
 
 
 @dataclass(frozen=True)
 class FileRecord(SeenFile):
-    """A path the library knows, and how many documents came out of its file."""
+    """A path that the library knows, the number of documents of its file, and its failed parts (member, reason)."""
 
     documents: int
     failures: tuple[tuple[str, str], ...]
@@ -88,9 +92,10 @@ class FileRecord(SeenFile):
 
 @dataclass(frozen=True)
 class ListedDocument(DocumentRecord):
-    """A document with what an administrator wants to know of it.
+    """A document with its language, parse score (0 to 1), state and all its paths.
 
-    `state` is 'answering' or 'quarantined', `reason` why it is the latter; `paths` are all files that hold it.
+    `state` is 'answering' or 'quarantined', and `reason` says why it is quarantined. `paths` are all files with the
+    same content. `member` names the part of an e-mail or archive, '' for the file itself.
     """
 
     member: str

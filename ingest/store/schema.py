@@ -1,10 +1,10 @@
 """The tables of the catalog, and the migrations of older catalogs.
 
 A *file* is content: the same bytes of one kind are one file, however many *paths* lead to it. A file gives one
-*document*, or several when it is an e-mail or an archive; `member` names the part, '' is the file itself. A document
-of given number never changes its text, so whatever was embedded of it stays right. *Passages* belong to an embedding
-set, all made with one embedder; searches use the current set, others are being filled or kept to go back to. The
-tables call a set `generation`, as every library that exists does.
+*document*, or several when it is an e-mail or an archive; `member` names the part, '' is the file itself. The text of a
+document id never changes, so its passages and vectors stay valid. *Passages* belong to an embedding set, made with one
+embedder; searches use the current set, and others are being filled or are kept for a rollback. The tables keep the
+older name of a set, `generation`, so that existing libraries can be opened.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ _FROM_2 = (_UNREADABLE,)
 def set_up(connection: sqlite3.Connection, create: bool) -> int:
     """The schema's version, after making the tables in a new file or bringing those of an older schema up to date.
 
-    Either happens in one transaction. Any other version, and another program's database, is left as it is.
+    Either happens in one transaction. Any other version, and another program's database, is left as it is. Raises
+    sqlite3.DatabaseError when the file is no database or cannot be written.
     """
     version = _version(connection)
     older = {1: (*_FROM_1, *_FROM_2), 2: _FROM_2}

@@ -21,18 +21,18 @@ from ingest.store.records import SeenFile
 
 @dataclass(frozen=True)
 class UnreadableFile(SeenFile):
-    """A file, the one-line reason why it is not in the library, and the fingerprint of the readers that failed."""
+    """A file, the one-line reason why it could not be read, and `readers_fingerprint` at that time."""
 
     reason: str
     readers: str
 
     def is_still_unreadable(self, size: int, modified_ns: int, now_ns: int) -> bool:
-        """Whether a file of this size and time would only fail again."""
+        """Whether reading a file of this size (bytes) and time (ns since 1970) again would fail for the same reason."""
         return self.readers == readers_fingerprint() and self.is_unchanged(size, modified_ns, now_ns)
 
 
 def unreadable_files(catalog: Database) -> dict[Path, UnreadableFile]:
-    """All that are remembered, by path."""
+    """Every unreadable file in the catalog, by path."""
     rows = catalog.rows(
         "SELECT path, root, size, modified_ns, checked_ns, sha256, reason, readers FROM unreadable ORDER BY path"
     )
@@ -40,7 +40,7 @@ def unreadable_files(catalog: Database) -> dict[Path, UnreadableFile]:
 
 
 def remember_unreadable(catalog: Database, new: Iterable[UnreadableFile], forget: Iterable[Path]) -> None:
-    """Remember `new` and forget paths; one transaction, none when there is nothing to do."""
+    """Add `new` to the unreadable files and delete the paths `forget`, in one transaction."""
     outdated, files = [(str(path),) for path in forget], list(new)
     if not outdated and not files:
         return
@@ -60,7 +60,7 @@ def remember_unreadable(catalog: Database, new: Iterable[UnreadableFile], forget
 
 @cache
 def readers_fingerprint() -> str:
-    """Changes whenever a file may be read differently: with the readers' own code, their limits, and with OCR."""
+    """16 hexadecimal digits that change when the readers' code or limits change, or OCR is installed or removed."""
     digest = hashlib.sha256(f"{Limits()} {can_recognise()}".encode())
     folder = Path(ingest.documents.__path__[0])
     for path in sorted(folder.rglob("*.py")):

@@ -17,7 +17,10 @@ def vector_of(row: sqlite3.Row) -> Vectors:
 
 
 def exact_cosines(catalog: Database, vector: Vectors, ids: Sequence[int]) -> dict[int, float]:
-    """Passage id → cosine of its own vector, -1 to 1; ids that are gone are left out."""
+    """Passage id → cosine, -1 to 1, of its vector and `vector`, which has length 1 and shape (dimension,).
+
+    Ids that the catalog no longer has are left out.
+    """
     cosines: dict[int, float] = {}
     for rows in catalog.rows_by_id("SELECT id, vector FROM passages WHERE id IN ({ids})", ids):
         vectors = np.frombuffer(b"".join(row["vector"] for row in rows), "<f4").reshape(len(rows), -1)
@@ -26,6 +29,6 @@ def exact_cosines(catalog: Database, vector: Vectors, ids: Sequence[int]) -> dic
 
 
 def packed_multi_vectors(catalog: Database, ids: Sequence[int]) -> dict[int, bytes]:
-    """Passage id → its packed multi-vector embedding; ids that are gone are left out."""
+    """Passage id → its packed multi-vector embedding; ids that the catalog no longer has are left out."""
     chunks = catalog.rows_by_id("SELECT id, views FROM passages WHERE id IN ({ids})", ids)
     return {int(row["id"]): row["views"] for rows in chunks for row in rows}

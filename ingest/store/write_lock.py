@@ -17,7 +17,7 @@ from ingest.base.files import try_lock, write_whole
 from ingest.base.logs import get_logger
 from ingest.base.types import Progress
 
-# The command of a run that ingests documents, by which the interface recognises one.
+# What `Work.doing` holds during a run that ingests documents: the web page recognises such a run by it.
 INGESTING = "docent ingest"
 _LOCK = "writer.lock"
 _NOTE = "writer.json"
@@ -27,15 +27,15 @@ log = get_logger(__name__)
 
 
 class AnotherWriter(DocentError):
-    """Another process is changing the library: waiting helps."""
+    """Another process is changing the library: try again when it has finished."""
 
 
 @dataclass(frozen=True)
 class Work:
     """What the writer is doing: its command, its process id and when it began.
 
-    It has finished `done` of `total` files, 0 of 0 before that is known, with so many pages and passages per second.
-    `left` is how many seconds the rest will take; None while that is unknown.
+    It has finished `done` of `total` files, 0 of 0 before that is known, with `pages` pages so far. `left` is the
+    seconds until the end; None while that is unknown. `since` is a local time in ISO 8601.
     """
 
     doing: str
@@ -132,7 +132,7 @@ def _holder(home: Path) -> str:
 
 
 def _read_note(home: Path) -> Work | None:
-    """None when there is no note: the writer may just be finishing."""
+    """The work that the note names; None when there is no note, because the writer may just be finishing."""
     try:
         return Work(**json.loads((home / _NOTE).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
