@@ -58,7 +58,10 @@ class Assistant:
         self._background_fitting = BackgroundFitting(settings.home, settings.passages)
 
     def load(self) -> EngineChoice:
-        """Load the engine; may take seconds. Raises DocentError when the engine that the settings name cannot be."""
+        """Load the engine and return it; this may take seconds.
+
+        Raises DocentError when the settings name an engine and it cannot be loaded.
+        """
         return self.engines.load()
 
     def ask(self, question: str, conversation_id: str | None = None) -> EventStream:
@@ -88,7 +91,7 @@ class Assistant:
         return question
 
     def evidence_for(self, question: str, earlier: Sequence[str] = ()) -> Evidence:
-        """The first half of the walk: what the library has on a question, and whether that is enough to answer.
+        """The first half of the walk: the evidence for a question, and the decision whether it is enough to answer.
 
         `earlier` are the questions before it in its conversation, oldest first. Raises DocentError while there is no
         library.
@@ -105,7 +108,7 @@ class Assistant:
     def _answer(
         self, choice: EngineChoice, place: Place, question: str, conversation_id: str | None, request_id: str
     ) -> Generator[Event, None, None]:
-        """The whole walk. A caller who stops closes this generator at the `yield` it has reached."""
+        """The whole walk. When the caller stops, GeneratorExit is raised at the `yield` that was reached."""
         clock = StepClock()
         turns = self.conversations.turns(conversation_id) if conversation_id else []
         evidence = self.evidence_for(question, [turn.question for turn in turns])
@@ -145,15 +148,21 @@ class Assistant:
         yield done
 
     def _prompt(self, engine: Engine | None, question: str, evidence: Evidence, turns: Sequence[Turn]) -> Prompt:
-        """Without an engine the prompt is only stored: an engine that is there later continues the conversation."""
+        """The prompt, within `prompt_tokens` and within what the engine reads in time.
+
+        Without an engine the prompt is only stored, so that an engine loaded later can continue the conversation.
+        """
         history = [PastTurn(turn.user_content, turn.model_text) for turn in turns]
-        most = self.settings.prompt_tokens
+        budget = self.settings.prompt_tokens
         if engine is None:
-            return build_prompt(question, evidence.sources, history, EstimatedTokens(), most)
-        fresh = engine.fresh_tokens or most
-        return build_prompt(question, evidence.sources, history, engine, most if engine.keeps_prefix else fresh, fresh)
+            return build_prompt(question, evidence.sources, history, EstimatedTokens(), budget)
+        fresh_budget = engine.fresh_tokens or budget
+        if not engine.keeps_prefix:
+            budget = fresh_budget
+        return build_prompt(question, evidence.sources, history, engine, budget, fresh_budget)
 
     def _builder(self, choice: EngineChoice, evidence: Evidence, clock: StepClock) -> AnswerBuilder:
+        """The builder of the answer: with a citation check for a model's text, with known citations for quotations."""
         if choice.engine is None:
             citations = tuple(cite_evidence(worth_quoting(evidence.sentences), evidence.sources))
             return AnswerBuilder(evidence, choice.name, clock, citations=citations)
@@ -162,7 +171,7 @@ class Assistant:
         return AnswerBuilder(evidence, choice.name, clock, check)
 
     def _store(self, conversation_id: str | None, turn: Turn, request_id: str) -> None:
-        """Log the answer, and store it when it belongs to a conversation."""
+        """Store the answer when it belongs to a conversation, and log it unless the person stopped it."""
         done = turn.done
         if conversation_id:
             try:
@@ -184,13 +193,13 @@ class Assistant:
         if key not in self._examples:
             candidates = itertools.islice(example_questions(self.library.catalog.headings(), language), 12)
             answerable = (text for text in candidates if not self.evidence_for(text).abstained)
-            # Keep both languages of this revision: browsers of two languages would otherwise evict each other's.
-            current = {known: questions for known, questions in self._examples.items() if known[0] == revision}
+            # Keep the other language's questions of this revision: visitors of both languages need theirs in turn.
+            current = {old_key: questions for old_key, questions in self._examples.items() if old_key[0] == revision}
             self._examples = {**current, key: list(itertools.islice(answerable, 4))}
         return self._examples[key]
 
     def keep_thresholds_fitted(self) -> None:
-        """From now on fit the thresholds in the background, when the library has changed and no other process did."""
+        """Start a thread that fits the thresholds after the library has changed, unless another process did."""
         self._background_fitting.start()
 
     @property

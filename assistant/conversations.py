@@ -1,7 +1,8 @@
 """Questions and answers by conversation, stored in `conversations.db` (SQLite).
 
-A file of its own beside the catalog: it outlives a rebuilt library, and reading it never waits for an ingest. A turn is
-one row of JSON; `PRAGMA user_version` numbers its format, and older files are migrated when they are opened.
+The file is separate from the catalog, so that conversations survive a rebuilt library and are read without waiting for
+an ingest. A turn is one row of JSON; `PRAGMA user_version` numbers its format, and older files are migrated when they
+are opened.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ingest.base.errors import DocentError
 from ingest.base.logs import get_logger
 
 CONVERSATIONS_FILE = "conversations.db"
-# What a row raises that is not JSON, or not the JSON of a turn.
+# What is raised for a row that is not JSON, or not the JSON of a turn.
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 log = get_logger(__name__)
 
@@ -46,7 +47,11 @@ class Turn:
 
 
 class Conversations:
-    """Turns by conversation id, oldest first. Each call opens a connection: pages come and go with their threads."""
+    """Turns by conversation id, oldest first.
+
+    Each call opens a connection of its own: a SQLite connection belongs to one thread, and pages are drawn by many
+    threads.
+    """
 
     def __init__(self, home: Path) -> None:
         self._path = home / CONVERSATIONS_FILE
@@ -85,20 +90,20 @@ class Conversations:
                 yield connection
         except (sqlite3.Error, OSError) as error:
             raise DocentError(
-                f"The conversations in {self._path} cannot be read or kept ({error}): check the disk and its "
-                "permissions, or set that file aside."
+                f"The conversations in {self._path} cannot be read or written ({error}): check the disk and its "
+                "permissions, or move that file to another folder."
             ) from error
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the file to SCHEMA_VERSION; a new file gets its table. Raises DocentError for a newer version."""
+    """Migrate the file to SCHEMA_VERSION; in a new file, create the table. Raises DocentError for a newer version."""
     version = _version(connection)
     if version == SCHEMA_VERSION:
         return
     if version > SCHEMA_VERSION:
         raise DocentError(
             f"The conversations in {path} have version {version} and this Docent reads up to {SCHEMA_VERSION}: "
-            "install the newer Docent again, or set that file aside."
+            "install the newer Docent again, or move that file to another folder."
         )
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(
@@ -118,14 +123,14 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _rewrite_rows(connection: sqlite3.Connection, migration: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Apply a migration to every row. A row that it cannot read stays as it is."""
-    for (row,) in connection.execute("SELECT id FROM turns").fetchall():
-        (text,) = connection.execute("SELECT turn FROM turns WHERE id = ?", (row,)).fetchone()
+    for (row_id,) in connection.execute("SELECT id FROM turns").fetchall():
+        (text,) = connection.execute("SELECT turn FROM turns WHERE id = ?", (row_id,)).fetchone()
         try:
             turn = migration(json.loads(text))
         except _UNREADABLE as error:
-            log.warning("conversation.row_not_migrated", row=row, reason=repr(error))
+            log.warning("conversation.row_not_migrated", row=row_id, reason=repr(error))
             continue
-        connection.execute("UPDATE turns SET turn = ? WHERE id = ?", (json.dumps(turn, ensure_ascii=False), row))
+        connection.execute("UPDATE turns SET turn = ? WHERE id = ?", (json.dumps(turn, ensure_ascii=False), row_id))
 
 
 def _put_answer_in_done(turn: dict[str, Any]) -> dict[str, Any]:
@@ -153,23 +158,23 @@ def _put_answer_in_done(turn: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-# Numbered by their position: the first takes a file from version 0 to 1. Never change one, append the next.
+# The first migrates a file from version 0 to 1, the next from 1 to 2. Never change a migration: append a new one.
 _MIGRATIONS = (_put_answer_in_done,)
 SCHEMA_VERSION = len(_MIGRATIONS)
 
 
 def _readable(rows: Sequence[tuple[int, str]]) -> list[Turn]:
     turns = []
-    for row, text in rows:
+    for row_id, text in rows:
         try:
             turns.append(_turn(json.loads(text)))
         except _UNREADABLE as error:
-            log.warning("conversation.row_unreadable", row=row, reason=repr(error))
+            log.warning("conversation.row_unreadable", row=row_id, reason=repr(error))
     return turns
 
 
 def _turn(data: dict[str, Any]) -> Turn:
-    """The reverse of `asdict`: JSON has lists where the records have tuples of records."""
+    """The turn that `asdict` made this of: lists of JSON become tuples of records."""
     done, evidence = data["done"], data["done"]["evidence"]
     sources = tuple(_source(source) for source in evidence["sources"])
     sentences = tuple(EvidenceSentence(**sentence) for sentence in evidence["sentences"])
@@ -183,6 +188,6 @@ def _turn(data: dict[str, Any]) -> Turn:
 
 
 def _source(data: dict[str, Any]) -> Source:
-    """The oldest sources have neither parts nor versions."""
+    """A source; those that early versions stored have no `parts` and no `replaces`."""
     parts = tuple(SourcePassage(**part) for part in data.get("parts", ()))
     return Source(**data | {"parts": parts, "replaces": tuple(data.get("replaces", ()))})

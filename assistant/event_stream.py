@@ -1,4 +1,4 @@
-"""The event stream of a question: an error ends it with an event, and its place in the queue is always freed."""
+"""The event stream of a question: after an error its last event is `Failed`; its place in the queue is always freed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ log = get_logger(__name__)
 
 
 class EventStream(Iterator[Event]):
-    """The events of one answer. Frees its place in the queue when closed, finished or forgotten, started or not."""
+    """The events of one answer. Frees its place in the queue when it ends, is closed or is garbage-collected.
+
+    This holds also for a stream that nobody has started to read.
+    """
 
     def __init__(self, events: Generator[Event, None, None], place: Place, request_id: str) -> None:
         self._events = _ended_by_an_event(events, request_id)
@@ -55,7 +58,7 @@ def _ended_by_an_event(events: Generator[Event, None, None], request_id: str) ->
         log.error("question.failed", request_id=request_id, exc_info=True)
         yield Failed(str(error), 503, request_id)
     except Exception:
-        # Whatever it is: the stream must end with an event, and the log must have the reason.
+        # After an error of any kind the stream must end with an event, and the log must have the reason.
         log.error("question.failed", request_id=request_id, exc_info=True)
         yield Failed(
             f"Something went wrong inside Docent; the log has the details under {request_id}: ask again.",

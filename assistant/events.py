@@ -1,7 +1,7 @@
 """The events of one question, and the record of its answer.
 
 `Assistant.ask` yields one `Evidence`, any number of `Queued` and `Delta`, and ends with exactly one `Done` or `Failed`.
-The page, the HTTP API and the terminal all iterate the same stream. A leaf: it imports nothing of ours.
+The page, the HTTP API and the terminal all read the same stream. A leaf: it imports no other module of the project.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class SourcePassage:
 
 @dataclass(frozen=True)
 class Source:
-    """A piece of a document that the answer may use. `n` is the number people see; it starts at 1 for each question.
+    """A piece of a document that the answer may use. `n` is its number in the answer, from 1 for each question.
 
     `parts` are its passages in reading order, empty where it is a single passage. `passage_id`, `page` and `score` are
-    those of the best passage. `newer` names a newer version of the document that the library has; `replaces` the older
-    versions that were left out because of this one.
+    those of the best passage. `newer` is the path of a newer version of the document in the library, '' for none;
+    `replaces` are the paths of the older versions that were left out because of this one.
     """
 
     n: int
@@ -115,7 +115,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Queued:
-    """Waiting for the model: `position` answers must end first.
+    """The question waits for the model: `position` answers must end before it.
 
     `estimate_seconds` is how long that may take, None until the first answer has shown how long answers take.
     """
@@ -127,7 +127,7 @@ class Queued:
 
 @dataclass(frozen=True)
 class Delta:
-    """More text of the answer. It may be empty: the model is at work, and here the caller can stop it."""
+    """More text of the answer. It may be empty: while the model works, such events let the caller stop it."""
 
     text: str
 
@@ -152,7 +152,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """No answer; `message` is one line for the person, `status` the HTTP status it would have had."""
+    """No answer: `message` is one line for the person, `status` the HTTP status of this error."""
 
     message: str
     status: int

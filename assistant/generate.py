@@ -22,7 +22,7 @@ from assistant.retrieve.evidence import worth_quoting
 def quote_evidence(
     question: str, evidence: Evidence, place: Place, builder: AnswerBuilder
 ) -> Generator[Event, None, str]:
-    """The best evidence sentences, quoted line by line."""
+    """Quote the best evidence sentences, one `Delta` for each line. Raises Refused (504) after too long a wait."""
     yield from place.wait()
     builder.clock.mark("queue")
     for number, line in enumerate(quote(question, worth_quoting(evidence.sentences))):
@@ -34,7 +34,10 @@ def quote_evidence(
 def generate(
     engine: Engine, prompt: Prompt, place: Place, builder: AnswerBuilder, cache: AnswerCache, most_seconds: float
 ) -> Generator[Event, None, str]:
-    """The engine's answer to the prompt; cut after `most_seconds`. A cached answer is not generated again."""
+    """Generate the engine's answer to the prompt, or take it from the cache; stop after `most_seconds`.
+
+    Raises Refused (504) after too long a wait in the queue, and what `Engine.stream` raises.
+    """
     key = answer_key(prompt.messages, f"{engine.name} {engine.version}", repr(engine.sampling))
     cached = cache.get(key)
     if cached is not None:
@@ -52,8 +55,8 @@ def generate(
             if time.monotonic() > deadline:
                 finish_reason = "timeout"
                 break
-    if rest := builder.finish():
-        yield Delta(rest)
+    if held_back := builder.finish():
+        yield Delta(held_back)
     if finish_reason != "timeout":
         cache.put(key, CachedAnswer(builder.model_text, finish_reason))
     return finish_reason

@@ -1,4 +1,4 @@
-"""An answer while it is generated: what the model wrote is checked against the sources, collected and timed."""
+"""Builds an answer while it is generated: checks the model's text against the sources, collects and times it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from assistant.events import Citation, Done, Evidence
 
 
 class StepClock:
-    """Seconds by step of a question's way."""
+    """Measures the seconds of each step between a question and its answer."""
 
     def __init__(self) -> None:
         self._started = self._last = time.monotonic()
         self._seconds: dict[str, float] = {}
 
     def mark(self, step: str) -> None:
-        """Name the step that ends now; it took the time since the last mark."""
+        """Record that `step` ends now; it began at the last mark."""
         now = time.monotonic()
         self._seconds[step] = round(now - self._last, 4)
         self._last = now
@@ -50,14 +50,14 @@ class AnswerBuilder:
         self.model_text = ""
 
     def add(self, text: str) -> str:
-        """Take text that was generated; returns the text to show now."""
+        """Add generated text. Returns the text to show now; the check may hold the end of it back."""
         if text and not self.model_text:
             self.clock.mark("first_token")
         self.model_text += text
         return self._check.more(text) if self._check is not None else text
 
     def finish(self) -> str:
-        """End the text; returns the rest to show, which the check had held back."""
+        """End the text. Returns what remains to be shown: the text that the check had held back."""
         self.clock.mark("generation")
         return self._check.more("", last=True) if self._check is not None else ""
 

@@ -1,7 +1,7 @@
 """A cache of generated answers, in memory and bounded.
 
-The key is everything the model would read and how its tokens are sampled. So a changed document, prompt, model or
-setting is never answered from the cache: it has another key.
+The key is made of everything the model would read and of how its tokens are sampled. A changed document, prompt, model
+or setting therefore has another key, and its answer is generated again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from llama_index.core.llms import ChatMessage
 
-# An answer has at most a few kilobytes, so the cache has about a megabyte.
+# An answer has a few kilobytes, so the cache takes about a megabyte of memory.
 MOST_ANSWERS = 256
 
 
@@ -38,6 +38,7 @@ class AnswerCache:
         self._lock = threading.Lock()
 
     def get(self, key: str) -> CachedAnswer | None:
+        """The answer of this key, which now counts as the most recently used; None when the cache does not have it."""
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)
@@ -53,6 +54,6 @@ class AnswerCache:
 
 
 def answer_key(messages: Sequence[ChatMessage], model: str, sampling: str) -> str:
-    """A hash of one prompt to one version of a model; `sampling` says how tokens are picked."""
+    """A hash of the prompt, the `model` with its version, and `sampling`, which says how tokens are picked."""
     turns = [[str(message.role), message.content] for message in messages]
     return hashlib.sha256(json.dumps([turns, model, sampling], ensure_ascii=False).encode()).hexdigest()

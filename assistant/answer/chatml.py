@@ -1,4 +1,4 @@
-"""ChatML, the format in which Qwen reads a conversation. The only module that knows its markers.
+"""ChatML, the format in which Qwen reads a conversation. No other module has its markers.
 
 Control tokens are inserted by id and everything else is encoded as ordinary text, so `<|im_start|>` in a document stays
 twelve characters. The result equals the tokenizer's own chat template wherever the content has no marker; Qwen1.5's
@@ -26,18 +26,18 @@ ROLES = ("system", "user", "assistant")
 
 
 class TokenCounter(Protocol):
-    """What measures a prompt: an `Engine`, or an estimate where there is no model."""
+    """Counts the tokens of a prompt: an `Engine`, or an estimate where there is no model."""
 
     @property
     def opening_tokens(self) -> int:
-        """Tokens after the last message that ask the assistant to speak."""
+        """How many tokens after the last message begin the assistant's turn."""
 
     def count_tokens(self, text: str) -> int:
-        """Tokens of ordinary text."""
+        """How many tokens an ordinary text has."""
 
 
 def encode(messages: Sequence[ChatMessage], tokenizer: Tokenizer) -> list[int]:
-    """Token ids of the conversation, ending where the assistant begins to speak.
+    """Token ids of the conversation, ending with the tokens that begin the assistant's turn.
 
     Raises ValueError for a role ChatML does not have, DocentError for a tokenizer without the control tokens.
     """
@@ -55,13 +55,17 @@ def stop_ids(tokenizer: Tokenizer) -> frozenset[int]:
 
 
 def plain_ids(text: str, tokenizer: Tokenizer) -> list[int]:
-    """Token ids of ordinary text, never a control token, whatever the text is."""
-    # A switch of the tokenizer object. Set once only: setting it while another thread encodes is an error.
+    """Token ids of ordinary text, never a control token, whatever the text contains.
+
+    Raises DocentError for a tokenizer that makes control tokens of any text.
+    """
+    # This setting belongs to the tokenizer object. It is set once only: setting it while another thread encodes is an
+    # error.
     if not tokenizer.encode_special_tokens:
         tokenizer.encode_special_tokens = True
     ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
-    # The switch does not cover added tokens that are not special: Qwen3's <think>, or all markers of a careless
-    # checkpoint.
+    # The setting does not cover added tokens that are not marked as special: Qwen3's <think>, or all control tokens of
+    # some checkpoints.
     markers = {
         number: token.content
         for number, token in tokenizer.get_added_tokens_decoder().items()
@@ -69,7 +73,7 @@ def plain_ids(text: str, tokenizer: Tokenizer) -> list[int]:
     }
     if markers.keys().isdisjoint(ids):
         return ids
-    # Longest first, so that a marker is not taken for a shorter one inside it; each is cut in its middle.
+    # Longest first, so that a marker is not taken for a shorter one inside it; the text is cut in the middle of each.
     longest_first = sorted(markers.values(), key=len, reverse=True)
     cuts = [(match.start() + match.end()) // 2 for match in re.finditer("|".join(map(re.escape, longest_first)), text)]
     if not cuts:
@@ -86,17 +90,17 @@ def count_plain(text: str, tokenizer: Tokenizer) -> int:
 
 
 def message_tokens(role: str, content: str, counter: TokenCounter) -> int:
-    """Tokens of one message in `encode`, with its two markers and the line break after it."""
+    """How many tokens `encode` makes of one message, with its two markers and the line break after it."""
     return 2 + counter.count_tokens(f"{role}\n{content}") + counter.count_tokens("\n")
 
 
 def opening_tokens(tokenizer: Tokenizer) -> int:
-    """Tokens at the end of `encode` that ask the assistant to speak, the start marker included."""
+    """How many tokens at the end of `encode` begin the assistant's turn, the start marker included."""
     return 1 + len(_opening_ids(tokenizer))
 
 
 def _opening_ids(tokenizer: Tokenizer) -> list[int]:
-    """What follows the last start marker; for a model that can think, an empty thought that has already ended."""
+    """The ids after the last start marker; for a model that can think, they contain an empty thought."""
     ids = plain_ids("assistant\n", tokenizer)
     think, end = tokenizer.token_to_id(THINK), tokenizer.token_to_id(END_OF_THOUGHT)
     if think is not None and end is not None:

@@ -1,7 +1,7 @@
-"""Citation check: each sentence of an answer is compared with the sources, and gets the number of one that supports it.
+"""Citation check: compares each sentence of an answer with the sources and adds the number of one that supports it.
 
-A model of half a billion parameters cannot be trusted to cite: its numbers mean nothing. So the markers that it writes
-are removed and ours are inserted.
+A model of half a billion parameters cannot be trusted to cite: the source numbers that it writes mean nothing. So its
+markers, such as `[1]`, are removed, and the markers of this check are inserted.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class CheckedText:
         self.unsupported: list[str] = []
         self.text = ""
         self._weights = weights or {}
-        # Passage by passage, also within a source of several: the longer a text, the less it means to contain a word.
+        # Each passage of a source is compared alone: a long text contains many words by chance.
         self._passages = [
             (
                 source,
@@ -56,9 +56,10 @@ class CheckedText:
         self._checked = 0
 
     def more(self, delta: str, last: bool = False) -> str:
-        """The text to show now. With `last`, all that was held back."""
+        """Add `delta` and return the text to show now. With `last` the answer ends: nothing is held back any more."""
         self._raw = _without_markers(self._raw + delta)
-        # White space and half a marker are held back: our marker belongs before the space, half a marker is not text.
+        # White space and the beginning of a marker are held back: the check's marker belongs before the space, and the
+        # model's markers are removed when they are complete.
         until = _start(_OPEN_MARKER, self._raw)
         if last:
             self._raw = self._raw[:until]
@@ -67,22 +68,23 @@ class CheckedText:
         spans = list(sentence_spans(self._raw[:until]))
         # A sentence has ended when the next one begins.
         ended = spans if last else spans[:-1]
-        out = ""
+        to_show = ""
         for start, end in ended:
             if start < self._checked:
                 continue
             self._checked = end
-            out += self._raw[self._shown : end]
+            to_show += self._raw[self._shown : end]
             self._shown = end
-            out += self._marker(self._raw[start:end])
-        out += self._raw[self._shown : until]
+            to_show += self._marker(self._raw[start:end])
+        to_show += self._raw[self._shown : until]
         self._shown = max(self._shown, until)
         if not self.text:
-            out = out.lstrip()
-        self.text += out
-        return out
+            to_show = to_show.lstrip()
+        self.text += to_show
+        return to_show
 
     def _marker(self, sentence: str) -> str:
+        """Record the citation of a complete sentence and return its marker; '' where no passage supports it."""
         item = _LIST_NUMBER.match(sentence)
         claim = sentence[item.end() :] if item else sentence
         wanted = terms(claim)
@@ -99,6 +101,7 @@ class CheckedText:
         return f" [{source.n}]"
 
     def _best_passage(self, claim: str, wanted: Sequence[str]) -> tuple[tuple[Source, SourcePassage] | None, float]:
+        """The passage with the largest share of the wanted terms among those with all numbers, and that share."""
         claimed = _numbers(claim)
         best, best_share = None, 0.0
         for source, passage, words, numbers in self._passages:
@@ -116,13 +119,14 @@ class CheckedText:
         return max(spans, key=lambda text: self._share(wanted, set(terms(text))), default=passage)
 
     def _share(self, wanted: Sequence[str], words: set[str]) -> float:
+        """The weighted share (0 to 1) of the wanted terms that are among `words`."""
         weights = {term: self._weights.get(term, 1.0) for term in wanted}
         total = sum(weights.values())
         return sum(weight for term, weight in weights.items() if term in words) / total if total else 0.0
 
 
 def _without_markers(text: str) -> str:
-    """Repeated until none is left: removing a marker can complete another around it."""
+    """The text without markers. Removing a marker can complete another around it, so this is repeated."""
     while (without := _MARKER.sub("", text)) != text:
         text = without
     return text

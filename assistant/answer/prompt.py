@@ -1,7 +1,7 @@
 """The prompt: one constant instruction, and one pure function that chooses what fits.
 
-The transcript is append-only: every user turn has its own numbered passages and ends with its question, and earlier
-turns are repeated word for word. So everything before the newest turn is a prefix that an engine may keep computed.
+Turns are only appended: every user turn has its own numbered passages and ends with its question, and earlier turns are
+repeated word for word. So an engine can reuse what it has computed for everything before the newest turn.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Prompt:
     """Messages for the engine, and what did not fit.
 
     `user_content` is the newest user turn, to be stored for the next `PastTurn`. `tokens` counts everything the model
-    will read, ChatML included. `shortened`: the best source was cut. `dropped_turns` is the number of oldest turns left
-    out.
+    will read, ChatML included. `shortened` says that the best source was cut. `dropped_turns` is how many of the oldest
+    turns were left out.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -107,7 +107,7 @@ def build_prompt(
     most = min(fresh, budget - history_tokens)
     if not shortened and tokens < most:
         wider = _widened([source for source, _ in chosen], counter.count_tokens, most - tokens - len(chosen))
-        # Counted separately, texts may have a token or two less than within the turn.
+        # A text counted alone may have a token or two less than within the turn, so the whole is counted again.
         if tokens_of(wider) <= most:
             chosen, tokens = wider, tokens_of(wider)
     content = user_content(question, chosen)
@@ -150,7 +150,7 @@ def _widened(sources: Sequence[Source], count_tokens: Callable[[str], int], room
 
 
 def user_content(question: str, passages: Sequence[tuple[Source, str]]) -> str:
-    """A user turn: the passages, each with its number, title, heading and page, then the question, last."""
+    """A user turn: the passages, each with its number, title, heading, page and versions, then the question."""
     chinese = is_chinese(question)
     if not passages:
         nothing = "资料：没有找到。" if chinese else "Passages: none were found."
@@ -180,7 +180,10 @@ def _longest_fit(text: str, fits: Callable[[str], bool]) -> str:
 
 
 def _search(text: str, ends: Sequence[int], fits: Callable[[str], bool]) -> str:
-    """Binary search: apart from a token or two at the cut, a longer beginning never has fewer tokens."""
+    """The longest `text[:end]` that fits, for the ascending `ends`; '' when none does.
+
+    Binary search: apart from a token or two at the cut, a longer beginning never has fewer tokens.
+    """
     low, high = 0, len(ends)
     while low < high:
         middle = (low + high) // 2

@@ -1,4 +1,4 @@
-"""Answers without a model: the evidence sentences quoted and numbered, or that the documents do not say."""
+"""Answers without a model: quotations of evidence sentences, or a fixed sentence that the documents do not say."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ingest.base.language import is_chinese
 
 MOST_SENTENCES = 3
 LEAD_IN = {"zh": "文件中这样写：", "en": "From the documents:"}
-# For a question that is not answered.
+# The answer to a question that the assistant abstains from.
 NOT_SAID = {
     "en": "The documents do not say. The nearest ones are listed as sources.",
     "zh": "文件中没有说明。最接近的几份已列在来源中。",
 }
-# For a question that is answered, but without a sentence to quote.
+# The answer where the evidence is enough, but has no sentence to quote.
 NOTHING = {"zh": "文件中没有说明这一点。", "en": "The documents do not say."}
 
 
@@ -30,7 +30,7 @@ def quote(question: str, sentences: Sequence[EvidenceSentence]) -> list[str]:
 
 
 def not_said(question: str) -> str:
-    """That the documents do not say, in the question's language."""
+    """The sentence that the documents do not say, in the question's language."""
     return NOT_SAID["zh" if is_chinese(question) else "en"]
 
 

@@ -1,1 +1,1 @@
-"""Whether the library can answer a question, and the thresholds of that decision."""
+"""Decides whether the library can answer a question, and fits the thresholds of that decision."""

@@ -1,1 +1,1 @@
-"""What the library has on a question: sources, evidence, coverage."""
+"""Finds the sources and the evidence for a question, and measures how well they cover it."""

@@ -1,6 +1,6 @@
 """Context expansion: the passages retrieved, each joined with its neighbours of the same section into one source.
 
-No text stands in two sources. `assistant.answer.prompt` takes as much of a source as fits.
+No passage is in two sources. `assistant.answer.prompt` takes as much of a source as fits.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ from assistant.events import EvidenceSentence, Source, SourcePassage
 from ingest.search.neighbours import Neighbour, join, neighbours
 from ingest.store.catalog import Catalog
 
-# Passages added before and after each one under the same heading: with passages of about 200 tokens, which the bundled
-# embedder reads, this is a page or so. The whole of a long section would be a chapter.
+# How many passages under the same heading are added before and after those retrieved: about a page, with passages of
+# about 200 tokens, which the bundled embedder reads. A whole section could be as long as a chapter.
 REACH = 2
 # The document's id and the passage's ordinal in it.
-_Place = tuple[int, int]
+_Position = tuple[int, int]
 
 
 def expand_context(passages: Sequence[Source], catalog: Catalog) -> tuple[Source, ...]:
     """One source for each run of adjacent passages, best first and numbered from 1.
 
-    `passages` are single passages, best first. Adjacent ones of one section become one source; then each source, best
-    first, takes in up to `REACH` passages before and after that no other has. Passages under another heading stay
-    apart, because a heading says what a passage is about.
+    `passages` are single passages, best first. Adjacent passages of one section become one source. Then up to `REACH`
+    passages before and after are added to each source, best source first, if no other source has them. Passages under
+    different headings are not joined, because a heading says what a passage is about.
     """
     passage_ids = [source.passage_id for source in passages]
     near = {(passage.document_id, passage.ordinal): passage for passage in neighbours(catalog, passage_ids, REACH)}
-    places = {passage.passage_id: place for place, passage in near.items()}
-    retrieved = {places[passage_id] for passage_id in passage_ids if passage_id in places}
+    positions = {passage.passage_id: position for position, passage in near.items()}
+    retrieved = {positions[passage_id] for passage_id in passage_ids if passage_id in positions}
     taken = set(retrieved)
     sources: list[Source] = []
     in_a_source: set[int] = set()
     for source in passages:
         if source.passage_id in in_a_source:
             continue
-        if source.passage_id not in places:  # it has left the catalog since the search
+        if source.passage_id not in positions:  # it was removed from the catalog after the search
             sources.append(replace(source, n=len(sources) + 1))
             continue
-        document, ordinal = places[source.passage_id]
+        document, ordinal = positions[source.passage_id]
         first = last = ordinal
         while (document, first - 1) in retrieved and _same_section(near, document, first - 1, ordinal):
             first -= 1
@@ -62,7 +62,7 @@ def expand_context(passages: Sequence[Source], catalog: Catalog) -> tuple[Source
 def relocated(
     sentences: Sequence[EvidenceSentence], passages: Sequence[Source], sources: Sequence[Source]
 ) -> tuple[EvidenceSentence, ...]:
-    """The same sentences, with their places in `sources`, which `expand_context` made of `passages`."""
+    """The same sentences, with source numbers and offsets in `sources`, which `expand_context` made of `passages`."""
     passage_ids = {source.n: source.passage_id for source in passages}
     parts = {part.passage_id: (source.n, part) for source in sources for part in source.passages}
     moved = []
@@ -73,14 +73,14 @@ def relocated(
     return tuple(moved)
 
 
-def _same_section(near: dict[_Place, Neighbour], document: int, ordinal: int, other: int) -> bool:
+def _same_section(near: dict[_Position, Neighbour], document: int, ordinal: int, other: int) -> bool:
     return near[document, ordinal].heading == near[document, other].heading
 
 
-def _is_free(near: dict[_Place, Neighbour], taken: set[_Place], document: int, ordinal: int, other: int) -> bool:
-    """Whether there is such a passage, no source has it, and it is of the same section as `other`."""
-    place = document, ordinal
-    return place in near and place not in taken and _same_section(near, document, ordinal, other)
+def _is_free(near: dict[_Position, Neighbour], taken: set[_Position], document: int, ordinal: int, other: int) -> bool:
+    """Whether this passage exists, no source has it, and it is of the same section as `other`."""
+    position = document, ordinal
+    return position in near and position not in taken and _same_section(near, document, ordinal, other)
 
 
 def _joined(best: Source, n: int, run: Sequence[Neighbour], core: range) -> Source:

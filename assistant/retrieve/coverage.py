@@ -1,4 +1,4 @@
-"""Coverage: how much of a question the retrieved passages have, as a few numbers."""
+"""Coverage: how many of a question's terms the retrieved passages contain, and how similar they are, as numbers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9.,’'/_-]*")
 
 @dataclass(frozen=True)
 class Coverage:
-    """How well a question is covered.
+    """How well the retrieved passages cover a question.
 
-    The covers are shares (0 to 1) of the question's terms, weighted by rarity, that the best sentence, passage and
-    document have. The cosines are the highest; `dense_weight` (0 to 1) says how far the embedder can read the question.
-    `lacks_name` is 1 when the best passage lacks something that the question calls by name.
+    The covers are the shares (0 to 1) of the question's terms, weighted by rarity, that the best sentence, passage and
+    document contain. The cosines are the highest of all sentences and of all passages; that of the sentences is 0 where
+    the embedder cannot read the question. `dense_weight` (0 to 1) says how far it can. `lacks_name` is 1 when the
+    question mentions a name or code that the best passage does not contain, else 0.
     """
 
     sentence_cover: float
@@ -59,16 +60,16 @@ def measure_coverage(
 
 
 def cover(words: AbstractSet[str], weights: Mapping[str, float]) -> float:
-    """The share (0 to 1) of the question's weight that these terms have; 0 when it has none."""
+    """The share (0 to 1) of the question's total weight that `words` contain; 0 for a question without weight."""
     total = sum(weights.values())
     return sum(weight for term, weight in weights.items() if term in words) / total if total > 0 else 0.0
 
 
 def names(question: str) -> list[set[str]]:
-    """What the question calls by name in Latin letters: codes such as E-19, and words with a capital.
+    """The names and codes in a question, in Latin letters: words with a capital letter, and codes such as E-19.
 
-    Each name is the set of terms that a text must have to mention it; a code is one term. A capital at the beginning
-    of the question marks no name.
+    Each is given as the set of terms that a text must contain to mention it; a code is one term. The first word of a
+    question has a capital letter anyway, so it is no name.
     """
     named = []
     for match in _WORD.finditer(unicodedata.normalize("NFKC", question)):

@@ -1,8 +1,8 @@
 """Evidence: the sentences of the retrieved passages that are most likely to answer a question.
 
-The score of a sentence is a weighted sum of its features: how much of the question it, its headings and the sentence
-before it have, whether it has the words that distinguish the candidates, its cosine, its passage, and whether it has
-the kind of answer that was asked for.
+The score of a sentence is a weighted sum of its features: how many of the question's terms the sentence, its headings
+and the sentence before it contain, whether it contains the terms that few candidates have, its cosine, its passage, and
+whether it contains the kind of answer that was asked for.
 """
 
 from __future__ import annotations
@@ -29,25 +29,26 @@ _NUMERIC = {"moment", "duration", "money", "number"}
 class Features:
     """Features of a candidate sentence, and, with the same names, their weights.
 
-    A share is 0 to 1, of the question's terms, weighted by their rarity in the library where not said otherwise.
+    A share (0 to 1) is a share of the question's terms, weighted by their rarity in the library unless it says
+    otherwise. The comments speak of the candidate sentence.
     """
 
-    context: float  # share that its headings have and the sentence has not
-    before: float  # share that the sentence before it has and the sentence has not
-    terms: float  # share of the terms, all with the same weight
-    telling: float  # share of words and single characters, weighted by how few candidates have them
+    context: float  # share that its headings contain and the sentence does not
+    before: float  # share that the sentence before it contains and the sentence does not
+    terms: float  # share of the terms that the sentence contains, all with the same weight
+    telling: float  # share of words and single characters, weighted also by how few candidates contain them
     rarest: float  # weight of its rarest term among the candidates, divided by that of the question's rarest
-    cosine: float  # 0 where the embedder cannot read the question
+    cosine: float  # cosine with the question × dense_weight: 0 where the embedder cannot read the question
     best_passage: float  # 1 when its passage is the best one
-    lacks_kind: float  # 1 when it has none of the kinds of answer asked for
-    new_number: float  # 1 when a number is asked for and it has one that the question has not
-    counted: float  # 1 when a number stands before what 'how many …' counts
+    lacks_kind: float  # 1 when it contains no answer of a kind that is asked for
+    new_number: float  # 1 when a number is asked for and it contains one that the question does not
+    counted: float  # 1 when a number is asked for and it has one before the noun that 'how many …' counts
 
 
 # Conditional logit (the right sentences of a question against its other candidates), fitted on 1,980 questions of XQuAD
 # English and Chinese, CMRC 2018 and data/eval, each set with the same total weight; `assistant.measure.fit` fits them
 # again. Fitted on one half of the articles and measured on the other, the right sentence is first (among the first
-# three) for .85 (.95), .83 (.95), .72 (.83), .66 (.83) of the questions. `context` is held at 6, so that a heading
+# three) for .85 (.95), .83 (.95), .72 (.83), .66 (.83) of the questions. `context` is fixed at 6, so that a heading
 # does not outweigh a sentence.
 WEIGHTS = Features(
     context=6.0, before=5.2, terms=5.04, telling=2.76, rarest=1.86, cosine=4.04, best_passage=1.33, lacks_kind=-1.23,
@@ -57,10 +58,10 @@ WEIGHTS = Features(
 
 @dataclass(frozen=True)
 class Candidate:
-    """A sentence or table row of a source, from `start` to `end` of its text; `shown` is how people read it.
+    """A sentence or table row of a source: `source.text[start:end]`; `shown` is its readable form.
 
-    `terms` are its own and those of a question written before it (the heading of a FAQ entry, say), `before` those of
-    the sentence before it, `context` those of its headings.
+    `terms` are those of the sentence and of a question written just before it (such as the heading of a FAQ entry),
+    `before` those of the sentence before it, `context` those of its headings.
     """
 
     source: Source
@@ -81,10 +82,10 @@ def pick_evidence(
     question: str, sources: Sequence[Source], index: IndexSnapshot, cosines: Mapping[int, Sequence[float]],
     passage_cosine: float, dense_weight: float,
 ) -> tuple[tuple[EvidenceSentence, ...], Coverage]:  # fmt: skip
-    """The best sentences, best first, and how well the sources cover the question.
+    """At most SENTENCES sentences, best first, and how well the sources cover the question.
 
-    `cosines` are those of each passage's statements by passage id, `passage_cosine` is the best passage's, and
-    `dense_weight` (0 to 1) says how far cosines count.
+    `cosines` maps a passage id to the cosines of its sentences and rows, in order; `passage_cosine` is that of the best
+    passage, and `dense_weight` (0 to 1) says how much cosines count.
     """
     weights = index.inverse_frequencies(terms(question))
     candidates = [
@@ -109,7 +110,7 @@ def worth_quoting(sentences: Sequence[EvidenceSentence]) -> tuple[EvidenceSenten
 
 
 def find_candidates(source: Source, cosines: Sequence[float]) -> list[Candidate]:
-    """The sentences and rows of a source, without its questions: what follows a question may answer, it does not.
+    """The sentences and rows of a source, without those that are questions: a question answers nothing.
 
     `cosines` are those of all its sentences and rows in order; 0 is used where there are none.
     """
@@ -136,7 +137,7 @@ def find_candidates(source: Source, cosines: Sequence[float]) -> list[Candidate]
 def describe(
     question: str, candidates: Sequence[Candidate], weights: Mapping[str, float], dense_weight: float
 ) -> list[Features]:
-    """The features of each candidate among these; `weights` maps the question's terms to their rarity."""
+    """The features of each candidate, in the same order; `weights` maps the question's terms to their rarity."""
     kinds = answer_types_asked(question)
     numeric = not _NUMERIC.isdisjoint(kinds)
     best = max((candidate.source.score for candidate in candidates), default=0.0)
@@ -145,11 +146,11 @@ def describe(
     words = {term: weight for term, weight in telling.items() if len(term) == 1 or term.isascii()}
     described = []
     for candidate in candidates:
-        own_cover = cover(candidate.terms, weights)
+        sentence_cover = cover(candidate.terms, weights)
         described.append(
             Features(
-                context=cover(candidate.terms | candidate.context, weights) - own_cover,
-                before=cover(candidate.terms | candidate.before, weights) - own_cover,
+                context=cover(candidate.terms | candidate.context, weights) - sentence_cover,
+                before=cover(candidate.terms | candidate.before, weights) - sentence_cover,
                 terms=len(candidate.terms & weights.keys()) / max(1, len(weights)),
                 telling=cover(candidate.terms, words),
                 rarest=max((telling[term] for term in candidate.terms & telling.keys()), default=0.0) / (rarest or 1.0),
@@ -164,26 +165,26 @@ def describe(
 
 
 def _weights_among(candidates: Sequence[Candidate], weights: Mapping[str, float]) -> dict[str, float]:
-    """The weights of the question's terms that any candidate has, times their rarity among the candidates."""
+    """Term → weight × rarity among the candidates, for the question's terms that any candidate contains."""
     total = len(candidates)
     counts = {term: sum(term in candidate.terms for candidate in candidates) for term in weights}
     return {term: weights[term] * math.log(1 + (total - n + 0.5) / (n + 0.5)) for term, n in counts.items() if n > 0}
 
 
 def _distinct(ranked: Sequence[tuple[float, Candidate]]) -> tuple[EvidenceSentence, ...]:
-    """The best few with different words: copies of a document repeat its sentences.
+    """The best SENTENCES sentences with different words: copies of a document repeat its sentences.
 
-    The score is the probability that the sentence is the right one, if one of the candidates is.
+    Their score is the probability that the sentence is the right one, if one of the candidates is.
     """
     chosen: list[EvidenceSentence] = []
-    seen: set[str] = set()
+    chosen_words: set[str] = set()
     highest = ranked[0][0] if ranked else 0.0
     total = sum(math.exp(score - highest) for score, _ in ranked)
     for score, candidate in ranked:
-        key = " ".join(terms(candidate.text))
-        if key in seen or len(chosen) == SENTENCES:
+        words = " ".join(terms(candidate.text))
+        if words in chosen_words or len(chosen) == SENTENCES:
             continue
-        seen.add(key)
+        chosen_words.add(words)
         chosen.append(
             EvidenceSentence(
                 n=candidate.source.n,

@@ -28,7 +28,7 @@ class Retrieved:
 
 
 def retrieve(library: Library, question: str, count: int) -> Retrieved:
-    """At most `count` passages for a question, each still a source of its own, without its context.
+    """At most `count` passages for a question, each as a source of its own, without neighbours yet.
 
     Raises DocentError while there is no library.
     """
@@ -36,7 +36,7 @@ def retrieve(library: Library, question: str, count: int) -> Retrieved:
 
 
 def retrieve_from(library: Library, question: str, hits: Sequence[ScoredHit], count: int) -> Retrieved:
-    """Like `retrieve`, from these hits, best first; looks at no more of them than `retrieve` asks for."""
+    """Like `retrieve`, from these hits, best first; at most `count` + SPARE of them are looked at."""
     hits = hits[: count + SPARE]
     kept, replaced = _without_superseded(question, [scored.hit for scored in hits])
     passages = tuple(_source(number, hit, replaced) for number, hit in enumerate(kept[:count], 1))

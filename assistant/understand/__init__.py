@@ -1,1 +1,1 @@
-"""What a question means: follow-ups, example questions."""
+"""Completes follow-up questions, and makes example questions."""

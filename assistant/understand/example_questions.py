@@ -14,7 +14,8 @@ _TOPIC = {"en": (8, 45), "zh": (3, 20)}
 def example_questions(headings: Sequence[tuple[str, str]], language: str) -> Iterator[str]:
     """Questions in `language` ('en' or 'zh') from (title, heading path) pairs; headings that are questions come first.
 
-    One of each document comes before a second of any, so that a few show what the library covers.
+    The first question of every document comes before the second of any, so that the first few show what the library
+    covers.
     """
     questions: dict[str, list[str]] = {}
     topics: dict[str, list[str]] = {}
@@ -37,6 +38,6 @@ def example_questions(headings: Sequence[tuple[str, str]], language: str) -> Ite
             topics.setdefault(title, []).append(template.format(title=title, topic=topic))
     for by_title in (questions, topics):
         for number in range(max(map(len, by_title.values()), default=0)):
-            for of_one_document in by_title.values():
-                if number < len(of_one_document):
-                    yield of_one_document[number]
+            for document_questions in by_title.values():
+                if number < len(document_questions):
+                    yield document_questions[number]

@@ -1,7 +1,7 @@
-"""Follow-up questions: completed from the question before, by rules, so that they can be searched alone.
+"""Follow-up questions: completed from the previous question, by rules, so that they can be searched alone.
 
 "And in Paris?" after "Hotel limit per night in Munich" is searched as "Hotel limit per night in Paris". The form of a
-question alone decides whether it depends on the one before; a question that does not is searched as it is.
+question alone decides whether it depends on the previous question; a question that does not is searched unchanged.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 from ingest.base.language import is_chinese, terms
 
-# How many questions before are looked at: each may be a follow-up itself.
+# How many previous questions are used: each may be a follow-up itself.
 TURNS = 4
 
 _OPENS = re.compile(r"\A\s*(?:(?:and|or|but|so|also|ok(?:ay)?|then)\b[ ,]*)+", re.IGNORECASE)
 _ABOUT = re.compile(r"\A\s*(?:(?:what|how) about|what if)\b", re.IGNORECASE)
-# Words that refer to the question before. Not 'there is', 'this year', nor 'that' opening a clause.
+# Words that refer to the previous question. Not 'there is', 'this year', nor 'that' at the beginning of a clause.
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|they|them|their|those|these|he|she|him|his|the same|instead|else)\b|"
     r"\b(?:that|this)(?: one)?(?=\s*[?.!,]|\s*$)|\bafter (?:that|this)\b|\b(?:that|this) one\b|\bone\s*\?",
@@ -37,25 +37,26 @@ _CODE = re.compile(r"(?<![A-Za-z0-9-])(?=[A-Za-z-]*\d)[A-Za-z0-9]+(?:-[A-Za-z0-9
 _CHINESE_OPENS = re.compile(r"\A\s*(?:那么|那(?![个些里边趟种天])|还有|以及|另外|此外|如果|要是|换成|再说)[，,]?")
 _CHINESE_ASKS_FOR_OTHER = re.compile(r"(?:的话)?呢\s*[？?]?\s*$")
 _CHINESE_POINTS_BACK = re.compile(r"[它她他其该]|这[个些里边种]|那[个些里边趟种]|上述|同样")
-# Questions without a subject of their own, and questions that only ask whether another may do the same.
+# The beginning of a question without a subject, if the question has at most _CHINESE_SHORT characters.
 _CHINESE_WITHOUT_SUBJECT = re.compile(
     r"\s*(?:最[晚早多少高低]|由谁|谁|什么时候|何时|几[点天个年]|多久|多少|怎么|如何|可以|能|要|需要|应该|在哪|哪[里天]|有没有|"
     r"为什么|还[要能]|没.{1,4}的)"
 )
 _CHINESE_SHORT = 12
+# Questions that only ask whether somebody else may do the same.
 _CHINESE_MAY_TOO = re.compile(r".{1,8}(?:可以|行|能|也是)吗\s*[？?]?\s*$")
 
 
 def stand_alone(question: str, earlier: Sequence[str]) -> str:
     """The question as it would be asked alone; `earlier` are the questions before it, oldest first."""
-    before = ""
+    completed = ""
     for turn in [*earlier[-TURNS:], question]:
-        before = _resolve(turn.strip(), before) if before else turn.strip()
-    return before
+        completed = _resolve(turn.strip(), completed) if completed else turn.strip()
+    return completed
 
 
 def depends_on_earlier(question: str) -> bool:
-    """Whether the form of the question says that it cannot be understood without the one before."""
+    """Whether the form of the question says that it cannot be understood without the previous question."""
     if is_chinese(question):
         return bool(
             _CHINESE_OPENS.match(question)
@@ -72,34 +73,35 @@ def depends_on_earlier(question: str) -> bool:
     )
 
 
-def _resolve(question: str, before: str) -> str:
+def _resolve(question: str, previous: str) -> str:
+    """The question completed from the previous one, which is complete; unchanged when it does not depend on it."""
     if not depends_on_earlier(question):
         return question
     if is_chinese(question):
         fragment = _CHINESE_ASKS_FOR_OTHER.sub("", _CHINESE_OPENS.sub("", question)).strip(" 　？?，,")
-        return f"{fragment}，{_with_codes_replaced(before, fragment)}" if fragment else before
+        return f"{fragment}，{_with_codes_replaced(previous, fragment)}" if fragment else previous
     fragment = _ABOUT.sub("", _OPENS.sub("", question)).strip(" ?.,!")
     if _POINTS_BACK.search(question) or _ASKING.match(fragment):
-        return f"{_OPENS.sub('', question).strip()} ({_ASKING.sub('', before, count=1).strip(' ?.')})"
-    return _with_fragment(fragment, before)
+        return f"{_OPENS.sub('', question).strip()} ({_ASKING.sub('', previous, count=1).strip(' ?.')})"
+    return _with_fragment(fragment, previous)
 
 
-def _with_fragment(fragment: str, before: str) -> str:
-    """The question before with its corresponding part replaced by the fragment; with none, the fragment is appended."""
-    replaced = _with_codes_replaced(before, fragment)
-    if replaced != before:
+def _with_fragment(fragment: str, previous: str) -> str:
+    """The previous question with its corresponding part replaced by the fragment, or the fragment appended."""
+    replaced = _with_codes_replaced(previous, fragment)
+    if replaced != previous:
         return replaced
     phrase = _PHRASE.match(fragment)
     if phrase is not None:
-        same = [match for match in _PHRASE.finditer(before) if match[1].lower() == phrase[1].lower()]
+        same = [match for match in _PHRASE.finditer(previous) if match[1].lower() == phrase[1].lower()]
         if same:
-            return before[: same[-1].start()] + fragment + before[same[-1].end() :]
-    return f"{before.rstrip(' ?.')} {fragment}"
+            return previous[: same[-1].start()] + fragment + previous[same[-1].end() :]
+    return f"{previous.rstrip(' ?.')} {fragment}"
 
 
-def _with_codes_replaced(before: str, fragment: str) -> str:
-    """The question before with its codes replaced by the fragment's of the same series: E-17 by E-12, P2 by P1."""
-    text = before
+def _with_codes_replaced(previous: str, fragment: str) -> str:
+    """The previous question with its codes replaced by the fragment's of the same series: E-17 by E-12, P2 by P1."""
+    text = previous
     for code in _CODE.findall(fragment):
         same = [other for other in _CODE.findall(text) if _series(other) == _series(code) and other != code]
         if len(same) == 1:

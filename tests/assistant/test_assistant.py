@@ -529,7 +529,7 @@ def test_an_answer_that_cannot_be_stored_is_still_given(
     failed = list(assistant.ask(QUESTION, "talk"))[-1]
     assert isinstance(failed, Failed)
     assert failed.status == 503
-    assert "set that file aside" in failed.message
+    assert "move that file to another folder" in failed.message
 
 
 def test_every_step_may_be_taken_in_another_thread(assistant_with: Make) -> None:

@@ -203,7 +203,7 @@ def test_a_full_disk(small_disk: Path) -> None:
     conversations.add("a", Turn("first", DONE))
     fill(small_disk / "filler", 0)
     assert [turn.question for turn in conversations.turns("a")] == ["first"]
-    with pytest.raises(DocentError, match=r"cannot be read or kept .* check the disk"):
+    with pytest.raises(DocentError, match=r"cannot be read or written .* check the disk"):
         conversations.add("a", Turn("second " * 10_000, DONE))
     assert [turn.question for turn in conversations.turns("a")] == ["first"]
     (small_disk / "filler").unlink()
@@ -234,7 +234,7 @@ def test_a_file_that_is_damaged_or_cannot_be_written_is_named(tmp_path: Path) ->
     conversations = Conversations(tmp_path)
     (tmp_path / CONVERSATIONS_FILE).write_bytes(b"this is no database" * 100)
     for attempt in (lambda: conversations.turns("a"), lambda: conversations.add("a", Turn("?", DONE))):
-        with pytest.raises(DocentError, match=r"conversations\.db cannot be read or kept .*set that file aside"):
+        with pytest.raises(DocentError, match=r"conversations\.db cannot be read or written .*move that file to another folder"):
             attempt()
     (tmp_path / "file").touch()
     with pytest.raises(DocentError, match="check the disk"):
