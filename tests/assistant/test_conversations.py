@@ -234,7 +234,9 @@ def test_a_file_that_is_damaged_or_cannot_be_written_is_named(tmp_path: Path) ->
     conversations = Conversations(tmp_path)
     (tmp_path / CONVERSATIONS_FILE).write_bytes(b"this is no database" * 100)
     for attempt in (lambda: conversations.turns("a"), lambda: conversations.add("a", Turn("?", DONE))):
-        with pytest.raises(DocentError, match=r"conversations\.db cannot be read or written .*move that file to another folder"):
+        with pytest.raises(
+            DocentError, match=r"conversations\.db cannot be read or written .*move that file to another folder"
+        ):
             attempt()
     (tmp_path / "file").touch()
     with pytest.raises(DocentError, match="check the disk"):
