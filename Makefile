@@ -44,8 +44,9 @@ run: setup
 	$(BIN)/docent ingest data/documents
 	$(BIN)/docent serve
 
+# One process a core, at most four: each of them holds an embedder. Tests of one file share what they set up.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

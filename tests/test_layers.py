@@ -32,7 +32,7 @@ LEAVES: dict[str, set[str]] = {
 # The folders and modules of a package, from the bottom to the top: each uses only those named before it.
 ORDER = {
     "ingest": (
-        "base", "hub", "documents", "store", "passages", "search", "runs", "sync", "library", "llama_index",
+        "base", "hub", "documents", "store", "passages", "search", "runs", "sync", "watch", "library", "llama_index",
         "__main__",
     ),
     "assistant": (

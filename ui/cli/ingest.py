@@ -50,8 +50,8 @@ def ingest_command(
     """
     # Imported here, and so in every command: `docent --help` need not wait seconds for them.
     from ingest.runs.dry_run import dry_run
-    from ingest.runs.watch import watch
     from ingest.sync import ingest
+    from ingest.watch import watch
 
     if not paths and not accept:
         raise click.UsageError("Missing argument 'PATHS...'.")

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from ingest import watch as watching
 from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
-from ingest.runs import watch as watching
 from ingest.runs.report import IngestReport
-from ingest.runs.watch import watch
 from ingest.store.write_lock import AnotherWriter, write_lock
 from ingest.sync import ingest
+from ingest.watch import watch
 
 pytestmark = pytest.mark.usefixtures("in_process_readers")
 
