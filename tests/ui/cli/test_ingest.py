@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from assistant.refuse.thresholds import THRESHOLDS_FILE, read_fitted_thresholds
+from ingest import watch
 from ingest.base.types import Failure
 from ingest.library import Library
-from ingest.runs import watch
 from ingest.runs.dry_run import DryRunReport
 from ingest.runs.report import IngestReport
 from tests.conftest import OFFICE
