@@ -1,8 +1,8 @@
 """Questions and answers by conversation, stored in `conversations.db` (SQLite).
 
 The file is separate from the catalog, so that conversations survive a rebuilt library and are read without waiting for
-an ingest. A turn is one row of JSON; `PRAGMA user_version` numbers its format, and older files are migrated when they
-are opened.
+an ingest. A turn is one row of JSON; `PRAGMA user_version` numbers its format. An older file is migrated by the first
+turn that is added. Reading converts its rows in memory, and so works on a disk that is full or cannot be written.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from ingest.base.logs import get_logger
 
 CONVERSATIONS_FILE = "conversations.db"
 # What is raised for a row that is not JSON, or not the JSON of a turn.
-_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 log = get_logger(__name__)
 
 
@@ -66,28 +66,39 @@ class Conversations:
         """
         if not self._path.is_file():
             return []
-        with self._connected() as connection:
+        with self._connected() as (connection, version):
             rows = connection.execute(
                 "SELECT id, turn FROM turns WHERE conversation = ? ORDER BY id", (conversation_id,)
             ).fetchall()
-        return _readable(rows)
+        return _readable(rows, version)
 
     def add(self, conversation_id: str, turn: Turn) -> None:
         """Append a turn. Raises DocentError when it cannot be written."""
-        with self._connected() as connection:
+        with self._connected() as (connection, version):
+            if version < SCHEMA_VERSION:
+                _migrate(connection)
             connection.execute(
                 "INSERT INTO turns (conversation, turn) VALUES (?, ?)",
                 (conversation_id, json.dumps(asdict(turn), ensure_ascii=False)),
             )
 
     @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
+    def _connected(self) -> Iterator[tuple[sqlite3.Connection, int]]:
+        """The open file and its version. Raises DocentError for a newer version, or when SQLite raises an error."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # The inner context commits or rolls back; it does not close.
             with self._lock, closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
-                _migrate(connection, self._path)
-                yield connection
+                # With str, SQLite would refuse all rows because of one damaged text; `json` refuses that row alone.
+                connection.text_factory = bytes
+                version = _checked_version(connection, self._path)
+                # This writes nothing when they exist.
+                connection.execute(
+                    "CREATE TABLE IF NOT EXISTS turns"
+                    " (id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, turn TEXT NOT NULL)"
+                )
+                connection.execute("CREATE INDEX IF NOT EXISTS turns_by_conversation ON turns(conversation, id)")
+                yield connection, version
         except (sqlite3.Error, OSError) as error:
             raise DocentError(
                 f"The conversations in {self._path} cannot be read or written ({error}): check the disk and its "
@@ -95,42 +106,43 @@ class Conversations:
             ) from error
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Migrate the file to SCHEMA_VERSION; in a new file, create the table. Raises DocentError for a newer version."""
+def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the file. Raises DocentError for a newer one than SCHEMA_VERSION."""
     version = _version(connection)
-    if version == SCHEMA_VERSION:
-        return
     if version > SCHEMA_VERSION:
         raise DocentError(
             f"The conversations in {path} have version {version} and this Docent reads up to {SCHEMA_VERSION}: "
             "install the newer Docent again, or move that file to another folder."
         )
+    return version
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Convert every row to SCHEMA_VERSION. A row that cannot be read stays as it is."""
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS turns (id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, turn TEXT NOT NULL)"
-    )
-    connection.execute("CREATE INDEX IF NOT EXISTS turns_by_conversation ON turns(conversation, id)")
     # Read again: another process may have migrated the file while this one waited for the lock.
-    for migration in _MIGRATIONS[_version(connection) :]:
-        _rewrite_rows(connection, migration)
+    version = _version(connection)
+    for (row_id,) in connection.execute("SELECT id FROM turns").fetchall():
+        (text,) = connection.execute("SELECT turn FROM turns WHERE id = ?", (row_id,)).fetchone()
+        try:
+            turn = json.dumps(_converted(json.loads(text), version), ensure_ascii=False)
+        except _UNREADABLE as error:
+            log.warning("conversation.row_not_migrated", row=row_id, reason=repr(error))
+            continue
+        connection.execute("UPDATE turns SET turn = ? WHERE id = ?", (turn, row_id))
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    connection.commit()
 
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _rewrite_rows(connection: sqlite3.Connection, migration: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Apply a migration to every row. A row that it cannot read stays as it is."""
-    for (row_id,) in connection.execute("SELECT id FROM turns").fetchall():
-        (text,) = connection.execute("SELECT turn FROM turns WHERE id = ?", (row_id,)).fetchone()
-        try:
-            turn = migration(json.loads(text))
-        except _UNREADABLE as error:
-            log.warning("conversation.row_not_migrated", row=row_id, reason=repr(error))
-            continue
-        connection.execute("UPDATE turns SET turn = ? WHERE id = ?", (json.dumps(turn, ensure_ascii=False), row_id))
+def _converted(turn: dict[str, Any], version: int) -> dict[str, Any]:
+    """A turn from a file of that version, in the format of SCHEMA_VERSION."""
+    # A server of version 0 that still runs ignores the version, and adds turns of its format to a migrated file.
+    for migration in _MIGRATIONS[version if "done" in turn else 0 :]:
+        turn = migration(turn)
+    return turn
 
 
 def _put_answer_in_done(turn: dict[str, Any]) -> dict[str, Any]:
@@ -163,11 +175,11 @@ _MIGRATIONS = (_put_answer_in_done,)
 SCHEMA_VERSION = len(_MIGRATIONS)
 
 
-def _readable(rows: Sequence[tuple[int, str]]) -> list[Turn]:
+def _readable(rows: Sequence[tuple[int, bytes]], version: int) -> list[Turn]:
     turns = []
     for row_id, text in rows:
         try:
-            turns.append(_turn(json.loads(text)))
+            turns.append(_turn(_converted(json.loads(text), version)))
         except _UNREADABLE as error:
             log.warning("conversation.row_unreadable", row=row_id, reason=repr(error))
     return turns

@@ -126,19 +126,44 @@ def test_a_turn_older_than_version_0_1_is_read(old_home: Path) -> None:
     assert first.done.answer.startswith("Full-time staff get 25 days")
 
 
-@pytest.mark.parametrize("broken", ["{", "[]", '{"question": "?"}', "null"])
+@pytest.mark.parametrize("broken", ["{", "[]", '{"question": "?"}', "null", "[" * 100_000, b'{"question": "\xff"}'])
 @pytest.mark.parametrize("when", ["before it is migrated", "afterwards"])
-def test_a_row_that_cannot_be_read_costs_that_row(old_home: Path, broken: str, when: str) -> None:
-    """The other turns of the conversation are shown, and the log names the row."""
+def test_a_row_that_cannot_be_read_costs_that_row(old_home: Path, broken: str | bytes, when: str) -> None:
+    """The other turns of the conversation are shown, turns can be added, and the log names the row."""
     configure_logs("info", old_home / "logs", console=False)
     if when == "afterwards":
-        Conversations(old_home).turns("a" * 32)
+        Conversations(old_home).add("b" * 32, Turn("?", DONE))
     with closing(sqlite3.connect(old_home / CONVERSATIONS_FILE)) as connection, connection:
-        connection.execute("UPDATE turns SET turn = ? WHERE id = 2", (broken,))
+        connection.execute("UPDATE turns SET turn = CAST(? AS TEXT) WHERE id = 2", (broken,))
+    Conversations(old_home).add("b" * 32, Turn("?", DONE))
     turns = Conversations(old_home).turns("a" * 32)
     assert [turn.question[:3] for turn in turns] == ["How", "Who", "May"]
     records = [json.loads(line) for line in (old_home / "logs" / "docent.log").read_text("utf-8").splitlines()]
     assert [record["row"] for record in records if record["event"] == "conversation.row_unreadable"] == [2]
+
+
+def test_a_server_of_version_0_1_that_still_runs_adds_turns(old_home: Path) -> None:
+    """It knows no versions: its rows in a migrated file are turns like the others."""
+    with closing(sqlite3.connect(old_home / CONVERSATIONS_FILE)) as connection, connection:
+        conversation, turn = connection.execute("SELECT conversation, turn FROM turns WHERE id = 1").fetchone()
+        Conversations(old_home).add("c", Turn("?", DONE))
+        connection.execute("INSERT INTO turns (conversation, turn) VALUES (?, ?)", (conversation, turn))
+    turns = Conversations(old_home).turns("a" * 32)
+    assert len(turns) == 5
+    assert turns[0] == turns[-1]
+
+
+def test_an_old_file_on_a_full_disk_is_read(small_disk: Path) -> None:
+    """Migrating it needs space; reading does not, so people still get answers."""
+    shutil.copy(OLD_FILES / "version-0.1" / CONVERSATIONS_FILE, small_disk)
+    fill(small_disk / "filler", 0)
+    conversations = Conversations(small_disk)
+    assert len(conversations.turns("a" * 32)) == 4
+    with pytest.raises(DocentError, match="check the disk"):
+        conversations.add("a" * 32, Turn("?", DONE))
+    (small_disk / "filler").unlink()
+    conversations.add("a" * 32, Turn("?", DONE))
+    assert len(conversations.turns("a" * 32)) == 5
 
 
 def test_a_file_of_a_newer_docent_is_refused(old_home: Path) -> None:
@@ -154,13 +179,14 @@ def test_a_file_of_a_newer_docent_is_refused(old_home: Path) -> None:
 
 
 def test_one_process_migrates_and_the_others_wait(old_home: Path) -> None:
-    """Threads that open an old file at the same moment all read the same turns."""
+    """Threads that add to an old file at the same moment all find its turns, and lose none of their own."""
     lengths: list[int] = []
     start = threading.Barrier(4)
 
     def read() -> None:
         conversations = Conversations(old_home)
         start.wait()
+        conversations.add("c", Turn("?", DONE))
         lengths.append(len(conversations.turns("a" * 32)))
 
     threads = [threading.Thread(target=read) for _ in range(4)]
@@ -169,6 +195,7 @@ def test_one_process_migrates_and_the_others_wait(old_home: Path) -> None:
     for thread in threads:
         thread.join()
     assert lengths == [4] * 4
+    assert len(Conversations(old_home).turns("c")) == 4
 
 
 def test_threads_lose_nothing(tmp_path: Path) -> None:
