@@ -106,12 +106,12 @@ def answer_types_asked(question: str) -> list[str]:
 
 
 def has_answer_type(text: str, kind: str) -> bool:
-    """Whether the text has something of that type."""
+    """Whether the text has something of this type, one of those that `answer_types_asked` returns."""
     return _HAS_PATTERNS[kind].search(text) is not None
 
 
 def asks_yes_or_no(question: str) -> bool:
-    """In English the verb comes first; in Chinese there is a particle, or a verb and its negation."""
+    """Whether the question asks for yes or no: by its first verb in English, by 吗, 是否 or 能不能 in Chinese."""
     return _ASKS_YES_OR_NO.search(question) is not None
 
 

@@ -1,6 +1,7 @@
 """The explanation of a search: what every cosine and every word adds to the score of a hit.
 
-The scores, their factors and the candidates are those the search recorded; explaining computes no score again.
+The scores, their factors and the candidates are those that the search recorded. Only the BM25 of each single word is
+computed here, on the index that was searched.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class ExplainedHit:
 
 @dataclass(frozen=True)
 class SearchExplanation:
-    """What either leg made of the question, and each hit, best first.
+    """How the two legs, dense and lexical, understood the question, and each hit, best first.
 
     `dense_weight` (0 to 1) is 1 when the embedder knows every token of the question and 0 when the share it does not
     know is `unreadable_share` or more. `reranker` names the cross-encoder that decides the order, '' without one;
@@ -92,7 +93,7 @@ class SearchExplanation:
 def explain(
     question: str, result: SearchResult, reranker: Reranker | None, weights: FusionWeights = FUSION
 ) -> SearchExplanation:
-    """The hits of a search explained; `reranker` and `weights` are those of the search."""
+    """Explain the hits of a search; `reranker` and `weights` must be those of the search."""
     candidates = result.candidates
     words = _question_words(question, result.index)
     shares = _word_shares(words, result.index, [scored.hit.passage_id for scored in result.hits])
@@ -116,7 +117,7 @@ def _explained(
     def ranked(cosine_of: Callable[[FusedScore], float]) -> RankedCosine:
         return RankedCosine(cosine_of(parts), _rank(cosine_of(parts), map(cosine_of, all_parts)))
 
-    # A single candidate is compared with a passage that has nothing of the question.
+    # A single candidate is compared with a passage that has nothing in common with the question.
     others = all_parts if len(all_parts) > 1 else [FusedScore(0.0, NOT_NEAR, 0.0)]
     return ExplainedHit(
         hit=scored.hit,
@@ -137,7 +138,7 @@ def _explained(
 
 
 def _rank(value: float, values: Iterable[float]) -> int:
-    """1 for the highest; equals share the better rank."""
+    """1 for the highest value; equal values get the same rank."""
     return 1 + sum(other > value for other in values)
 
 
@@ -150,7 +151,7 @@ def _nearest_sentence(scored: ScoredHit) -> str:
 
 
 def _question_words(question: str, index: IndexSnapshot) -> tuple[QuestionWord, ...]:
-    """The question's terms, those first that weigh most."""
+    """The question's terms, the highest weight first."""
     weights = index.inverse_frequencies(terms(question))
     total = sum(weights.values())
     heaviest = sorted(weights.items(), key=lambda item: (-item[1], question.find(item[0])))
@@ -161,7 +162,7 @@ def _question_words(question: str, index: IndexSnapshot) -> tuple[QuestionWord, 
 
 
 def _as_asked(term: str, question: str) -> str:
-    """The word that the term was made from; a Chinese term, or one of a code's parts, stands for itself."""
+    """The word that the term was made from; the term itself for a Chinese term and for a part of a code."""
     for word in question.split():
         if terms(word) == [term]:
             return word.strip(".,:;!?()[]\"'“”‘’")

@@ -1,8 +1,8 @@
-"""Hybrid search: what both legs propose for a question, their fused scores, and the best hits.
+"""Hybrid search: the candidates of both legs for a question, their fused scores, and the best hits.
 
-Both legs propose passages and each scores the other's too, so the fused order is exact among them. Two things that
-neither leg can see are then applied as factors: that a newer version of the document is there, and that the passage
-opens with the yes or no that was asked for.
+Both legs, dense (vectors) and lexical (BM25), propose passages, and each also scores those of the other, so the fused
+order is exact among them. Two factors then apply: the library has a newer version of the document, or the passage
+begins with the yes or no that the question asks for.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CANDIDATES = 100
 
 @dataclass(frozen=True)
 class Candidates:
-    """What both legs found for a question: (passage id, score without factors), best first.
+    """The passages that both legs propose for a question: (passage id, score without factors), best first.
 
     `sentence_cosines` has, for each passage that was compared sentence by sentence, the cosine of each of its
     sentences and rows in order. `unknown_share` is the share of the question's tokens that the embedder does not know,
@@ -60,7 +60,7 @@ class ScoredHit:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The best hits of one search, best first, with the candidates they are from and the index that was searched.
+    """The best hits of a search, best first, with all its candidates and the index that was searched.
 
     `embedder` is the name of the index's embedder. `complete` is False when a candidate has left the catalog since the
     index was refreshed.
@@ -83,7 +83,7 @@ def search(
     among: Sequence[int] | None = None,
     weights: FusionWeights = FUSION,
 ) -> SearchResult:
-    """The `count` best passages, of all or of those with the ids `among`.
+    """Search for the `count` best passages, of all or of those with the ids `among`.
 
     `older` names, for the id of each older version of a document, the newest one (`versions.superseded`).
     """
@@ -109,7 +109,7 @@ def propose(
     among: Sequence[int] | None = None,
     weights: FusionWeights = FUSION,
 ) -> Candidates:
-    """The passages that are among the `depth` best of either leg; with `among` of these passages only."""
+    """The passages among the `depth` best of either leg, fused; with `among` only passages with these ids."""
     query_terms = terms(question)
     bm25 = index.lexical(query_terms, depth, among)
     unknown_share = embedder.unknown_share(question)
@@ -124,22 +124,25 @@ def propose(
         bm25 |= index.lexical(query_terms, len(only_dense), among=only_dense)
         packed = packed_multi_vectors(catalog, list(passages))
         for passage_id, cosine in passages.items():
-            others = unpack_multi_vectors(packed.get(passage_id, b""), len(vector)) @ vector
-            cosines[passage_id] = _cosines(cosine, others)
-            sentence_cosines[passage_id] = tuple(others[1:].tolist())
+            part_cosines = unpack_multi_vectors(packed.get(passage_id, b""), len(vector)) @ vector
+            cosines[passage_id] = _cosines(cosine, part_cosines)
+            sentence_cosines[passage_id] = tuple(part_cosines[1:].tolist())
     ranked = fuse(cosines, bm25, index.lexical_bound(query_terms), dense_weight, weights)
     return Candidates(ranked, sentence_cosines, unknown_share, dense_weight)
 
 
-def _cosines(passage: float, others: Vectors) -> Cosines:
-    """`others` has the surroundings first, then the sentences; without them the passage's own stands for all three."""
-    if len(others) < 2:
+def _cosines(passage: float, part_cosines: Vectors) -> Cosines:
+    """The three cosines of a passage; without `part_cosines` that of the whole passage is used for all three.
+
+    `part_cosines` has the cosine of its surroundings, then one for each sentence and row.
+    """
+    if len(part_cosines) < 2:
         return Cosines(passage, passage, passage)
-    return Cosines(passage, float(np.max(others[1:])), float(others[0]))
+    return Cosines(passage, float(np.max(part_cosines[1:])), float(part_cosines[0]))
 
 
 class Preference:
-    """The factors on passages that a question's words and meaning cannot tell apart."""
+    """The factors for a question: on passages of older versions, and on passages that begin with yes or no."""
 
     def __init__(self, question: str, weights: FusionWeights = FUSION) -> None:
         self._question = question
@@ -148,7 +151,7 @@ class Preference:
 
     @property
     def highest(self) -> float:
-        """No score is multiplied by more than this."""
+        """The largest factor that any passage can get for this question."""
         return max(1.0, self._weights.yes_or_no) if self._asks_yes_or_no else 1.0
 
     def factors(self, row: sqlite3.Row, name: str, newer: str) -> dict[str, float]:
@@ -170,9 +173,9 @@ def _best(
     count: int,
     weights: FusionWeights,
 ) -> tuple[list[tuple[FusedScore, Hit]], bool]:
-    """The best `count` after `Preference`, and whether the catalog still had every passage that was looked at.
+    """The best `count` with the factors of `Preference`, and whether the catalog still had every passage asked for.
 
-    Asks the catalog for no more passages than can be among the best.
+    Asks the catalog only for passages that can still be among the best.
     """
     preference = Preference(question, weights)
     complete = True

@@ -1,4 +1,4 @@
-"""The passages before and after others in their section, and one text made of them."""
+"""The passages around a hit in its section, and one text that joins them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Neighbour(Passage):
 
 @dataclass(frozen=True)
 class Joined:
-    """A passage within the text of several: `lead` followed by `text[start:end]` is the passage's own text.
+    """The place of a passage in the joined text: `lead` followed by `text[start:end]` is the text of the passage.
 
-    `lead` is a table's header row that the passage repeats from those before it; the joined text has it only once.
+    `lead` is the header row of a table, '' without one: each passage of the table has it, the joined text only once.
     """
 
     passage: Neighbour
@@ -48,7 +48,7 @@ def neighbours(catalog: Catalog, passage_ids: Sequence[int], reach: int) -> list
 
 
 def join(passages: Sequence[Neighbour]) -> tuple[str, list[Joined]]:
-    """One text of passages that follow each other in a document, and where each of them is in it.
+    """Join passages that follow each other in a document. Returns the text, and the place of each passage in it.
 
     The white space between two passages is not stored: it becomes a space, or the line breaks that Markdown needs.
     """
@@ -61,19 +61,20 @@ def join(passages: Sequence[Neighbour]) -> tuple[str, list[Joined]]:
             continue
         before = joined[-1].passage
         repeated = max(0, len(passage.text) - (passage.end - passage.start))
-        lead, rest = passage.text[:repeated], passage.text[repeated:]
-        text += _between(before, passage, rest)
-        joined.append(Joined(passage, len(text), len(text) + len(rest), lead))
-        text += rest
+        lead, body = passage.text[:repeated], passage.text[repeated:]
+        text += _between(before, passage, body)
+        joined.append(Joined(passage, len(text), len(text) + len(body), lead))
+        text += body
     return text, joined
 
 
-def _between(before: Neighbour, after: Neighbour, rest: str) -> str:
+def _between(before: Neighbour, after: Neighbour, body: str) -> str:
+    """The white space between two passages; `body` is the text of `after` without its `lead`."""
     gap = after.start - before.end
     if gap <= 0:
         return ""
-    if rest.startswith("|") and before.text.rsplit("\n", 1)[-1].startswith("|"):
+    if body.startswith("|") and before.text.rsplit("\n", 1)[-1].startswith("|"):
         return "\n"
     if gap > 1 or before.page != after.page:
         return "\n\n"
-    return "\n" if begins_own_line(rest) else " "
+    return "\n" if begins_own_line(body) else " "

@@ -1,7 +1,7 @@
 """The reranker: a cross-encoder reads the best hits together with the question and decides their order.
 
-It tells passages apart better than two vectors can and takes seconds. It is optional: a setting names it, a process
-opens it at its first search, and where it cannot be used, searches go on without it and `problem` says why.
+It orders passages better than two vectors can, and takes seconds. It is optional: a setting names it, and a process
+opens it at its first search. When it cannot be used, searches work without it and `problem` says why.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ingest.hub.reranker_files import find_reranker, unusable
 from ingest.passages.split import context_line
 from ingest.search.hybrid import ScoredHit
 
-# How many of the best hits are read. Each takes the same time, and a passage that both legs of the search rank behind
-# the twentieth is seldom the answer.
+# How many of the best hits the cross-encoder reads. Each takes the same time, and a passage below the twentieth rank is
+# seldom the answer.
 RERANKED = 20
 # Passages per inference. Few, because the shorter ones of a batch are padded to its longest.
 _BATCH = 4
@@ -48,7 +48,7 @@ def reranker_of(settings: Settings) -> Reranker | None:
 
 
 class Reranker:
-    """A cross-encoder that is opened at its first use. Safe to share between threads, which then take turns."""
+    """A cross-encoder that is opened at its first use. Threads may share it; it serves one at a time."""
 
     def __init__(self, name: str, models_cache: Path) -> None:
         self.name = name
@@ -60,7 +60,7 @@ class Reranker:
 
     @property
     def problem(self) -> str:
-        """One line for the administrator when searches go without it, as far as is known; '' when all is well."""
+        """One line for the administrator: why searches work without the reranker; '' when no reason is known."""
         if self._problem or self._model is not None:
             return self._problem
         try:
@@ -72,8 +72,8 @@ class Reranker:
     def open(self) -> None:
         """Load the model unless it is loaded; takes seconds. Nothing is downloaded.
 
-        Raises SettingsError when the setting is wrong, DocentError when the model is not here or broken. A model that
-        cannot be loaded is not tried again by this process; one that is not on this machine is.
+        Raises SettingsError when the setting is wrong, DocentError when the model is not on this machine or damaged.
+        This process does not try again to load a damaged model, but looks again for one that was missing.
         """
         with self._reading:
             self._opened()
@@ -103,8 +103,8 @@ class Reranker:
     def reorder(self, question: str, hits: Sequence[ScoredHit]) -> list[ScoredHit]:
         """The first `RERANKED` hits in the cross-encoder's order, then the others in theirs, as `RerankedHit`s.
 
-        The factor of an older version applies as in the fusion. When the model cannot be used, the hits are returned
-        as they are, and `problem` says why from then on.
+        The factor of an older version applies as in the fusion. When the model cannot be used, this returns the hits
+        unchanged, and `problem` says why.
         """
         if not hits:
             return []
@@ -149,7 +149,7 @@ class Reranker:
 
 
 def _load(folder: Path) -> Any:
-    """The model, for the CPU, from the files of its folder alone. Raises DocentError when they are no reranker."""
+    """The model in a folder, loaded for the CPU without the network. Raises DocentError when it is no reranker."""
     import torch
     from sentence_transformers import CrossEncoder
     from transformers.utils import logging as transformers_logging

@@ -22,7 +22,7 @@ _COMPACT_DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\
 
 
 def version_of(name: str) -> tuple[str, tuple[int, ...]]:
-    """(family, version) of a document's name; the version is () when the name carries none."""
+    """(family, version) of a document's name; the version is () when the name has none."""
     path = PurePath(name)
     stem = _COMPACT_DATE.sub(lambda date: "-".join(part for part in date.groups() if part), path.stem)
     numbers = [int(number) for match in _VERSION.findall(stem) for number in re.findall(r"\d+", match)]
@@ -33,8 +33,8 @@ def version_of(name: str) -> tuple[str, tuple[int, ...]]:
 def superseded(documents: Iterable[tuple[int, str]]) -> dict[int, str]:
     """Document id → name of the newest version, for every document that is not the newest of its family.
 
-    `documents` gives (id, name). A name that begins with a date, as those of minutes do, is a record of that day and
-    no version of another; a name without a suffix, such as MED-1999, is an identifier and its number no version.
+    `documents` are (id, name). A name that begins with a date, as those of minutes do, belongs to that day and is not a
+    version of another name. A name without a suffix, such as MED-1999, is an identifier; its number is not a version.
     """
     families: dict[str, list[tuple[tuple[int, ...], int, str]]] = defaultdict(list)
     for document_id, name in documents:

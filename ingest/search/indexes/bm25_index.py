@@ -1,7 +1,7 @@
 """BM25 over passages in Tantivy: an index that is searched, and the writer that makes the next one.
 
-A published folder is never changed: `BM25Writer.copy_of` makes a copy of hard links, which costs nothing, because
-Tantivy writes every file of a segment once and replaces `meta.json` by renaming.
+A published folder is never changed: `BM25Writer.copy_of` copies it by hard links, which takes neither time nor space.
+That is safe because Tantivy writes every file of a segment once and replaces `meta.json` by renaming.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from ingest.search.indexes.vector_index import Ids
 
 # Tantivy's BM25 constant k1 (its source, query/bm25.rs); a term's score never exceeds idf * (k1 + 1).
 _K1 = 1.2
+# Memory in which Tantivy collects new passages before it writes a segment; it needs at least 15 MB.
 _WRITER_BYTES = 50_000_000
+# Ids in one query that removes passages.
 _CHUNK = 2_000
 
 
@@ -29,25 +31,28 @@ class BM25Index:
     """The terms of passages by passage id, as of one commit. Never changes; safe to share between threads."""
 
     def __init__(self, index: Any) -> None:
-        """Of the last commit of a `tantivy.Index`."""
+        """Search the last commit of a `tantivy.Index`."""
         self._schema = index.schema
         self._searcher = index.searcher()
 
     @classmethod
     def open(cls, folder: Path) -> BM25Index:
-        """Raises ValueError when Tantivy cannot open its folder."""
+        """The index in a folder. Raises ValueError when Tantivy cannot open it."""
         return cls(tantivy.Index.open(str(folder)))
 
     @classmethod
     def empty(cls) -> BM25Index:
-        """Of no passage, in memory."""
+        """An index without passages, in memory."""
         return cls(tantivy.Index(_schema()))
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
 
     def search(self, query_terms: Sequence[str], count: int, among: Sequence[int] | None = None) -> dict[int, float]:
-        """Passage id → BM25 of the `count` best, of all passages or `among` the ids given; each term counts once."""
+        """Passage id → BM25 of the `count` best, of all passages or of those with the ids `among`.
+
+        A term counts once, also when `query_terms` has it several times.
+        """
         unique = sorted(set(query_terms))
         if not unique or count < 1 or (among is not None and not among):
             return {}
@@ -58,16 +63,16 @@ class BM25Index:
             ]
         )
         if among is not None:
-            only = tantivy.Query.term_set_query(self._schema, "id", [int(i) for i in among])
+            by_id = tantivy.Query.term_set_query(self._schema, "id", [int(i) for i in among])
             query = tantivy.Query.boolean_query(
-                [(tantivy.Occur.Must, tantivy.Query.const_score_query(only, 0.0)), (tantivy.Occur.Should, query)]
+                [(tantivy.Occur.Must, tantivy.Query.const_score_query(by_id, 0.0)), (tantivy.Occur.Should, query)]
             )
         hits = self._searcher.search(query, count, count=False).hits
         ids = self._searcher.fast_field_values("id", [address for _, address in hits])
         return {int(i): float(score) for i, (score, _) in zip(ids, hits, strict=True)}
 
     def inverse_frequencies(self, query_terms: Sequence[str]) -> dict[str, float]:
-        """Term → its BM25 weight, ln(1 + (N - n + 0.5) / (n + 0.5)): rare terms tell passages apart."""
+        """Term → its BM25 weight, ln(1 + (N - n + 0.5) / (n + 0.5)), for n of N passages that have it."""
         # Tantivy counts passages that were dropped until their segment is merged, here as in its own scores.
         total = self._searcher.doc_freq("any", 1)
         # In the order of the question, so that a sum of weights is the same to the last bit in every process.
@@ -95,10 +100,10 @@ class BM25Index:
 
 
 class BM25Writer:
-    """Changes a Tantivy folder, or an index in memory. For one thread; what it commits may be searched by many."""
+    """Changes a Tantivy folder, or an index in memory. For one thread; many threads may search what it commits."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """A new index without passages; in memory without a folder."""
+        """Make an index without passages in `folder`, which must not exist; without a folder, in memory."""
         if folder is None:
             self._index = tantivy.Index(_schema())
         else:
@@ -108,9 +113,9 @@ class BM25Writer:
 
     @classmethod
     def copy_of(cls, published: Path, folder: Path) -> BM25Writer:
-        """A copy of the index in `published`, in a folder of its own that is made here.
+        """Copy the index in `published` into `folder`, which must not exist, and open the copy for writing.
 
-        Raises OSError when the disk does not take it or `published` is gone, ValueError when it is damaged.
+        Raises OSError when the disk is full or `published` was deleted, ValueError when it is damaged.
         """
         folder.mkdir()
         for file in published.iterdir():
@@ -121,7 +126,7 @@ class BM25Writer:
         return writer
 
     def add(self, passage_id: int, passage_terms: Sequence[str]) -> None:
-        """In the index from the next `commit` on."""
+        """Add a passage. Searches find it after the next `commit`."""
         entry = tantivy.Document()
         entry.add_unsigned("id", passage_id)
         entry.add_unsigned("any", 1)
@@ -130,21 +135,21 @@ class BM25Writer:
         self._open_writer().add_document(entry)
 
     def remove(self, ids: Ids) -> None:
-        """Out of the index from the next `commit` on."""
+        """Remove the passages with these ids. Searches find them until the next `commit`."""
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK].tolist()
             query = tantivy.Query.term_set_query(self._index.schema, "id", chunk)
             self._open_writer().delete_documents_by_query(query)
 
     def commit(self) -> BM25Index:
-        """The index with all changes so far. Raises ValueError when the disk does not take them."""
+        """The index with all changes so far. Raises ValueError when they cannot be written."""
         if self._writer is not None:
             self._writer.commit()
             self._index.reload()
         return BM25Index(self._index)
 
     def finish(self) -> None:
-        """Let running merges end; nothing is written afterwards until the next `add` or `remove`."""
+        """Wait for running merges. Nothing is written afterwards until the next `add` or `remove`."""
         if self._writer is not None:
             writer, self._writer = self._writer, None
             writer.wait_merging_threads()
@@ -172,7 +177,7 @@ def _schema() -> Any:
 
 
 def _link(source: Path, target: Path) -> None:
-    # Tantivy renames a new meta.json over the old one; whether it changes its other small files in place is its affair.
+    # JSON files are copied: Tantivy replaces meta.json by renaming, but may change its other small files in place.
     if source.suffix != ".json":
         try:
             os.link(source, target)

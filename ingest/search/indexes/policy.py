@@ -1,4 +1,4 @@
-"""The refresh policy: what a process does with its index when the catalog may have changed. A pure function."""
+"""The refresh policy: what a process does with its index when the catalog may have changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ApplyChanges:
 
 @dataclass(frozen=True)
 class Rebuild:
-    """Make the index from the catalog's passages again; `reason` is for the log."""
+    """Build the index from the catalog's passages again; `reason` is for the log."""
 
     reason: str
 
@@ -34,10 +34,9 @@ Action = Keep | OpenSnapshot | ApplyChanges | Rebuild
 
 @dataclass(frozen=True)
 class HeldIndex:
-    """What a process has: the version of its index, whether BM25 is only in memory, whether it can be changed.
+    """The index of a process: its version, whether its BM25 is only in memory, and whether it can be changed.
 
-    It cannot be changed when the last change was interrupted: then there is neither a working copy nor a published
-    folder to copy.
+    It cannot be changed after an interrupted change: it has then neither a working copy nor a published folder to copy.
     """
 
     version: IndexVersion
@@ -46,10 +45,10 @@ class HeldIndex:
 
 
 def decide(catalog: IndexVersion, published: int, held: HeldIndex) -> Action:
-    """What brings the held index up to date with the catalog.
+    """The action that brings the held index up to date with the catalog.
 
-    `published` is the revision of the published snapshot; -1 when there is none, or it was tried and cannot be opened.
-    An index in memory is replaced by any snapshot at least as new, another only by a newer one.
+    `published` is the revision of the published snapshot; -1 when none exists, or when opening it has failed. An index
+    whose BM25 is in memory is replaced by any snapshot at least as new, any other index only by a newer one.
     """
     if catalog == held.version:
         return Keep()

@@ -17,7 +17,7 @@ log = get_logger(__name__)
 
 
 class Publisher:
-    """The index of the process with the write lock. Close it when done."""
+    """Keeps and publishes the index of the process with the write lock. Close it when done."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -25,7 +25,10 @@ class Publisher:
         self._next = time.monotonic() + PUBLISH_SECONDS
 
     def publish_if_due(self, catalog: Catalog) -> None:
-        """Publish when it is time again: a process that opens the library during a long run has little to catch up."""
+        """Publish if the last time was long enough ago, so that readers have few changes to apply during a long run.
+
+        Raises DocentError as `publish` does.
+        """
         started = time.monotonic()
         if started >= self._next:
             self.publish(catalog)
@@ -33,9 +36,9 @@ class Publisher:
             self._next = time.monotonic() + max(PUBLISH_SECONDS, seconds / _PUBLISH_SHARE)
 
     def refresh(self, catalog: Catalog) -> None:
-        """Bring the index up to date with a catalog of another embedding set than the current one, unpublished.
+        """Bring the index up to date with a catalog that was opened for another embedding set, without publishing it.
 
-        Raises DocentError when the disk does not take it.
+        Raises DocentError when the index cannot be written.
         """
         self._refresh(catalog, publish=False)
 
@@ -44,13 +47,14 @@ class Publisher:
         self._refresh(catalog, publish=True)
 
     def close(self) -> None:
+        """Delete the working copy of the index; what was published stays."""
         if self._index is not None:
             self._index.close()
             self._index = None
 
     def _refresh(self, catalog: Catalog, publish: bool) -> None:
         card = catalog.embedder()
-        if card is None:  # nothing was ever embedded
+        if card is None:  # the library never had a passage
             return
         try:
             if self._index is None or self._index.snapshot.fingerprint != card["fingerprint"]:

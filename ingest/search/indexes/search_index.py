@@ -26,8 +26,8 @@ from ingest.search.indexes.working_copy import WorkingCopy
 from ingest.store.catalog import Catalog
 
 INDEX_FOLDER = "index"
-# A large index is not published again for fewer changes than these: every reader applies them in a fraction of a
-# second, and removing one document is done in less.
+# An index of more than LARGE passages is not published again for LEFT_TO_READERS changes or fewer: every reader applies
+# them in a fraction of a second, and the removal of one document need not wait for a publication.
 LARGE = 10_000
 LEFT_TO_READERS = 1_000
 _CHUNK = 2_000
@@ -41,7 +41,7 @@ class SearchIndex:
     """
 
     def __init__(self, folder: Path, dimension: int, fingerprint: str) -> None:
-        """Open the published snapshot in `folder`, or start empty when there is none of this embedder."""
+        """Open the published snapshot in `folder`; without one of this embedder, start with an empty index."""
         self.folder = folder
         self.snapshot = open_published(folder, dimension, fingerprint) or empty_snapshot(dimension, fingerprint)
         self._copy: WorkingCopy | None = None
@@ -49,9 +49,9 @@ class SearchIndex:
     def refresh(self, catalog: Catalog, or_in_memory: bool = False) -> bool:
         """Bring the snapshot up to date with the catalog. True when it was exchanged.
 
-        Raises OSError, RuntimeError or ValueError when the disk does not take the changes; the snapshot is then as it
-        was. With `or_in_memory`, BM25 is then kept in memory until there is another published snapshot; such an index
-        cannot be published.
+        Raises OSError, RuntimeError or ValueError when the changes cannot be written; the snapshot then stays as it
+        was. With `or_in_memory` nothing is raised in that case: BM25 is kept in memory until another snapshot is
+        published. An index in memory cannot be published.
         """
         with catalog.consistent_snapshot():
             return self._refresh(catalog, or_in_memory)
@@ -68,7 +68,7 @@ class SearchIndex:
             try:
                 self._apply_changes(catalog, version)
             except (OSError, RuntimeError, ValueError) as error:
-                # The published folder to be copied may have been deleted; a full disk is another case.
+                # Without `or_in_memory` a rebuild helps only when the writer has deleted the published folder.
                 if not or_in_memory and not isinstance(error, FileNotFoundError):
                     raise
                 action = Rebuild(str(error))
@@ -119,10 +119,9 @@ class SearchIndex:
         self.snapshot, self._copy = snapshot, copy
 
     def publish(self) -> None:
-        """Save the snapshot as the one that everyone opens from now on, or leave few changes of a large one to readers.
+        """Save the snapshot and make it the one that all processes open, unless a large index has few changes.
 
-        For the process with the write lock only. Raises OSError, RuntimeError or ValueError when the disk does not take
-        it.
+        Only for the process with the write lock. Raises OSError, RuntimeError or ValueError when it cannot be written.
         """
         published = published_name(self.folder)
         base = self._copy.base if self._copy else self.snapshot.name
@@ -146,12 +145,13 @@ class SearchIndex:
 
 def _differences(catalog: Catalog, snapshot: IndexSnapshot) -> tuple[Ids, Ids]:
     """Passage ids that only the catalog has, and those that only the snapshot has."""
-    wanted, held = catalog.passage_ids(), snapshot.ids
-    return np.setdiff1d(wanted, held, assume_unique=True), np.setdiff1d(held, wanted, assume_unique=True)
+    in_catalog, in_index = catalog.passage_ids(), snapshot.ids
+    added = np.setdiff1d(in_catalog, in_index, assume_unique=True)
+    return added, np.setdiff1d(in_index, in_catalog, assume_unique=True)
 
 
 def _changed(copy: WorkingCopy, catalog: Catalog, version: IndexVersion, added: Ids, removed: Ids) -> IndexSnapshot:
-    """The copy with these changes, committed. Closes it when that fails: what it holds is then unknown."""
+    """Apply these changes to the copy and commit them. Closes the copy when that fails: its content is then unknown."""
     try:
         for start in range(0, len(added), _CHUNK):
             copy.add(catalog.passages(added[start : start + _CHUNK].tolist()))

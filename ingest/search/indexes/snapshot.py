@@ -30,7 +30,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class IndexVersion:
-    """The state of the catalog that an index agrees with; revision -1 for an index that never agreed with any."""
+    """The state of the catalog that an index is up to date with; revision -1 for an index that was never built."""
 
     lineage: str = ""
     embedding_set: int = 0
@@ -38,7 +38,7 @@ class IndexVersion:
 
 
 def catalog_version(catalog: Catalog) -> IndexVersion:
-    """The version of an index that agrees with the catalog as it is now."""
+    """The version of an index that is up to date with the catalog now."""
     return IndexVersion(catalog.note(LINEAGE) or "", catalog.embedding_set, catalog.revision)
 
 
@@ -46,7 +46,7 @@ def catalog_version(catalog: Catalog) -> IndexVersion:
 class IndexSnapshot:
     """Both indexes at one version. Never changes; safe to share between threads.
 
-    `folder` is the published folder it was opened from, None for one that is in no folder of its own. `fingerprint` is
+    `folder` is the published folder it was opened from, None for a snapshot that is not published. `fingerprint` is
     that of the embedder whose vectors it has.
     """
 
@@ -58,12 +58,12 @@ class IndexSnapshot:
 
     @property
     def name(self) -> str:
-        """Of the published folder it was opened from; '' for one that is in no folder of its own."""
+        """Name of the published folder it was opened from; '' for a snapshot that is not published."""
         return self.folder.name if self.folder else ""
 
     @property
     def revision(self) -> int:
-        """Of the catalog; -1 for an index that never agreed with it."""
+        """The catalog's revision that the index is up to date with; -1 for an index that was never built."""
         return self.version.revision
 
     @property
@@ -78,9 +78,10 @@ class IndexSnapshot:
     def dense(
         self, vector: Vectors, count: int, catalog: Catalog | None = None, among: Sequence[int] | None = None
     ) -> dict[int, float]:
-        """Passage id → cosine, -1 to 1, of the `count` nearest, of all or `among` the ids given; best first.
+        """Passage id → cosine, -1 to 1, of the `count` nearest passages, best first; with `among` only of these ids.
 
-        In a large index cosines are approximate; with a `catalog` they are computed from the exact vectors.
+        `vector` has length 1 and shape (dimension,). In a large index cosines are approximate; with a `catalog` they
+        are computed from its exact vectors.
         """
         if among is not None:
             return _nearest(self.cosines(vector, among, catalog), count)
@@ -102,11 +103,11 @@ class IndexSnapshot:
         return cosines
 
     def lexical(self, query_terms: Sequence[str], count: int, among: Sequence[int] | None = None) -> dict[int, float]:
-        """Passage id → BM25 of the `count` best, of all passages or `among` the ids given; each term counts once."""
+        """Passage id → BM25 of the `count` best passages, as `BM25Index.search`."""
         return self.bm25.search(query_terms, count, among)
 
     def inverse_frequencies(self, query_terms: Sequence[str]) -> dict[str, float]:
-        """Term → its BM25 weight: rare terms tell passages apart."""
+        """Term → its BM25 weight, higher for a term that fewer passages have."""
         return self.bm25.inverse_frequencies(query_terms)
 
     def lexical_bound(self, query_terms: Sequence[str]) -> float:
@@ -127,12 +128,12 @@ def _nearest(cosines: dict[int, float], count: int) -> dict[int, float]:
 
 
 def empty_snapshot(dimension: int, fingerprint: str) -> IndexSnapshot:
-    """Of no passage, in memory."""
+    """A snapshot without passages, in memory."""
     return IndexSnapshot(VectorIndex(dimension), BM25Index.empty(), IndexVersion(), fingerprint)
 
 
 def write_manifest(folder: Path, vectors: VectorIndex, version: IndexVersion, fingerprint: str) -> None:
-    """Describe the indexes in `folder`, which are complete. Raises OSError when the disk does not take it."""
+    """Write the manifest of `folder`, whose indexes are complete. Raises OSError when it cannot be written."""
     manifest = {
         "format": _FORMAT, "fingerprint": fingerprint, "dimension": vectors.dimension, "passages": len(vectors),
         "lineage": version.lineage, "generation": version.embedding_set, "revision": version.revision,
@@ -145,13 +146,13 @@ def write_manifest(folder: Path, vectors: VectorIndex, version: IndexVersion, fi
 def open_published(folder: Path, dimension: int, fingerprint: str, lineage: str | None = None) -> IndexSnapshot | None:
     """The published snapshot in `folder`. None when there is none of this embedder (and lineage) or it is damaged."""
     name = ""
-    # Whoever opens a snapshot while the writer publishes two others finds it deleted: then CURRENT names another.
+    # The writer deletes a snapshot when it has published two others. If that happens here, CURRENT names another one.
     while (current := published_name(folder)) != name:
         name = current
         try:
             return _open(folder / name, dimension, fingerprint, lineage)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            # Deleting or damaging the cache is safe: it is made from the catalog again, and the log says why.
+            # A deleted or damaged cache is built from the catalog again, and the log says why.
             log.warning("index.snapshot_unusable", snapshot=name, reason=str(error))
     return None
 

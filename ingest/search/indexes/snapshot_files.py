@@ -27,12 +27,12 @@ def published_name(folder: Path) -> str:
 
 
 def point_to(folder: Path, name: str) -> None:
-    """Make this snapshot the one that everyone opens. Raises OSError when the disk does not take it."""
+    """Make this snapshot the one that all processes open. Raises OSError when `CURRENT` cannot be written."""
     write_whole(folder / CURRENT, name)
 
 
 def revision_of(name: str) -> int:
-    """Revision of the catalog that a snapshot of this name agrees with; -1 when it is no snapshot's name."""
+    """The catalog's revision that a snapshot of this name is up to date with; -1 when it is no snapshot's name."""
     prefix = name.partition("-")[0]
     return int(prefix) if prefix.isdigit() else -1
 

@@ -1,7 +1,7 @@
-"""The nearest vectors by FAISS: exact while they are few, compressed when they are many.
+"""The nearest vectors by FAISS: exact up to 50,000 vectors, compressed above.
 
-In a large index the nearest are a proposal: the caller takes the exact vectors of those proposed from the catalog and
-orders them by these (`IndexSnapshot.dense`).
+A compressed index only proposes candidates: the caller orders them by their exact vectors from the catalog
+(`IndexSnapshot.dense`).
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ class VectorIndex:
         # FAISS's type stubs leave out the NumPy wrappers.
         self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension)) if index is None else index
         self.dimension = dimension
-        # Removed from a compressed index: still in its codes, and left out of what is found.
+        # Ids removed from a compressed index: their codes are still in it, and every search leaves them out.
         self._removed = removed
 
     @classmethod
     def read(cls, path: Path, dimension: int) -> VectorIndex:
-        """Raises RuntimeError or ValueError for a file that is damaged or of another dimension."""
+        """The index in a file. Raises RuntimeError or ValueError when it is damaged or has another dimension."""
         index = faiss.read_index(str(path))
         if index.d != dimension:
             raise ValueError(f"{path.name} has vectors of {index.d} numbers, not {dimension}")
         return cls(dimension, index)
 
     def write(self, path: Path) -> None:
-        """Raises RuntimeError when the disk does not take it."""
+        """Write the index to a file, without removed vectors. Raises RuntimeError when it cannot be written."""
         faiss.write_index(self._without_removed(), str(path))
 
     def copy(self) -> VectorIndex:
-        """An index of the same vectors that can be changed by itself."""
+        """An index of the same vectors; changing it does not change this one."""
         return VectorIndex(self.dimension, faiss.clone_index(self._index), self._removed)
 
     def __len__(self) -> int:
@@ -73,8 +73,8 @@ class VectorIndex:
         return ids[~np.isin(ids, list(self._removed))] if self._removed else ids
 
     def search(self, vector: Vectors, count: int) -> dict[int, float]:
-        """Id → cosine of the `count` nearest, or about that when the index is not `exact`; best first."""
-        # A single query is too little work to share: waiting for other threads costs more, most on a busy machine.
+        """Id → cosine of the `count` nearest, best first; approximate when the index is not `exact`."""
+        # A single query is too little work for several threads: waiting for them takes longer than the query.
         faiss.omp_set_num_threads(1)
         scores, ids = self._index.search(vector.reshape(1, -1), count + len(self._removed))
         nearest = {
@@ -85,7 +85,7 @@ class VectorIndex:
         return dict(islice(nearest.items(), count))
 
     def vector(self, passage_id: int) -> Vectors:
-        """The vector under an id, shape (dimension,); of a compressed index, what its code stands for.
+        """The vector with this id, shape (dimension,); in a compressed index, the vector decoded from its code.
 
         Raises RuntimeError for an id that is not in the index.
         """
@@ -95,13 +95,13 @@ class VectorIndex:
         return vector
 
     def as_held(self, vectors: Vectors) -> Vectors:
-        """What the index would hold for these vectors: themselves, or what their codes stand for; same shape."""
+        """The vectors as the index would return them: unchanged, or encoded and decoded; same shape."""
         if self.exact or len(vectors) == 0:
             return vectors
         codes = self._no_codes()
         codes.add(vectors)
-        held: Vectors = codes.reconstruct_n(0, len(vectors))
-        return held
+        decoded: Vectors = codes.reconstruct_n(0, len(vectors))
+        return decoded
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Add vectors, shape (len(ids), dimension), under ids that are not in the index."""
@@ -116,7 +116,7 @@ class VectorIndex:
         if self.exact:
             self._index.remove_ids(ids)
             return
-        # FAISS 1.15 leaves their codes behind, and what is added next becomes a mixture of both.
+        # FAISS 1.15 does not remove their codes, and mixes them with the codes of vectors that are added later.
         self._removed |= frozenset(ids.tolist())
         if len(self._removed) > _MOST_REMOVED:
             self._drop_removed()

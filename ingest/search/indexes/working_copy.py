@@ -39,8 +39,8 @@ class WorkingCopy:
     def __init__(self, snapshot: IndexSnapshot, folder: Path, in_memory: bool = False) -> None:
         """Copy `snapshot`, which is a published one or empty, below `folder`.
 
-        Raises OSError when the disk does not take it or the published folder is gone, ValueError when it is damaged or
-        when the snapshot is neither.
+        Raises OSError when the disk is full or the published folder was deleted, ValueError when that is damaged or
+        when the snapshot is neither published nor empty.
         """
         if snapshot.folder is None and len(snapshot.vectors):
             raise ValueError("only a published or an empty snapshot can be copied")
@@ -67,7 +67,7 @@ class WorkingCopy:
             raise
 
     def add(self, rows: Mapping[int, sqlite3.Row]) -> None:
-        """Add passages, given as `Catalog.passages` gives them."""
+        """Add the passages in `rows`, which are those that `Catalog.passages` returns."""
         if not rows:
             return
         for passage_id, row in rows.items():
@@ -86,15 +86,15 @@ class WorkingCopy:
         self.changes += len(ids)
 
     def commit(self, version: IndexVersion) -> IndexSnapshot:
-        """A snapshot of all changes so far. Raises ValueError when the disk does not take them."""
+        """A snapshot with all changes so far. Raises ValueError when they cannot be written."""
         bm25 = self._bm25.commit()
         self._shared = True
         return IndexSnapshot(self._vectors, bm25, version, self._fingerprint)
 
     def save(self, version: IndexVersion) -> IndexSnapshot:
-        """The last commit as a snapshot in a folder of its own, complete on the disk; the copy is used up by that.
+        """Save the last commit in a new folder, complete on the disk. The copy cannot be changed afterwards.
 
-        Raises OSError, RuntimeError or ValueError when the disk does not take it; the copy can then still be used.
+        Raises OSError, RuntimeError or ValueError when it cannot be written; the copy can then still be used.
         """
         if self._work is None:
             raise ValueError("an index that is kept in memory cannot be published")
