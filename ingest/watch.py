@@ -1,4 +1,4 @@
-"""Follow folders: a run now, and another after every burst of changes."""
+"""Watch folders: a run at the start, and another one after every burst of changes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ingest.runs.find_files import absolute
 from ingest.runs.report import IngestReport
 from ingest.store.write_lock import AnotherWriter
 
-# A burst is over when nothing has changed for so long; in one that never ends a run starts this often all the same.
+# A burst of changes ends after QUIET_SECONDS without a change; during a longer burst a run starts every BURST_SECONDS.
 QUIET_SECONDS = 2.0
 BURST_SECONDS = 60.0
-# How often to look whether a folder has gone or come back, and whether another writer is done.
+# How often to check whether a folder was removed or is back, and whether another writer has finished.
 LOOK_SECONDS = 5.0
 # Network shares do not report what other machines change on them, so everything is compared this often.
 COMPARE_SECONDS = 600.0
@@ -29,10 +29,10 @@ _Existing = dict[Path, tuple[int, int]]
 
 
 def watch(paths: Sequence[Path], settings: Settings, ingest: Callable[[], IngestReport]) -> Iterator[IngestReport]:
-    """Yields the report of one run of `ingest` after the other, until Ctrl-C is pressed while it waits.
+    """Run `ingest` at the start, after every burst of changes, and when a folder was removed or is back.
 
-    Waits while another process writes, and looks for a folder that has vanished until it is back. Raises DocentError
-    as `ingest` does.
+    Yields the reports, except of runs that only compared all files and found no change. Ends when Ctrl-C is pressed
+    while it waits. Waits while another process writes. Raises DocentError as `ingest` does.
     """
 
     def run() -> IngestReport:
@@ -56,15 +56,15 @@ def watch(paths: Sequence[Path], settings: Settings, ingest: Callable[[], Ingest
 
 
 def _bursts(paths: Sequence[Path], settings: Settings, existing: _Existing) -> Iterator[bool]:
-    """True after every burst; False when it is time to compare, first as soon as changes are being listened for.
+    """Yields True after every burst of changes, False when it is time to compare all files, which it is at the start.
 
-    Ends when one of the folders has gone or come back, since the watch on a folder that went reports nothing more.
+    Ends when one of the folders was removed or is back, because the watch on a removed folder reports nothing more.
     """
     # A library inside a watched folder changes with every run, which must not start the next one.
     inside = [
-        str(own)
-        for own in (absolute(settings.home), absolute(settings.models_cache))
-        if any(own.is_relative_to(path) for path in existing)
+        str(folder)
+        for folder in (absolute(settings.home), absolute(settings.models_cache))
+        if any(folder.is_relative_to(path) for path in existing)
     ]
     compare_at = 0.0
     try:
@@ -78,7 +78,7 @@ def _bursts(paths: Sequence[Path], settings: Settings, existing: _Existing) -> I
             if changed or time.monotonic() >= compare_at:
                 yield bool(changed)
                 compare_at = time.monotonic() + COMPARE_SECONDS
-    except (OSError, RuntimeError):  # a folder has just gone, or the system watches no more folders
+    except (OSError, RuntimeError):  # a folder was just removed, or the system cannot watch more folders
         log.warning("watch.not_listening", exc_info=True)
         time.sleep(COMPARE_SECONDS if _existing(paths) == existing else LOOK_SECONDS)
 
@@ -89,8 +89,7 @@ def _changed_something(report: IngestReport) -> bool:
 
 def _existing(paths: Sequence[Path]) -> _Existing:
     existing = {}
-    for given in paths:
-        path = absolute(given)
+    for path in map(absolute, paths):
         try:
             status = path.stat()
         except OSError as error:

@@ -1,1 +1,1 @@
-"""What one run does: scan, plan, read, commit, report; and rebuild, back up, check, watch."""
+"""The steps of one run (scan, plan, read, commit, report), and the commands rebuild, backup, restore and check."""

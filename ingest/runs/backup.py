@@ -1,9 +1,9 @@
 """Back up a library into one ZIP file, and restore it, while other processes use it.
 
-A backup has a copy of every SQLite file of the library's folder, each as it was at one moment, and the embedders the
-vectors were made with, so that the library can be searched offline. The index is a cache and is built again. Restoring
-copies with SQLite's own backup into the existing file: one transaction, which every process that has it open follows.
-A database file that may be open is never replaced.
+A backup has a copy of every SQLite file of the library's folder, each as it was at one moment, and the embedders that
+made its vectors, so that the library can be searched offline. The index is a cache and is built again. Restoring copies
+with SQLite's own backup into the existing file, in one transaction, so that processes which have the file open see the
+restored content. A database file that may be open is never replaced.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class BackupReport:
-    """A backup: its file, what the library in it holds, when it was made, and its size."""
+    """A backup: its file, the contents of its library, when it was made (ISO 8601, UTC), and its size in bytes."""
 
     file: str
     documents: int
@@ -79,7 +79,7 @@ def backup(home: Path, target: Path) -> BackupReport:
                     name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for name, path in members.items()
                 },
             }  # fmt: skip
-            # Vectors cannot be compressed, and a backup should leave the processor to those who ask.
+            # Vectors cannot be compressed, and a backup should not slow down the answers of a server.
             with whole_file(target) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
                 archive.writestr(_MANIFEST, json.dumps(manifest, indent=1))
                 for name, path in members.items():
@@ -131,13 +131,13 @@ def restore(home: Path, source: Path, replace: bool = False) -> BackupReport:
 
 
 def _copy_database(source: Path, target: Path) -> None:
-    """Copy a database as it is at one moment; its writers can go on, as it has a write-ahead log."""
+    """Copy a database as it is at one moment. Other processes can write meanwhile: it has a write-ahead log."""
     with closing(sqlite3.connect(source, timeout=30)) as read, closing(sqlite3.connect(target, timeout=30)) as written:
         read.backup(written)
 
 
 def _embedders(home: Path, catalog: Catalog) -> dict[str, Path]:
-    """The files of the embedders of all embedding sets, by their name in the backup."""
+    """Name in the backup → file, for every file of the embedders of all embedding sets."""
     files = {}
     for row in catalog.rows("SELECT embedder FROM generations WHERE embedder IS NOT NULL"):
         folder = home / EMBEDDERS_FOLDER / json.loads(row["embedder"])["fingerprint"]
@@ -194,7 +194,10 @@ def _unpack(archive: zipfile.ZipFile, manifest: dict[str, Any], source: Path, st
 
 
 def _renumber(staged: Path, home: Path) -> None:
-    """Let no passage id and no revision be used again, so that nothing confuses restored passages with others."""
+    """Raise the revision and the next ids above those of the existing library, and give the copy a new lineage.
+
+    So no index or stored answer confuses a restored passage with another one. Raises DocentError for a damaged copy.
+    """
     catalog = Catalog(staged / CATALOG_FILE)  # migrates an older schema
     try:
         problems = catalog.integrity_problems()
@@ -216,7 +219,7 @@ def _renumber(staged: Path, home: Path) -> None:
 
 
 def _reached(existing: sqlite3.Connection) -> tuple[int, dict[str, int]]:
-    """The revision, and the highest id issued in each table; 0 and {} for a catalog that is too damaged."""
+    """The revision, and the highest id issued in each table; 0 and {} when the catalog is too damaged to be read."""
     try:
         (revision,) = existing.execute("SELECT value FROM state WHERE key = 'revision'").fetchone()
         return int(revision), dict(existing.execute("SELECT name, seq FROM sqlite_sequence"))
@@ -226,7 +229,7 @@ def _reached(existing: sqlite3.Connection) -> tuple[int, dict[str, int]]:
 
 
 def _build_index(staged: Path) -> None:
-    """Build the index before the catalog is restored, so that it is ready for whoever opens that."""
+    """Build the index before the catalog is restored, so that processes which open the catalog find it ready."""
     catalog = Catalog(staged / CATALOG_FILE)
     publisher = Publisher(staged / INDEX_FOLDER)
     try:
@@ -237,7 +240,7 @@ def _build_index(staged: Path) -> None:
 
 
 def _swap(staged: Path, home: Path) -> None:
-    """Embedders and index files first, which nobody uses yet; then the catalog, in one transaction."""
+    """Move embedders and index files, which no process uses yet, then copy the databases, the catalog last."""
     for folder in sorted((staged / EMBEDDERS_FOLDER).glob("*")):
         target = home / EMBEDDERS_FOLDER / folder.name
         if not target.is_dir():
@@ -261,7 +264,7 @@ def _swap(staged: Path, home: Path) -> None:
 
 
 def _set_aside_damaged(database: Path) -> None:
-    """Rename a damaged database, into which SQLite cannot copy. Servers then have to be restarted."""
+    """Rename a damaged database, because SQLite cannot copy into it. Running servers then have to be restarted."""
     try:
         with closing(sqlite3.connect(f"file:{database}?mode=rw", uri=True, timeout=30)) as connection:
             if connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok":

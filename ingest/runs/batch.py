@@ -1,7 +1,7 @@
 """Outcomes that are embedded together and committed in one transaction.
 
-A batch is small enough to be held in memory and to be lost, and large enough for the embedder, which is fastest with
-many texts of like length, and for the disk, which has to flush every commit.
+A batch is small, so that it fits into memory and little work is lost when the run is killed. It is large enough for the
+embedder, which is fastest with many texts of similar length, and for the disk, which has to flush every commit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ingest.runs.report import Counts
 from ingest.store.records import QUARANTINED, NewDocument, NewFile
 from ingest.store.write_lock import INGESTING
 
-# What a batch holds at most, and how long an outcome waits for others.
+# The most passages and files of a batch, and the seconds after which a batch is no longer filled.
 BATCH_PASSAGES = 256
 BATCH_FILES = 500
 BATCH_SECONDS = 5.0
@@ -55,7 +55,7 @@ class Batch:
         return replace(self, outcomes=outcomes)
 
     def commit(self, library: LibraryWriter) -> Counts:
-        """Write all entries in one transaction, then the removal in another."""
+        """Write all entries in one transaction, then the removal in another. Returns the counts of both."""
         entries = [outcome.entry for outcome in self.outcomes if outcome.entry is not None]
         if entries:
             library.catalog.put(entries)
@@ -68,7 +68,7 @@ class Batch:
 
 
 def batches(results: Iterable[Outcome | Removal]) -> Iterator[Batch]:
-    """Batches of what arrives, each as soon as it is full or old; a removal ends its batch."""
+    """Group the results into batches: a batch ends when it is full, after `BATCH_SECONDS`, and at a removal."""
     waiting: list[Outcome] = []
     passages, since = 0, 0.0
     for result in results:
@@ -89,13 +89,13 @@ def batches(results: Iterable[Outcome | Removal]) -> Iterator[Batch]:
 
 
 def split_all(results: Iterable[Outcome | Removal], embedder: PassageEmbedder) -> Iterator[Outcome | Removal]:
-    """What arrives, with the passages of its new documents."""
+    """The results in their order; the new documents of each outcome have their passages."""
     for result in results:
         yield split(result, embedder) if isinstance(result, Outcome) else result
 
 
 def split(outcome: Outcome, embedder: PassageEmbedder) -> Outcome:
-    """The outcome with the passages of its new documents; one in quarantine has none."""
+    """The outcome with the passages of its new documents; a quarantined document gets none."""
     documents = [
         new if new.state == QUARANTINED else replace(new, passages=embedder.split(new.document))
         for new in outcome.new_documents
@@ -110,18 +110,19 @@ def _with_documents(outcome: Outcome, documents: Iterable[NewDocument]) -> Outco
 
 
 def ingest_documents(documents: Sequence[tuple[str, ReadDocument, str]], settings: Settings) -> None:
-    """Fill a library with documents that are already read: (name, document, SHA-256 of its content) each.
+    """Fill a library with documents that are already read, each given as (name, document, SHA-256 of its content).
 
-    Every one stays a document of its own, also where two have the same content.
+    Two documents with the same content stay two documents, because the name is hashed too. Raises DocentError as
+    `open_for_writing` does.
     """
     root = settings.home.absolute() / "documents"
     with open_for_writing(settings, INGESTING, create=True) as library:
         embedder = passage_embedder(library.catalog, settings)
 
         def outcome(name: str, document: ReadDocument, sha256: str) -> Outcome:
-            own_hash = hashlib.sha256(f"{name}\0{sha256}".encode()).hexdigest()
+            unique_hash = hashlib.sha256(f"{name}\0{sha256}".encode()).hexdigest()
             new = NewDocument(document, embedder.split(document), NO_VECTORS)
-            entry = NewFile(root / name, root, 0, 0, 0, own_hash, (new,))
+            entry = NewFile(root / name, root, 0, 0, 0, unique_hash, (new,))
             return Outcome(entry.path, Change.ADDED, 1, entry=entry)
 
         for batch in batches(outcome(*document) for document in documents):

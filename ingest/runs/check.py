@@ -1,7 +1,7 @@
 """`docent check`: compares the catalog, the vector index (FAISS) and the BM25 index (Tantivy). Changes nothing.
 
-The catalog is the record: whatever an index lacks, has in excess or has differently is a problem that `docent rebuild`
-(or deleting the index folder) repairs.
+The catalog is the record: a passage that an index lacks, should not have or has differently is a problem, which
+`docent rebuild` (or deleting the index folder) repairs.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _REPAIR = "run `docent rebuild`."
 
 
 def check(home: Path) -> list[str]:
-    """One line for each problem, with what to do; empty when all is well. Raises DocentError without a library.
+    """One line for each problem, with what to do; empty when there are none. Raises DocentError without a library.
 
-    Reads the published snapshot as it is on disk, not a copy that was brought up to date, so that damage shows.
+    Reads the published snapshot from the disk, where damage can be found, before it brings a copy up to date.
     """
     catalog = Catalog(home / CATALOG_FILE)
     try:
@@ -59,7 +59,7 @@ def check(home: Path) -> list[str]:
 
 
 def _document_problems(catalog: Catalog) -> list[str]:
-    """Documents that no search can find, and passages whose offsets do not point to their text."""
+    """Documents without passages, passages that should not exist, and passages whose offsets miss their text."""
     without_passages, displaced = [], []
     answering = {row["id"] for row in catalog.rows("SELECT id FROM documents WHERE state = ?", (ANSWERING,))}
     ranges = _ranges(catalog)
@@ -109,9 +109,9 @@ def _embedder_problems(home: Path, fingerprint: str) -> list[str]:
 
 
 def _index_problems(home: Path, catalog: Catalog, index: SearchIndex) -> list[str]:
-    wanted, snapshot = catalog.passage_ids(), index.snapshot
+    in_catalog, snapshot = catalog.passage_ids(), index.snapshot
     if snapshot.revision < 0:
-        if len(wanted) == 0:
+        if len(in_catalog) == 0:
             return []
         return [f"index: no usable snapshot in {home / INDEX_FOLDER}; the next `docent ingest` builds it."]
     problems = []
@@ -127,15 +127,16 @@ def _index_problems(home: Path, catalog: Catalog, index: SearchIndex) -> list[st
     digests = snapshot.bm25.digests()
     bm25_ids = np.array(sorted(digests), np.int64)
     for name, indexed in (("FAISS", snapshot.ids), ("Tantivy", bm25_ids)):
-        for what, ids in (("lacks", np.setdiff1d(wanted, indexed)), ("still has", np.setdiff1d(indexed, wanted))):
+        missing, surplus = np.setdiff1d(in_catalog, indexed), np.setdiff1d(indexed, in_catalog)
+        for verb, ids in (("lacks", missing), ("still has", surplus)):
             if len(ids):
-                problems.append(f"{name} {what} {len(ids)} passages ({_some(ids.tolist())}): {_REPAIR}")
+                problems.append(f"{name} {verb} {len(ids)} passages ({_some(ids.tolist())}): {_REPAIR}")
     if len(np.unique(snapshot.ids)) != len(snapshot.ids):
         problems.append(f"FAISS holds a passage more than once: {_REPAIR}")
     twice = sorted(passage_id for passage_id, digest in digests.items() if digest < 0)
     if twice:
         problems.append(f"Tantivy holds passages more than once ({_some(twice)}): {_REPAIR}")
-    vectors, words = _different(catalog, snapshot.vectors, digests, wanted)
+    vectors, words = _different(catalog, snapshot.vectors, digests, in_catalog)
     if vectors:
         problems.append(
             f"FAISS and the catalog have different vectors for {len(vectors)} passages ({_some(vectors)}): {_REPAIR}"
@@ -148,22 +149,25 @@ def _index_problems(home: Path, catalog: Catalog, index: SearchIndex) -> list[st
 
 
 def _different(
-    catalog: Catalog, vectors: VectorIndex, digests: dict[int, int], wanted: Ids
+    catalog: Catalog, vectors: VectorIndex, digests: dict[int, int], passage_ids: Ids
 ) -> tuple[list[int], list[int]]:
-    """Ids whose vector, and ids whose words, differ from the catalog's; those an index lacks are not among them."""
+    """Of these passages, the ids whose vector and the ids whose words differ from the catalog's.
+
+    Passages that an index lacks are left out. `digests` are those of `BM25Index.digests`.
+    """
     indexed = set(vectors.ids.tolist())
     other_vectors, other_words = [], []
-    for ids in _chunks(wanted):
+    for ids in _chunks(passage_ids):
         rows = catalog.passages(ids)
-        whole = [i for i, row in rows.items() if i in indexed and len(row["vector"]) == 4 * vectors.dimension]
-        expected = vectors.as_held(np.stack([vector_of(rows[i]) for i in whole])) if whole else ()
-        right = {
+        comparable = [i for i, row in rows.items() if i in indexed and len(row["vector"]) == 4 * vectors.dimension]
+        expected = vectors.as_held(np.stack([vector_of(rows[i]) for i in comparable])) if comparable else ()
+        equal = {
             i
-            for i, vector in zip(whole, expected, strict=True)
+            for i, vector in zip(comparable, expected, strict=True)
             if np.allclose(vector, vectors.vector(i), atol=_TOLERANCE)
         }
         for i, row in rows.items():
-            if i in indexed and i not in right:
+            if i in indexed and i not in equal:
                 other_vectors.append(i)
             terms = indexed_terms(row["title"], row["heading"], row["text"])
             if digests.get(i, -1) not in (-1, digest_of(terms)):

@@ -24,9 +24,9 @@ from ingest.store.unreadable_files import UnreadableFile, unreadable_files
 
 @dataclass(frozen=True)
 class DryRunReport:
-    """The report a run would give, and the paths by what it would do with them; `moved` are (from, to).
+    """The report that a run would give, and the paths by what the run would do with them; `moved` are (from, to).
 
-    `ignored` are files and whole folders that are no documents; `failed_kinds` counts failures by kind of file.
+    `ignored` are files and whole folders that are not documents.
     """
 
     report: IngestReport
@@ -39,10 +39,11 @@ class DryRunReport:
 
     @property
     def failed_kinds(self) -> dict[str, int]:
+        """Suffix in lower case, or 'others' → number of failed files."""
         return dict(Counter(Path(failure.path).suffix.lower() or "others" for failure in self.report.failed))
 
     def as_json(self) -> dict[str, Any]:
-        """What the run itself would print, and `files` by what would become of them."""
+        """The JSON report of the run, with `files` (paths by what the run would do with them) and `failed_kinds`."""
         files = {
             "added": self.added, "updated": self.updated, "moved": self.moved, "duplicates": self.duplicates,
             "removed": self.removed, "ignored": self.ignored,
@@ -53,9 +54,9 @@ class DryRunReport:
 def dry_run(
     paths: Sequence[Path], settings: Settings, progress: ProgressCallback = no_progress, *, allow_removals: bool = False
 ) -> DryRunReport:
-    """What `ingest` would do with the same arguments now. Nothing is written; without a library all is new.
+    """What `ingest` would do with the same arguments now. Nothing is written; without a library all files are new.
 
-    `passages` of its report is what the library has today: how many a run would add only the embedder could tell.
+    `passages` of its report is the number in the library today: only the embedder could tell how many a run would add.
     """
     started = time.monotonic()
     library = _library(settings)
@@ -91,7 +92,7 @@ def dry_run(
 
 @dataclass(frozen=True)
 class _Library:
-    """What a library knows; all empty where there is none."""
+    """What the library knows about files; empty without a library."""
 
     files: dict[Path, FileRecord] = field(default_factory=dict)
     accepted: Collection[tuple[str, str]] = ()
@@ -107,15 +108,15 @@ def _library(settings: Settings) -> _Library:
 
 
 def _ignored(scanned: Scan, report: IngestReport) -> list[str]:
-    """Files below the folders that were neither found nor failed; of a folder with no such file, only the folder."""
-    seen = {*scanned.found, *(Path(failure.path) for failure in report.failed)}
-    with_something = {parent for path in seen for parent in path.parents}
+    """Files below the folders that are neither to ingest nor failed; a folder of only such files as one entry."""
+    considered = {*scanned.found, *(Path(failure.path) for failure in report.failed)}
+    considered_folders = {parent for path in considered for parent in path.parents}
     ignored = []
-    for given in scanned.folders:
-        for folder, subfolders, names in os.walk(given):
-            here = Path(folder)
-            ignored += [str(here / name) for name in names if here / name not in seen]
-            nothing = [name for name in subfolders if here / name not in with_something]
-            ignored += [f"{here / name}{os.sep}" for name in nothing if any((here / name).iterdir())]
-            subfolders[:] = [name for name in subfolders if name not in nothing]
+    for root in scanned.folders:
+        for folder, subfolders, names in os.walk(root):
+            path = Path(folder)
+            ignored += [str(path / name) for name in names if path / name not in considered]
+            unused = [name for name in subfolders if path / name not in considered_folders]
+            ignored += [f"{path / name}{os.sep}" for name in unused if any((path / name).iterdir())]
+            subfolders[:] = [name for name in subfolders if name not in unused]
     return sorted(ignored)

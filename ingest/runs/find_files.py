@@ -1,7 +1,8 @@
 """The files below the given paths.
 
-Links are followed inside the folder that was given, and each folder is walked once, so that loops end; a link that
-leads out of it is a failure and not followed. `.docentignore` files, in gitignore's syntax, name what is no document.
+Links to files and folders below the given folder are followed, and each folder is walked once, so that loops end. A
+link out of the given folder is a failure and is not followed. `.docentignore` files, in gitignore's syntax, name files
+that are not documents.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ingest.base.types import Failure
 log = get_logger(__name__)
 
 IGNORE_FILE = ".docentignore"
-# Files and folders that programs and systems leave behind, in small letters.
+# Files and folders that programs and systems leave behind, in lower case.
 _LEFTOVERS = frozenset(
     ("thumbs.db", "desktop.ini", "node_modules", "__macosx", "$recycle.bin", "system volume information", "lost+found")
 )
@@ -36,7 +37,7 @@ _Rules = tuple[tuple[int, GitIgnoreSpec], ...]
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file: the folder it was found through, its size in bytes, when it was changed in ns since 1970."""
+    """A file: the given folder that it is below, its size in bytes, and when it was modified, in ns since 1970."""
 
     root: Path
     size: int
@@ -49,7 +50,7 @@ class FoundFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """The files found, in order, by path. What is below `unreachable` does not count as gone."""
+    """The files by path, in order. Nobody knows whether files below `unreachable` still exist."""
 
     files: Mapping[Path, FoundFile]
     unreachable: Sequence[Path]
@@ -67,27 +68,27 @@ def printable(path: str | Path) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def find_files(paths: Sequence[Path], own: Collection[Path]) -> Listing:
-    """List files and folders, folders with all that is below them.
+def find_files(paths: Sequence[Path], excluded: Collection[Path]) -> Listing:
+    """List the given files, and all files below the given folders.
 
-    Folders in `own` are left out when they are below another folder. Each file is found once, also where the given
-    folders overlap.
+    The folders `excluded` are left out where they are below another folder. Each file is listed once, also when the
+    given folders overlap. A path that cannot be reached is in `unreachable`, and the reason in `failures`.
     """
     files: dict[Path, FoundFile] = {}
-    seen: set[str] = set()
+    real_paths: set[str] = set()
     unreachable: list[Path] = []
     failures: list[Failure] = []
-    given = [absolute(path) for path in paths]
-    for path in given:
-        walk = _Walk(path, given, {str(folder) for folder in own})
+    starts = [absolute(path) for path in paths]
+    for path in starts:
+        walk = _Walk(path, starts, {str(folder) for folder in excluded})
         if _ended(walk):
             failures += walk.failures
             unreachable += walk.unreachable
             for file, (real, size, modified_ns) in walk.files.items():
-                if real not in seen:
-                    seen.add(real)
+                if real not in real_paths:
+                    real_paths.add(real)
                     files[Path(file)] = FoundFile(walk.root, size, modified_ns)
-        else:  # its thread still waits for the disk: whatever it finds later is ignored
+        else:  # its thread still waits for the disk; the files that it finds later are ignored
             unreachable.append(path)
             reason = f"it did not answer for {_PATIENCE_SECONDS:g} s: check the disk or share it is on"
             failures.append(Failure(printable(path), reason))
@@ -95,22 +96,22 @@ def find_files(paths: Sequence[Path], own: Collection[Path]) -> Listing:
 
 
 class _Walk:
-    """All files below one given path, or that one file."""
+    """All files below the path `start`, or `start` itself when it is a file. `starts` are all given paths."""
 
-    def __init__(self, given: Path, all_given: Sequence[Path], own: set[str]) -> None:
-        self.root = given.parent  # of a file; a folder is its own root
+    def __init__(self, start: Path, starts: Sequence[Path], excluded: set[str]) -> None:
+        self.root = start.parent  # of a file; a folder is its own root
         self.files: dict[str, tuple[str, int, int]] = {}  # path → (real path, size, modified_ns)
         self.unreachable: list[Path] = []
         self.failures: list[Failure] = []
         self.steps = 0
-        self._given = given
-        self._all_given = all_given
-        self._own = own
+        self._start = start
+        self._starts = starts
+        self._excluded = excluded
         self._walked: set[str] = set()  # real paths of folders
         self._links: list[tuple[str, _Rules]] = []
 
     def run(self) -> None:
-        path = str(self._given)
+        path = str(self._start)
         try:
             status = os.stat(path)  # noqa: PTH116 - paths stay plain text until the end, for speed
             real = os.path.realpath(path, strict=True)
@@ -123,12 +124,12 @@ class _Walk:
         if not stat.S_ISDIR(status.st_mode):
             self._add(path, real, status)
             return
-        self.root = self._given
+        self.root = self._start
         self._folder(path, real, ())
-        # After the folders themselves: a file that is in the folder and linked to is known by its own path.
-        found = {file_real for file_real, _, _ in self.files.values()}
-        for link, rules in self._links:  # following one may add others
-            self._follow(link, rules, real, found)
+        # Links come after all folders: a file that is in a folder and linked to keeps its own path.
+        real_files = {file_real for file_real, _, _ in self.files.values()}
+        for link, rules in self._links:  # following a link may add other links
+            self._follow(link, rules, real, real_files)
 
     def _folder(self, path: str, real: str, rules: _Rules) -> None:
         waiting = [(path, real, rules)]
@@ -143,7 +144,7 @@ class _Walk:
                         self.steps += 1
                 if IGNORE_FILE in entries:
                     rules = (*rules, (len(os.path.join(folder, "")), _ignored_by(entries[IGNORE_FILE])))  # noqa: PTH118
-            except ValueError as error:  # to go on would ingest what somebody wanted left out
+            except ValueError as error:  # without its rules, files that somebody wanted left out would be ingested
                 self._not_reached(folder, f"its {IGNORE_FILE} cannot be understood ({error}): correct it")
                 continue
             except OSError as error:
@@ -162,7 +163,7 @@ class _Walk:
         if entry.name.startswith((".", _OFFICE_LOCK)) or entry.name.lower() in _LEFTOVERS:
             return None
         is_folder = entry.is_dir(follow_symlinks=False)
-        if (is_folder and path in self._own) or _is_ignored(path, "/" if is_folder else "", rules):
+        if (is_folder and path in self._excluded) or _is_ignored(path, "/" if is_folder else "", rules):
             return None
         if entry.is_symlink():
             self._links.append((path, rules))
@@ -177,8 +178,11 @@ class _Walk:
                 self._not_reached(path, f"the file cannot be looked at ({error.strerror}): check its permissions")
         return None
 
-    def _follow(self, link: str, rules: _Rules, root: str, found: set[str]) -> None:
-        """Add what the link leads to, when that is below the given folder and not found yet."""
+    def _follow(self, link: str, rules: _Rules, root: str, real_files: set[str]) -> None:
+        """Add the file or folder that the link leads to, if it is below `root` and not listed yet.
+
+        `real_files` are the real paths of the files listed so far; new ones are added to it.
+        """
         self.steps += 1
         try:
             real = os.path.realpath(link, strict=True)
@@ -186,19 +190,19 @@ class _Walk:
         except OSError as error:
             self._not_reached(link, f"it is a link that leads nowhere ({error.strerror}): correct it or remove it")
             return
-        if any(_is_below(real, os.path.realpath(folder)) for folder in self._own):
+        if any(_is_below(real, os.path.realpath(folder)) for folder in self._excluded):
             return
         if not _is_below(real, root):
-            if not any(_is_below(real, os.path.realpath(path)) for path in self._all_given):
+            if not any(_is_below(real, os.path.realpath(path)) for path in self._starts):
                 reason = f"it is a link out of the folder: give what it leads to as well, or name it in {IGNORE_FILE}"
                 self.failures.append(Failure(printable(link), reason))
         elif stat.S_ISDIR(status.st_mode):
             if real not in self._walked and self._has_name(link):
                 before = len(self.files)
                 self._folder(link, real, rules)
-                found.update(real for real, _, _ in list(self.files.values())[before:])
-        elif real not in found:
-            found.add(real)
+                real_files.update(real for real, _, _ in list(self.files.values())[before:])
+        elif real not in real_files:
+            real_files.add(real)
             self._add(link, real, status)
 
     def _add(self, path: str, real: str, status: os.stat_result) -> None:
@@ -221,7 +225,7 @@ class _Walk:
 
 
 def _ignored_by(entry: os.DirEntry[str]) -> GitIgnoreSpec:
-    """Raises OSError when it cannot be read, ValueError when a line is no pattern."""
+    """The patterns of a .docentignore. Raises OSError when it cannot be read, ValueError when a line is no pattern."""
     if not entry.is_file():
         raise ValueError("it is not an ordinary file")
     return GitIgnoreSpec.from_lines(Path(entry.path).read_text("utf-8-sig").splitlines())
@@ -241,7 +245,7 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def _ended(walk: _Walk) -> bool:
-    """Run it in a thread that can be abandoned: False when nothing was listed for too long."""
+    """Run the walk in a thread. False when it listed nothing for `_PATIENCE_SECONDS`; the thread is then abandoned."""
     outcome: Future[None] = Future()
 
     def run() -> None:

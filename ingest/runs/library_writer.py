@@ -21,9 +21,9 @@ log = get_logger(__name__)
 
 @dataclass
 class LibraryWriter:
-    """What a writer works with. `publish_progress` shows other processes how far it is.
+    """A library opened for writing. `publish_progress` shows the progress of the run to other processes.
 
-    `documents_kept` counts the documents it has committed, for the message when the disk then fails.
+    `documents_kept` counts the documents committed so far, for the message when the disk fails later.
     """
 
     catalog: Catalog
@@ -34,7 +34,7 @@ class LibraryWriter:
 
 @contextmanager
 def open_for_writing(settings: Settings, command: str, create: bool = False) -> Iterator[LibraryWriter]:
-    """Open the library as its one writer; `command` is what other processes are shown.
+    """Open the library as its one writer; other processes are shown `command`.
 
     Raises AnotherWriter while another process writes, DocentError when there is no library (and `create` is false) or
     the disk fails.

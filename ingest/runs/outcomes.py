@@ -1,4 +1,4 @@
-"""The loop that a run and a dry run share: read the files of a plan, and say what each comes to. Writes nothing."""
+"""The loop that a run and a dry run share: read the files of a plan, and find the change for each. Writes nothing."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one file comes to: its change, and the `entry` that the catalog has to write for it, if any.
+    """The result of reading one file: its change, and the `entry` to write to the catalog, None for nothing.
 
-    The documents of a new file have no passages yet. `documents` is how many its content gives, `size` its bytes when
-    it was found. `unreadable` is to be remembered, so that the next run does not try the file again.
+    The documents of a new file have no passages yet. `documents` is the number in the file, `size` the bytes of the
+    file when it was listed. `unreadable` goes to the catalog, so that the next run does not try the file again.
     """
 
     path: Path
@@ -68,7 +68,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Removal:
-    """The files that are gone, or the one reason why they are not removed."""
+    """The records whose files are gone, or the reason why they are not removed."""
 
     missing: Sequence[FileRecord]
     failures: Sequence[Failure] = ()
@@ -77,10 +77,11 @@ class Removal:
 def outcomes(
     scan: Scan, plan: Plan, accepted: Collection[tuple[str, str]], meter: Meter, allow_removals: bool
 ) -> Generator[Outcome | Removal, None, None]:
-    """One outcome for each file to read, and one removal between those that may have moved and the others.
+    """One outcome for each file to read, and at most one removal, after the files that may have moved.
 
-    So what is gone is no longer answered from when the slow reading begins. `accepted` are the (SHA-256, member) that
-    a person released from quarantine. Close the iterator to end the reader processes.
+    So documents of deleted files leave the answers before the slow reading begins. `accepted` are the (SHA-256, member)
+    that a person released from quarantine. Close the iterator to end the reader processes. Raises DocentError when no
+    reader process can be started.
     """
     contents = Contents(scan.known, scan.missing)
     with Readers() as readers:
@@ -114,21 +115,21 @@ def _outcome(
 ) -> Outcome:
     file = scan.found[read.path]
     resolved = contents.resolve(read)
-    seen = (read.path, file.root, read.size, read.modified_ns, checked_ns, read.sha256)
+    file_fields = (read.path, file.root, read.size, read.modified_ns, checked_ns, read.sha256)
     failures = parts_failed(read.path, resolved.failures)
     if resolved.change is Change.FAILED:
         failure = _failure(read)
-        unreadable = UnreadableFile(*seen, failure.reason, readers_fingerprint()) if read.is_lasting else None
+        unreadable = UnreadableFile(*file_fields, failure.reason, readers_fingerprint()) if read.is_lasting else None
         return Outcome(read.path, Change.FAILED, 0, file.size, None, [*failures, failure], unreadable)
-    entry: NewFile | NewPath = NewPath(*seen, resolved.moved_from)
+    entry: NewFile | NewPath = NewPath(*file_fields, resolved.moved_from)
     if resolved.is_new and read.file is not None:
         documents = [judged(document, read.sha256, accepted) for document in read.file.documents]
-        entry = NewFile(*seen, documents, read.file.failures)
+        entry = NewFile(*file_fields, documents, read.file.failures)
     return Outcome(read.path, resolved.change, resolved.documents, file.size, entry, failures)
 
 
 def judged(document: ReadDocument, sha256: str, accepted: Collection[tuple[str, str]]) -> NewDocument:
-    """The document with its score: in quarantine when that is too low, unless a person accepted this content."""
+    """The document with its parse score; below `ACCEPTED_SCORE` it is quarantined unless a person accepted it."""
     score = score_document(document)
     is_bad = score.score < ACCEPTED_SCORE and (sha256, document.member) not in accepted
     reason = (score.reason or "little of it can be read") if is_bad else ""

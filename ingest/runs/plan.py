@@ -1,7 +1,7 @@
-"""What a run has to read, and what each file that was read comes to. Reads no file and writes nothing.
+"""The files that a run has to read, and the change that each of them means. Reads no file and writes nothing.
 
 A file is recognised as unchanged by size and time alone, unless its times cannot be trusted; every other file is
-hashed, which also shows what was only moved or copied.
+hashed, which also shows which files were only moved or copied.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from ingest.documents.workers.pool import ReadOutcome
 from ingest.runs.scan import Scan
 from ingest.store.records import FileRecord, format_of
 
-# A run removes no more than this share of the documents below the given folders, nor so many, without being asked to.
+# Unless asked to, a run removes nothing when at least REFUSED_DOCUMENTS documents and more than REFUSED_SHARE of those
+# below the given folders are gone.
 REFUSED_SHARE = 0.3
 REFUSED_DOCUMENTS = 5
 
@@ -25,9 +26,9 @@ Content = tuple[str, str]
 
 @dataclass(frozen=True)
 class Plan:
-    """The files to read: first those that may have moved, which shows which of the missing are really gone.
+    """The files to read: first those that may have moved, because they show which missing files are really gone.
 
-    `hashes` has for each path the SHA-256 that makes parsing needless.
+    `hashes` is path → SHA-256: a file whose content still has this hash is not parsed.
     """
 
     perhaps_moved: list[Path]
@@ -40,7 +41,11 @@ class Plan:
 
 
 def plan(scan: Scan) -> Plan:
-    """A new file with the size and the format of a missing one may be that file, moved; of an unchanged one, a copy."""
+    """The files to read, without those that are unchanged.
+
+    A new file with the size and format of a missing one may be that file, moved; with those of an unchanged file it may
+    be a copy.
+    """
     twins: dict[tuple[int, str], list[FileRecord]] = {}
     for record in (*scan.missing.values(), *scan.unchanged.values()):
         twins.setdefault((record.size, record.format), []).append(record)
@@ -68,7 +73,7 @@ def plan(scan: Scan) -> Plan:
 
 
 class Change(Enum):
-    """What a run does with a file that was read."""
+    """What a run does with a file that was read; the values are names of `Counts`, except for FAILED."""
 
     ADDED = "added"
     UPDATED = "updated"
@@ -80,9 +85,9 @@ class Change(Enum):
 
 @dataclass(frozen=True)
 class Resolution:
-    """The change, and how many documents with which failed parts (member, reason) the content of the file gives.
+    """The change, the number of documents in the file, and its failed parts (member, reason).
 
-    `is_new` when the library does not have that content yet; `moved_from` is where a file that moved was.
+    `is_new` when the library does not have that content yet; `moved_from` is the earlier path of a file that moved.
     """
 
     change: Change
@@ -102,9 +107,9 @@ class _Holding:
 
 
 class Contents:
-    """What the library holds while the run goes on: by it a file that was read is new, moved or a copy.
+    """The contents of the library during the run. They decide whether a file that was read is new, moved or a copy.
 
-    `missing` are the records whose file is gone, less those that have turned up under another path.
+    `missing` are the records whose file is gone, without those found again under another path.
     """
 
     def __init__(self, known: Mapping[Path, FileRecord], missing: Mapping[Path, FileRecord]) -> None:
@@ -118,14 +123,14 @@ class Contents:
             holding.paths.add(record.path)
 
     def resolve(self, read: ReadOutcome) -> Resolution:
-        """What a read file comes to. From now on its path leads to that content."""
+        """The change for a file that was read. From now on its path leads to the content that was read."""
         path, content = read.path, (read.sha256, format_of(read.path))
         record, holding = self._known.get(path), self._holdings.get(content)
         if read.error is not None:
             return Resolution(Change.FAILED)
         is_new = holding is None
         if holding is None:
-            if read.file is None:  # its content was known when the run began, and nothing has it any more
+            if read.file is None:  # its content was known when the run began, but no path leads to it any more
                 return Resolution(Change.FAILED)
             holding = self._holdings[content] = _Holding(len(read.file.documents), read.file.failures)
         elif path in holding.paths:
@@ -147,9 +152,9 @@ class Contents:
             del self._holdings[content]
 
     def refusal(self, documents_below: int) -> str:
-        """Why the missing documents are not removed without being asked to; '' when they may be.
+        """The reason not to remove the missing documents unless asked to; '' when they may be removed.
 
-        So much of what the library has from the given folders (`documents_below`) is gone that it looks like a mishap.
+        `documents_below` is the number of documents that the library has from the given folders.
         """
         gone = sum(record.documents for record in self.missing.values())
         if gone < REFUSED_DOCUMENTS or gone <= REFUSED_SHARE * documents_below:

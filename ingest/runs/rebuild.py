@@ -1,4 +1,4 @@
-"""Split and embed every document again, beside the passages in use, and switch over; and the way back."""
+"""Split and embed every document again into a new embedding set, and switch to it; or go back to the previous set."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ log = get_logger(__name__)
 def rebuild(settings: Settings, progress: ProgressCallback = no_progress) -> IngestReport:
     """Split and embed every document again from the text the library kept, and switch to the result in one step.
 
-    Uses the embedder that settings name, else the library's own. Searches use the old passages until the switch; the
-    next run continues one that was killed. Raises DocentError when there is no library.
+    Uses the embedder that the settings name, else the library's own. Searches use the old passages until the switch. A
+    rebuild that was killed is continued by the next one. Raises DocentError when there is no library or another process
+    writes.
     """
     with open_for_writing(settings, "docent rebuild") as library:
         progress(Progress(0, 0, 0, ""))
@@ -42,7 +43,8 @@ def rebuild(settings: Settings, progress: ProgressCallback = no_progress) -> Ing
 def rollback(settings: Settings, progress: ProgressCallback = no_progress) -> IngestReport:
     """Go back to the previous embedding set; the current one is then the previous one.
 
-    Documents that came since are embedded with its embedder first. Raises DocentError when there is none.
+    Documents that were added since are first embedded with its embedder. Raises DocentError when there is no previous
+    set.
     """
     with open_for_writing(settings, "docent rebuild --rollback") as library:
         embedding_set = embedding_sets.previous(library.catalog)
@@ -75,8 +77,8 @@ def _complete_and_switch(
         )
         meter.finish(len(batch), len(batch), passages=sum(len(document.passages) for document in batch))
     passage_embedder.save_rate(catalog)
-    with closing(Catalog(catalog.path, embedding_set=embedding_set)) as beside:
-        library.publisher.refresh(beside)
+    with closing(Catalog(catalog.path, embedding_set=embedding_set)) as next_catalog:
+        library.publisher.refresh(next_catalog)
     embedding_sets.switch(catalog, embedding_set)
     library.publisher.publish(catalog)
     embedding_sets.drop_others(catalog)
@@ -96,7 +98,7 @@ class _SplitDocument:
 def _batches(
     catalog: Catalog, passage_embedder: PassageEmbedder, document_ids: list[int], meter: Meter
 ) -> Iterator[list[_SplitDocument]]:
-    """Enough documents at a time for the embedder to be fast, and few enough to be held in memory."""
+    """The documents, split, in batches large enough for a fast embedder and small enough for the memory."""
     batch: list[_SplitDocument] = []
     for document_id in document_ids:
         content = catalog.content(document_id)
@@ -110,7 +112,7 @@ def _batches(
 
 
 def _open_embedder(catalog: Catalog, settings: Settings) -> Embedder:
-    """The embedder to rebuild with; a compiled one that is damaged is compiled again."""
+    """The embedder to rebuild with; when its compiled folder is damaged, it is compiled again."""
     folder: Path = embedder_for_rebuild(catalog.embedder(), settings)
     try:
         return require_passage_room(load_embedder(folder))

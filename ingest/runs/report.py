@@ -10,7 +10,7 @@ from typing import Any
 
 from ingest.base.types import Failure, Progress, ProgressCallback
 
-# Before this the rate says more about starting up than about the work.
+# In the first seconds the rate depends more on starting up than on the work.
 _LEAST_SECONDS = 2.0
 
 
@@ -35,10 +35,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What one run did; the counts are documents, `passages` is how many the library now has in all.
+    """What one run did, in documents; `passages` is the number in the whole library after it.
 
-    `moved` documents kept their number under a new path; `duplicates` are copies of what the library has already.
-    `quarantined` are those below the given paths that are kept but not answered from, each with the reason.
+    `moved` documents kept their id under a new path; `duplicates` are copies of documents in the library. `quarantined`
+    are documents below the given paths that are stored but not used for answers, each with the reason. `seconds` is
+    how long the run took.
     """
 
     added: int = 0
@@ -70,7 +71,8 @@ class IngestReport:
 class Meter:
     """Counts what a run has finished and reports every step: to `progress`, and with `publish` to other processes.
 
-    `total` is the number of files, `size` the bytes of those that have to be read: the time left follows from these.
+    `total` is the number of files. `size` is the work to do, from which the time left follows: the bytes of the files
+    that have to be read, or the number of documents to embed.
     """
 
     def __init__(self, progress: ProgressCallback, publish: Callable[[Progress], None], total: int, size: int) -> None:
@@ -92,7 +94,7 @@ class Meter:
         self._report()
 
     def finish(self, files: int = 1, size: int = 0, pages: int = 0, passages: int = 0) -> None:
-        """Report so many files more as done, of `size` bytes together."""
+        """Report that so many more files, pages and passages are done; `size` is their part of the work to do."""
         self._done += files
         self._done_size += size
         if size and self._first is None:

@@ -1,4 +1,4 @@
-"""What there is below the given paths, compared with what the library knows. Opens no file and writes nothing."""
+"""Compare the files below the given paths with what the library knows. Opens no document and writes nothing."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _Seen = TypeVar("_Seen", bound=SeenFile)
 class Scan:
     """The files below `folders`, and the records of the library by path (`known`).
 
-    `found` are the files to ingest, in order, without those that would only fail. `unchanged` of them are as they were
-    when they were read, by size and time alone. `missing` are records whose file is gone; `documents_below` is how many
-    documents the library has from `folders`. `forget` are the paths of remembered unreadable files that are gone or
-    have to be tried again.
+    `found` are the files to ingest, in order, without those that would only fail. Those in `unchanged` are as they were
+    when they were last read, by size and time alone. `missing` are the records whose file is gone; `documents_below` is
+    the number of documents that the library has from `folders`. `forget` are the paths of unreadable files in the
+    catalog that are gone or have to be tried again.
     """
 
     folders: Sequence[Path]
@@ -44,16 +44,16 @@ def scan(
     paths: Sequence[Path], settings: Settings, known: Mapping[Path, FileRecord],
     unreadable: Mapping[Path, UnreadableFile], allow_removals: bool,
 ) -> Scan:  # fmt: skip
-    """Look at files and folders.
+    """List files and folders, and compare them with the records `known` and the `unreadable` files.
 
-    What is below a folder that cannot be listed does not count as gone. Neither does what came from a folder that is
-    suddenly empty, which may be a share that is not mounted, unless `allow_removals`.
+    Files below a folder that cannot be listed do not count as missing. Neither do those of a folder that is suddenly
+    empty, unless `allow_removals`: it may be a share that is not mounted.
     """
     # The library's own files and the models are not documents.
-    own = (absolute(settings.home), absolute(settings.models_cache))
-    listing = find_files(paths, own)
-    given = [absolute(path) for path in paths]
-    folders = [path for path in given if path not in listing.files and path not in listing.unreachable]
+    excluded = (absolute(settings.home), absolute(settings.models_cache))
+    listing = find_files(paths, excluded)
+    named = [absolute(path) for path in paths]
+    folders = [path for path in named if path not in listing.files and path not in listing.unreachable]
     emptied = {} if allow_removals else _emptied(folders, known)
     unreachable = [*listing.unreachable, *emptied]
     below = {record.path: record for folder in folders for record in _below(folder, known.values())}
@@ -66,7 +66,7 @@ def scan(
         if path in listing.files and not file.is_still_unreadable(*listing.files[path].size_and_time, now_ns)
     ]  # fmt: skip
     # A file that a person names is tried again.
-    forget = {*given, *changed, *_gone(remembered, listing.files, unreachable)} & unreadable.keys()
+    forget = {*named, *changed, *_gone(remembered, listing.files, unreachable)} & unreadable.keys()
     hopeless = _hopeless(listing.files, known, {path: unreadable[path] for path in unreadable.keys() - forget})
     found = {path: file for path, file in listing.files.items() if path not in hopeless}
     unchanged = {
@@ -88,7 +88,7 @@ def parts_failed(path: Path, failures: Iterable[tuple[str, str]]) -> list[Failur
 
 
 def _emptied(folders: Iterable[Path], known: Mapping[Path, FileRecord]) -> dict[Path, str]:
-    """Folder → reason of those that are empty although the library has documents from them."""
+    """Folder → reason, for each folder that is empty although the library has documents from it."""
     reasons = {}
     for folder in folders:
         lost = sum(record.documents for record in _below(folder, known.values()))
@@ -101,11 +101,11 @@ def _emptied(folders: Iterable[Path], known: Mapping[Path, FileRecord]) -> dict[
 
 
 def _hopeless(
-    found: Iterable[Path], known: Collection[Path], unreadable: Mapping[Path, UnreadableFile]
+    files: Iterable[Path], known: Collection[Path], unreadable: Mapping[Path, UnreadableFile]
 ) -> dict[Path, str]:
-    """Path → reason of what would only fail again, and of kinds that no reader reads: no need to hash a film."""
+    """Path → reason, for files that would only fail again or have a format without a reader, such as videos."""
     reasons = {}
-    for path in found:
+    for path in files:
         if path in unreadable:
             reasons[path] = unreadable[path].reason
         elif path not in known:
@@ -116,16 +116,16 @@ def _hopeless(
     return reasons
 
 
-def _gone(seen: Iterable[SeenFile], found: Collection[Path], unreachable: Iterable[Path]) -> list[Path]:
-    """Paths that are not there any more; of what is below `unreachable` nobody knows."""
-    absent = [file for file in seen if file.path not in found]
+def _gone(recorded: Iterable[SeenFile], listed: Collection[Path], unreachable: Iterable[Path]) -> list[Path]:
+    """Paths of recorded files that are not listed any more, without those below `unreachable`."""
+    absent = [file for file in recorded if file.path not in listed]
     hidden = {*unreachable, *(file.path for folder in unreachable for file in _below(folder, absent))}
     return [file.path for file in absent if file.path not in hidden]
 
 
-def _below(folder: Path, seen: Iterable[_Seen]) -> list[_Seen]:
-    inside = f"{str(folder).rstrip(os.sep)}{os.sep}"
-    return [file for file in seen if str(file.path).startswith(inside)]
+def _below(folder: Path, files: Iterable[_Seen]) -> list[_Seen]:
+    prefix = f"{str(folder).rstrip(os.sep)}{os.sep}"
+    return [file for file in files if str(file.path).startswith(prefix)]
 
 
 def _is_empty(folder: Path) -> bool:

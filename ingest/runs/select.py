@@ -20,14 +20,17 @@ UNKNOWN = "no such document in the library: `docent list` shows them"
 
 @dataclass(frozen=True)
 class Selected:
-    """A document, and the file by whose path it was selected; None when it was by number, name or part."""
+    """A selected document, and the file whose path selected it; None when a number, name or part did."""
 
     document: ListedDocument
     file: Path | None = None
 
 
 def select_documents(documents: Sequence[ListedDocument], name: str) -> list[Selected]:
-    """A number is an id; anything else a path, a folder of the library, or a name as `docent list` shows it."""
+    """The documents that `name` means: an id, the path of a file or folder, or a name as `docent list` shows it.
+
+    Without a match the list is empty.
+    """
     if not name.strip():
         return []
     if name.isdecimal():
@@ -49,9 +52,10 @@ def select_documents(documents: Sequence[ListedDocument], name: str) -> list[Sel
 
 
 def remove(names: Sequence[str], settings: Settings) -> tuple[list[DocumentRecord], list[Failure]]:
-    """Delete documents from the library; the files themselves stay. Returns (removed, names that nothing has).
+    """Delete documents from the library; the files themselves stay. Returns (removed, names without a document).
 
     A document that several files hold stays until the last of them is removed, unless it is named by number or name.
+    Raises DocentError when there is no library or another process writes.
     """
     removed: list[DocumentRecord] = []
     failed: list[Failure] = []
@@ -81,7 +85,10 @@ def remove(names: Sequence[str], settings: Settings) -> tuple[list[DocumentRecor
 
 
 def accept_documents(catalog: Catalog, embedder: PassageEmbedder, names: Sequence[str]) -> tuple[Counts, list[Failure]]:
-    """Answer from quarantined documents all the same, from the text the library kept."""
+    """Release the named documents from quarantine, with the text that the library has stored.
+
+    Returns the counts, with released documents as updated, and the names without a document.
+    """
     failed: list[Failure] = []
     accepted = 0
     listed = catalog.listed() if names else []
