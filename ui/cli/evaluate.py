@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingest.base.errors import SettingsError
-from ingest.base.files import write_whole
 from ingest.base.logs import configure_logs
 from ui.cli.terminal.options import json_option, settings_from, settings_options
 from ui.cli.terminal.output import json_text, print_json
@@ -79,7 +78,8 @@ def eval_command(
             reports.append(evaluate_report.report(evaluation, earlier))
     if save is not None:
         saved = evaluate_report.as_json(reports, per_question=True)
-        write_whole(save, json_text(saved, indent=1) + "\n")
+        # Not a new file in its place: it may be a link, a pipe or /dev/stdout.
+        save.write_text(json_text(saved, indent=1) + "\n", "utf-8")
     if as_json:
         print_json(evaluate_report.as_json(reports, per_question))
     else:

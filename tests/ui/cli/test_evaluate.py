@@ -90,6 +90,15 @@ def test_a_saved_run_is_compared_with(
 
 
 @pytest.mark.usefixtures("measured")
+def test_saving_goes_through_a_link(tmp_path: Path) -> None:
+    """What --save names is written to, not replaced: it may be a link, a pipe or /dev/stdout."""
+    (tmp_path / "latest.json").symlink_to(tmp_path / "today.json")
+    assert run(docent, ["eval", "first", "--save", str(tmp_path / "latest.json")]) == 0
+    assert (tmp_path / "latest.json").is_symlink()
+    assert len(json.loads((tmp_path / "today.json").read_text("utf-8"))["per_question"]) == 20
+
+
+@pytest.mark.usefixtures("measured")
 def test_json_has_values_per_question_when_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A comparison with a file that lacks them shows differences, and says why they have no interval."""
     assert run(docent, ["eval", "first", "--json", "--per-question"]) == 0
