@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from assistant.engines.latency import kept_rate
+from assistant.engines.latency import read_rate
 from assistant.models.convert import find_converted, read_manifest
 from assistant.models.locate import list_models, locate
 from assistant.refuse.thresholds import CHANGED, read_fitted_thresholds, still_holds
@@ -131,7 +131,7 @@ def _engine(settings: Settings) -> Finding:
 
 def _reading_rate(home: Path) -> Finding | None:
     """How fast the engine that was loaded last reads a prompt; None before the first."""
-    rate = kept_rate(home)
+    rate = read_rate(home)
     if rate is None:
         return None
     return Finding(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from assistant.events import Queued
 from ingest.base.errors import DocentError
 
-# A waiting caller gets a chance to stop at least this often.
+# How long a caller waits, in seconds, before the next event lets it stop.
 _STEP_SECONDS = 0.25
 # Assumed duration of an answer, until the first has shown how long answers take.
 _FIRST_GUESS_SECONDS = 10.0
@@ -28,7 +28,7 @@ class Refused(DocentError):
 
 
 class Admission:
-    """A queue in order of arrival; the first `at_once` places may use the model."""
+    """A queue in order of arrival; the first `at_once` places may use the model. Safe to use from several threads."""
 
     def __init__(self, queue_size: int, queue_seconds: float, at_once: int = 1) -> None:
         self.queue_size = queue_size
@@ -39,7 +39,7 @@ class Admission:
         self._typical_seconds: float | None = None
 
     def enter(self) -> Place:
-        """Take the last place. Raises Refused (503) when the queue is full."""
+        """Add a place at the end of the queue and return it. Raises Refused (503) when the queue is full."""
         with self._changed:
             waiting = len(self._places) - self.at_once
             if waiting >= self.queue_size:
@@ -72,7 +72,7 @@ class Admission:
         return max(0, self._places.index(place) - self.at_once + 1)
 
     def leave(self, place: Place, model_seconds: float) -> None:
-        """Free a place that used the model for so long. Leaving twice has no further effect."""
+        """Free a place that used the model for `model_seconds`. Leaving twice has no further effect."""
         with self._changed:
             if place in self._places:
                 self._places.remove(place)
@@ -91,7 +91,7 @@ class Place:
         self._began: float | None = None
 
     def wait(self) -> Iterator[Queued]:
-        """Yield the position at least every quarter of a second, and return when it is this place's turn.
+        """Yield the position at least every quarter of a second; return when this place may use the model.
 
         Raises Refused (504) after `queue_seconds`.
         """

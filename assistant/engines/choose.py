@@ -1,4 +1,4 @@
-"""Which engine answers on this machine: OpenVINO, transformers, or none, and answers are quoted."""
+"""Chooses the engine of this machine: OpenVINO, transformers, or none, and then answers are quotations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assistant.engines.engine import Engine
-from assistant.engines.latency import ReadingRate, keep_rate, measure_reading, tokens_in_time
+from assistant.engines.latency import ReadingRate, measure_reading, store_rate, tokens_in_time
 from assistant.models.locate import locate
 from ingest.base.errors import DocentError, SettingsError
 from ingest.base.logs import get_logger
@@ -22,9 +22,10 @@ EXTRACTIVE = "extractive"
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """The engine that writes answers, or None: answers are quoted from the documents.
+    """The engine that writes answers, or None: then answers are quoted from the documents.
 
-    `note` is one line for people when this is not the best engine: why, and how to get a better one. Else it is ''.
+    `note` is '' for the best engine. For another it is one line for people: why it was chosen, and how to get a better
+    one.
     """
 
     engine: Engine | None
@@ -32,7 +33,7 @@ class EngineChoice:
 
     @property
     def name(self) -> str:
-        """openvino, transformers or extractive: what an answer gives as its `engine`."""
+        """openvino, transformers or extractive: the `engine` of an answer."""
         return EXTRACTIVE if self.engine is None else self.engine.name
 
     @property
@@ -41,12 +42,12 @@ class EngineChoice:
 
 
 def choose_engine(settings: Settings) -> EngineChoice:
-    """The engine that the settings ask for, loaded: seconds with a model, at once without.
+    """Load the engine that the settings ask for; with a model this takes seconds.
 
     `auto` takes the first that works of openvino, transformers and quotations; the note says why it is not the first. A
-    model that has not been converted yet is converted, which takes tens of seconds once. Raises SettingsError when an
-    engine is asked for by name and there are no weights, or `model` is no model; DocentError when the engine asked for
-    by name cannot be loaded.
+    model that has not been converted yet is converted, which takes tens of seconds once. Raises SettingsError when
+    `model` is no model, or when the settings name an engine and there are no weights; DocentError when the engine that
+    the settings name cannot be loaded.
     """
     if settings.engine == EXTRACTIVE:
         return EngineChoice(None)
@@ -82,7 +83,10 @@ def _quotations(reason: object) -> EngineChoice:
 
 
 def _openvino(folder: Path, settings: Settings) -> Engine:
-    """Raises DocentError when the model cannot be converted or loaded, or (auto) disagrees with its original."""
+    """The OpenVINO engine. Raises DocentError when the model cannot be converted or loaded.
+
+    Also raises it, with `auto`, when the converted model's parity with its original is too low.
+    """
     from assistant.answer.prompt import SYSTEM
     from assistant.engines.openvino_engine import OpenVINOEngine
     from assistant.models.convert import convert_apart, read_manifest
@@ -107,11 +111,11 @@ _LOADERS: dict[str, Callable[[Path, Settings], Engine]] = {OPENVINO: _openvino, 
 
 
 def _fresh_tokens(engine: Engine, settings: Settings) -> int:
-    """Measure how fast this machine reads prompts, and store the figure for `docent doctor`."""
+    """How many prompt tokens the engine reads in time; its measured rate is stored for `docent doctor`."""
     rate = measure_reading(engine)
     tokens = tokens_in_time(rate, settings.first_word_seconds, settings.prompt_tokens)
     reading = ReadingRate(engine.name, engine.model, round(rate, 1), tokens, settings.first_word_seconds)
-    keep_rate(settings.home, reading)
+    store_rate(settings.home, reading)
     return tokens
 
 

@@ -1,4 +1,4 @@
-"""The contract of every engine: messages in, text as it is generated out; the work stops when the caller stops."""
+"""The contract of every engine: it takes messages, yields text as it is generated, and stops when the caller stops."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is picked and how many there may be.
+    """How the next token is picked, and how many tokens an answer may have.
 
     `temperature` 0 is greedy; `top_k` 0 and `repetition_penalty` 1 are off; the penalty covers generated tokens only.
     """
@@ -38,11 +38,11 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Generated:
-    """Text generated since the record before; it may be empty. All texts joined are what the model wrote.
+    """Text generated since the previous record; it may be empty. All texts joined are what the model wrote.
 
     The last record has a `finish_reason`: stop (the model ended) or length (`max_new_tokens` reached); the others have
-    ''. `new_tokens` counts the tokens generated so far, without stop tokens. `prefill_seconds` (to the first token) and
-    `decode_seconds` (from there on) are known at the end.
+    ''. `new_tokens` counts the tokens generated so far, without stop tokens. Only the last record has `prompt_tokens`,
+    `prefill_seconds` (to the first token) and `decode_seconds` (from there on).
     """
 
     text: str
@@ -59,11 +59,11 @@ class Engine(ABC):
     name            openvino, transformers …
     model           the model as the settings name it
     version         names the weights: the same prompt to the same version may be answered from the cache
-    sampling        how tokens are picked where a call does not say otherwise
-    opening_tokens  tokens at the end of every prompt that ask the assistant to speak
+    sampling        how tokens are picked when a call of `stream` does not give `sampling`
+    opening_tokens  how many tokens at the end of every prompt begin the assistant's turn
     at_once         how many answers it can generate at the same time
-    fresh_tokens    how many prompt tokens it reads before the first word would be late; 0: no limit
-    keeps_prefix    whether the beginning of a prompt that it has read before is not computed again
+    fresh_tokens    how many new prompt tokens it can read before the first word would be late; 0: no limit
+    keeps_prefix    whether it reuses what it computed for a beginning that an earlier prompt had too
     """
 
     name: str
@@ -77,7 +77,7 @@ class Engine(ABC):
 
     @abstractmethod
     def count_tokens(self, text: str) -> int:
-        """Tokens of ordinary text, as this model's tokenizer counts them."""
+        """How many tokens an ordinary text has, by this model's tokenizer."""
 
     @abstractmethod
     def stream(
@@ -93,7 +93,7 @@ class Engine(ABC):
 
     @property
     def alive(self) -> bool:
-        """False while a model with a process of its own has lost it."""
+        """False when the model runs in a process of its own and that process has ended."""
         return True
 
     @property
@@ -101,11 +101,11 @@ class Engine(ABC):
         """The processes that hold the model, as `/proc` names them: `self` and the engine's own, if it has one."""
         return ["self"]
 
-    def close(self) -> None:  # noqa: B027 - most engines have nothing to end
+    def close(self) -> None:  # noqa: B027 - most engines have no process to end
         """End the engine's process, if it has one."""
 
     def generate(self, messages: Sequence[ChatMessage], sampling: Sampling | None = None) -> Generated:
-        """The whole of `stream` as one record: the last one, with all text."""
+        """Generate a complete message. Returns the last record of `stream` with the text of all."""
         text, last = "", Generated("")
         with closing(self.stream(messages, sampling)) as records:
             for last in records:

@@ -1,7 +1,7 @@
-"""How long a prompt may be so that the first word comes in time on this machine.
+"""Limits the length of prompts so that the first word of an answer comes in time on this machine.
 
-Nearly all of the waiting is for the prompt to be read. So the reading rate of this machine, measured when the model is
-loaded, limits how many passages a prompt contains.
+Nearly all of the waiting time is spent reading the prompt. So the reading rate of this machine, measured when the model
+is loaded, limits how many passages a prompt contains.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RATE_FILE = "engine.json"
 _MEASURED_TOKENS = 512
 # Seconds for search, evidence, encoding and drawing, measured on two cores.
 _OTHER_SECONDS = 0.15
-# Room for the instruction, the question and one short passage.
+# Enough for the instruction, the question and one short passage.
 LEAST_TOKENS = 400
 log = get_logger(__name__)
 
@@ -38,7 +38,7 @@ class ReadingRate:
 
 
 def measure_reading(engine: Engine) -> float:
-    """Prompt tokens per second, measured with one prompt of random words, which no cache can hold."""
+    """Prompt tokens per second, measured with one prompt of random words, so that no cache has it."""
     from llama_index.core.llms import ChatMessage, MessageRole
 
     letters = random.Random()
@@ -54,10 +54,10 @@ def tokens_in_time(tokens_per_second: float, first_word_seconds: float, most: in
     return min(most, max(LEAST_TOKENS, readable))
 
 
-def keep_rate(home: Path, rate: ReadingRate) -> None:
-    """Keep the rate for `docent doctor`, which does not load the model.
+def store_rate(home: Path, rate: ReadingRate) -> None:
+    """Store the rate for `docent doctor`, which does not load the model.
 
-    A disk that refuses it is only logged: the engine needs no file.
+    When it cannot be written, this is only logged: the engine does not need the file.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -66,8 +66,8 @@ def keep_rate(home: Path, rate: ReadingRate) -> None:
         log.warning("reading_rate.not_kept", path=str(home / RATE_FILE), reason=str(error))
 
 
-def kept_rate(home: Path) -> ReadingRate | None:
-    """The rate that the last engine measured here; None before the first, and for a file that cannot be read."""
+def read_rate(home: Path) -> ReadingRate | None:
+    """The rate that was stored last; None when there is none, or when the file cannot be read, which is logged."""
     path = home / RATE_FILE
     try:
         values = json.loads(path.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""Loads the engine once, at a command's start or in the background of a server, and knows how far that is."""
+"""Loads the engine once, at the start of a command or in the background of a server, and reports its state."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
 
 log = get_logger(__name__)
-# What a caller is asked to wait while the model is loading.
+# How many seconds a caller is asked to wait while the model is loading.
 RETRY_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class EngineState:
-    """What answers now. `note` is one line for people when it is not the best engine or cannot be loaded, else ''."""
+    """The engine that answers now; `name` is '' until it is loaded.
+
+    `note` is one line for people when it is not the best engine or cannot be loaded, else ''. `loaded` is False also
+    while the engine's process has ended.
+    """
 
     name: str
     model: str
@@ -28,7 +32,7 @@ class EngineState:
 
 
 class EngineLoader:
-    """The one engine of a process. `load` before a question is asked, and `close` at the end."""
+    """The one engine of a process. Call `load` before a question is asked, and `close` at the end."""
 
     def __init__(
         self, settings: Settings, admission: Admission, choose: Callable[[Settings], EngineChoice] = choose_engine
@@ -40,9 +44,9 @@ class EngineLoader:
         self._problem = ""
 
     def load(self) -> EngineChoice:
-        """Load the engine, if it is not loaded yet; may take seconds.
+        """Load the engine, if it is not loaded yet, and return it; this may take seconds.
 
-        Raises DocentError when the engine that the settings name cannot be loaded.
+        Raises DocentError when the settings name an engine and it cannot be loaded.
         """
         if self._choice is None:
             self._choice = self._choose(self._settings)
@@ -52,9 +56,10 @@ class EngineLoader:
         return self._choice
 
     def load_in_background(self, announce: Callable[[str], None] = print) -> None:
-        """Load the engine in a thread, while the page already opens. A failure is logged and becomes the state's note.
+        """Load the engine in a thread, so that the page opens at once.
 
-        `announce` is called with the engine's note, when it has one.
+        A failure is logged and becomes the note of `state`. `announce` is called with the engine's note, when it has
+        one.
         """
 
         def run() -> None:
@@ -70,7 +75,7 @@ class EngineLoader:
                 log.error("engine.failed", exc_info=True)
                 self._problem = (
                     f"The model could not be loaded ({type(error).__name__}); the log has the details: "
-                    "correct it and restart, or set `engine` to extractive."
+                    "correct the cause and restart, or set `engine` to extractive."
                 )
 
         threading.Thread(target=run, name="engine-loader", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Releases the memory of a mapped file that is no longer read.
+"""Releases the memory of a memory-mapped file that is no longer read.
 
 OpenVINO maps the weights, copies them into its own layout and reads little of the file afterwards, but the mapped pages
 still count as memory of the process: 0.47 of 1.3 GB for Qwen1.5-0.5B in int8, measured.

@@ -1,6 +1,7 @@
-"""Qwen as an int8 OpenVINO model in a process of its own: several answers at once, each stopped when it is closed.
+"""Qwen as an int8 OpenVINO model in a process of its own (`worker`), which generates several answers at once.
 
-The model runs in `worker`. The computed beginning of a prompt is kept, so a follow-up only costs what it adds.
+Closing a stream stops that answer. What was computed for earlier prompts is kept, so a follow-up question takes only
+the time of its new tokens.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ log = get_logger(__name__)
 # two cores: Stop and the next tokens of other answers wait at most that long.
 BATCHED_TOKENS = 320
 # How long to wait for tokens before the caller gets a chance to stop.
-_PATIENCE_SECONDS = 0.1
-# OpenVINO GenAI's repetition penalty covers the prompt too and would punish quotation; its presence penalty covers
-# generated tokens only. A repetition penalty of r is replaced by what it subtracts from a logit of 10.
+_WAIT_SECONDS = 0.1
+# OpenVINO GenAI's repetition penalty covers the prompt too and would penalise quotations; its presence penalty covers
+# generated tokens only. A repetition penalty of r is replaced by a presence penalty of 10 (r - 1): what r subtracts
+# from a logit of -10, and about what it subtracts from a logit of 10.
 _PRESENCE_PER_REPETITION = 10.0
 _MOST_PRESENCE = 2.0  # the largest that the library accepts
-# Prompt lookup proposes what followed an earlier occurrence of the last three tokens, or of the last two or one.
+# Prompt lookup proposes the tokens that followed an earlier occurrence of the last three tokens, or of the last two or
+# the last one.
 _LOOKUP_NGRAM = 3
 
 
@@ -47,7 +50,7 @@ class OpenVINOEngine(Engine):
     keeps_prefix = True
 
     def __init__(self, folder: Path, settings: Settings) -> None:
-        """Start the worker; a second or two. Raises DocentError when the model cannot be loaded."""
+        """Start the worker, which takes a second or two. Raises DocentError when the model cannot be loaded."""
         config = json.loads((folder / "config.json").read_text("utf-8"))
         self.folder = folder
         self.context_window = int(config["max_position_embeddings"])
@@ -88,7 +91,7 @@ class OpenVINOEngine(Engine):
         return chatml.count_plain(text, self._tokenizer)
 
     def warm(self, system: str) -> None:
-        """Compute the instruction that every prompt begins with, so that the first question need not wait for it."""
+        """Compute the instruction that every prompt begins with, so that the first question does not wait for it."""
         messages = [ChatMessage(role=MessageRole.SYSTEM, content=system)]
         self.generate(messages, replace(self.sampling, max_new_tokens=1))
 
@@ -97,7 +100,7 @@ class OpenVINOEngine(Engine):
     ) -> Generator[Generated, None, None]:
         sampling = sampling or self.sampling
         prompt = chatml.encode(messages, self._tokenizer)
-        # OpenVINO GenAI gives up on a prompt that outgrows its cache, and the worker ends with all its answers.
+        # OpenVINO GenAI fails on a prompt that is larger than its cache; this would end the worker and all its answers.
         if len(prompt) >= self._cache_tokens:
             raise DocentError(
                 f"the prompt has {len(prompt)} tokens and the engine's cache holds {self._cache_tokens}: raise "
@@ -105,7 +108,7 @@ class OpenVINOEngine(Engine):
             )
         room = room_for_answer(len(prompt), min(self.context_window, self._cache_tokens))
         stops = chatml.stop_ids(self._tokenizer)
-        worker = self._living_worker()
+        worker = self._running_worker()
         characters = CompleteCharacters(self._token_bytes)
         new_tokens, finish_reason = 0, ""
         config = _generation_config(sampling, min(sampling.max_new_tokens, room), stops)
@@ -115,7 +118,7 @@ class OpenVINOEngine(Engine):
         ticket = worker.submit(prompt, config)
         try:
             while not finish_reason:
-                tokens = ticket.take(_PATIENCE_SECONDS)
+                tokens = ticket.take(_WAIT_SECONDS)
                 if tokens is None:
                     yield Generated("", new_tokens=new_tokens)
                     continue
@@ -132,8 +135,8 @@ class OpenVINOEngine(Engine):
             prefill_seconds=round(first_at - started, 4), decode_seconds=round(time.perf_counter() - first_at, 4),
         )  # fmt: skip
 
-    def _living_worker(self) -> WorkerClient:
-        """The worker; started again, once, after it has died. Raises DocentError when it dies a second time."""
+    def _running_worker(self) -> WorkerClient:
+        """The running worker. It is started again after it has died once; DocentError is raised when it died twice."""
         with self._restart_lock:
             if not self._worker.alive:
                 if self._restarts:

@@ -43,7 +43,7 @@ class TransformersEngine(Engine):
     name = "transformers"
 
     def __init__(self, folder: Path, settings: Settings) -> None:
-        """Load weights and tokenizer; a second or two. Raises DocentError when the folder cannot be loaded."""
+        """Load weights and tokenizer, in a second or two. Raises DocentError when the folder cannot be loaded."""
         import torch
         from transformers import AutoModelForCausalLM
         from transformers.utils import logging as transformers_logging
@@ -64,7 +64,7 @@ class TransformersEngine(Engine):
             log.info("model_not_loaded", folder=str(folder), error=repr(error))
             raise DocentError(
                 f"model folder {folder} cannot be loaded ({type(error).__name__}): run `docent models pull` again, or "
-                "set `model` to a whole checkpoint."
+                "set `model` to a complete checkpoint."
             ) from error
         self.model = settings.model
         self.version = f"{folder.resolve()} {dtype}"
@@ -88,7 +88,7 @@ class TransformersEngine(Engine):
         characters = CompleteCharacters(self._token_bytes)
         new_tokens, finish_reason = 0, "length"
         clock = _Clock()
-        # `closing`, so that a caller who closes this generator stops the inner one at that moment.
+        # `closing`, so that closing this generator also closes the inner one at once.
         with closing(self._tokens(prompt, min(sampling.max_new_tokens, room), sampling, clock)) as tokens:
             for token in tokens:
                 if token in stops:
@@ -104,11 +104,11 @@ class TransformersEngine(Engine):
     def _tokens(
         self, prompt: Sequence[int], most: int, sampling: Sampling, clock: _Clock
     ) -> Generator[int | None, None, None]:
-        """None after each prefill chunk, then up to `most` token ids; no forward pass is made ahead of the caller."""
+        """Yield None after each prefill chunk, then up to `most` token ids; each is computed when it is asked for."""
         import torch
         from transformers import DynamicCache
 
-        # Set here, not when loading: a thread that has used torch before keeps its own number.
+        # Set here, not when loading: a thread that has used torch before keeps its own number of threads.
         torch.set_num_threads(self._threads)
         cache = DynamicCache(config=self._model.config)
         pick = _picker(sampling)
@@ -130,10 +130,10 @@ class TransformersEngine(Engine):
                 return
 
     def _forward(self, ids: Sequence[int], cache: Any) -> Any:
-        """Logits after the last of `ids`, shape (1, vocabulary), float32; the cache grows by them."""
+        """Logits after the last of `ids`, shape (1, vocabulary), float32; `ids` are added to the cache."""
         import torch
 
-        # Around each pass, never around a yield: inference mode belongs to the thread and would leak to the caller.
+        # Around each pass, never around a yield: inference mode belongs to the thread, which the caller shares.
         with torch.inference_mode():
             output = self._model(
                 input_ids=torch.tensor([list(ids)]), past_key_values=cache, use_cache=True, logits_to_keep=1
@@ -168,7 +168,7 @@ def _picker(sampling: Sampling) -> Any:
         generator.manual_seed(sampling.seed)
 
     def pick(generated: Sequence[int], logits: Any) -> int:
-        # The penalty sees generated tokens only: a word of the passages may be repeated as often as needed.
+        # The penalty covers generated tokens only: words of the passages may be repeated as often as needed.
         scores = processors(torch.tensor([list(generated)], dtype=torch.long), logits)
         if sampling.temperature <= 0:
             return int(scores.argmax(dim=-1))

@@ -1,9 +1,9 @@
-"""The worker process that holds an OpenVINO model: prompts in, tokens out, one JSON object a line.
+"""The worker process that runs an OpenVINO model: it reads prompts and writes tokens, one JSON object a line.
 
-It is a process of its own because the library holds Python's global interpreter lock during a step: inside the server
-every page and health check would wait for the model. Each step computes one token for every running answer and at most
-`batched_tokens` tokens of waiting prompts. So a long prompt does not freeze the others, and a cancelled prompt is gone
-after the current step.
+It is a process of its own because OpenVINO GenAI holds Python's global interpreter lock during a step: inside the
+server every page and health check would wait for the model. Each step computes one token for every running answer and
+at most `batched_tokens` tokens of waiting prompts. So a long prompt does not block the other answers, and a cancelled
+prompt ends after the current step.
 
 In:  {"add": id, "prompt": [token ids], "config": {…}} · {"cancel": id}; the end of input ends the process.
 Out: {"ready": true} once · {"id": id, "tokens": [token ids], "finish": "" | "stop" | "length"}
@@ -28,7 +28,7 @@ _HEAD_EXTRA_BYTES = 12
 
 
 def cache_blocks(config: dict[str, Any], gigabytes: float) -> int:
-    """How many blocks of 32 tokens fit into so many gigabytes, for a model with this `config.json`; at least 64."""
+    """How many blocks of 32 tokens fit into `gigabytes`, for a model with this `config.json`; at least 64."""
     heads = int(config["num_attention_heads"])
     head_size = int(config.get("head_dim") or config["hidden_size"] // heads)
     kv_heads = int(config.get("num_key_value_heads") or heads)
@@ -44,7 +44,7 @@ class _Worker:
         scheduler = openvino_genai.SchedulerConfig()
         config = json.loads((folder / "config.json").read_text("utf-8"))
         scheduler.num_kv_blocks = cache_blocks(config, options["cache_gigabytes"])
-        # Keep the blocks of earlier prompts while there is room: they make a follow-up cheap.
+        # Keep the blocks of earlier prompts while there is room: a follow-up question reuses them.
         scheduler.enable_prefix_caching = True
         scheduler.dynamic_split_fuse = True
         scheduler.max_num_batched_tokens = options["batched_tokens"]
@@ -70,9 +70,9 @@ class _Worker:
                     handle.cancel()
             if self._pipeline.has_non_finished_requests():
                 self._pipeline.step()
-            for number, handle in list(self._running.items()):
-                if self._deliver(number, handle):
-                    del self._running[number]
+            for request_id, handle in list(self._running.items()):
+                if self._deliver(request_id, handle):
+                    del self._running[request_id]
             if not self.busy:
                 # The first answer made OpenVINO copy all weights into its own layout. Later answers only look up
                 # embeddings in the file; reading them again costs a millisecond per prompt.
@@ -92,8 +92,8 @@ class _Worker:
         prompt = openvino.Tensor(np.array([command["prompt"]], np.int64))
         return self._pipeline.add_request(command["add"], prompt, config)
 
-    def _deliver(self, number: int, handle: Any) -> bool:
-        """Write the tokens that are there; returns True after the last."""
+    def _deliver(self, request_id: int, handle: Any) -> bool:
+        """Write the tokens of a prompt that are new; returns True after the last."""
         tokens: list[int] = []
         reason = self._genai.GenerationFinishReason.NONE
         while handle.can_read():
@@ -106,7 +106,7 @@ class _Worker:
             raise RuntimeError(f"OpenVINO ended a prompt without an answer: {status}")
         if tokens or finished:
             ending = "length" if reason == self._genai.GenerationFinishReason.LENGTH else "stop"
-            self._write({"id": number, "tokens": tokens, "finish": ending if finished else ""})
+            self._write({"id": request_id, "tokens": tokens, "finish": ending if finished else ""})
         return finished
 
     def _write(self, message: dict[str, Any]) -> None:
@@ -116,7 +116,7 @@ class _Worker:
 
 
 def _commands(source: int, worker: _Worker) -> Iterator[list[dict[str, Any]]]:
-    """The commands since the last step; waits for one only while there is nothing to compute."""
+    """Yield the commands that arrived since the last step; wait for one only while there is nothing to compute."""
     buffer = b""
     while True:
         ready, _, _ = select.select([source], [], [], 0.0 if worker.busy else None)
@@ -132,12 +132,12 @@ def _commands(source: int, worker: _Worker) -> Iterator[list[dict[str, Any]]]:
 def main() -> None:
     """`python -m assistant.engines.worker FOLDER OPTIONS`: commands on standard input, tokens on standard output."""
     output = os.dup(1)
-    os.dup2(2, 1)  # what a library prints must not get between our lines
+    os.dup2(2, 1)  # what a library prints goes to standard error, not between the lines of this protocol
     worker = _Worker(Path(sys.argv[1]), json.loads(sys.argv[2]), output)
     try:
         worker.run(_commands(0, worker))
     except BrokenPipeError:
-        return  # the server has gone
+        return  # the server has ended
 
 
 if __name__ == "__main__":

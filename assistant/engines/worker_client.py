@@ -1,6 +1,6 @@
 """The server's side of `worker`: starts the process, sends it prompts, and delivers the tokens to each caller.
 
-When the worker dies, the running answers fail, each with an error, and nothing else does.
+When the worker dies, only the running answers fail, each with an error.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from ingest.base.errors import DocentError
 from ingest.base.logs import get_logger
 
-# Loading takes about a second; a machine that swaps may take a minute.
+# Loading takes about a second; on a machine that swaps memory it may take a minute.
 START_SECONDS = 120.0
 _STOP_SECONDS = 5.0
 log = get_logger(__name__)
@@ -26,14 +26,14 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens generated since the last ones; `finish_reason` is '' until the end, then stop or length."""
+    """Token ids generated since the previous record; `finish_reason` is '', and in the last record stop or length."""
 
     ids: tuple[int, ...]
     finish_reason: str
 
 
 class Ticket:
-    """One running prompt."""
+    """One prompt at the worker; its tokens arrive here."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -83,6 +83,7 @@ class WorkerClient:
 
     @property
     def process_id(self) -> int:
+        """The id that the operating system gave the worker."""
         return self._process.pid
 
     def submit(self, prompt: Sequence[int], config: dict[str, Any]) -> Ticket:

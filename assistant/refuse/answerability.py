@@ -15,8 +15,8 @@ Decision = Literal["refused", "caution", "sure"]
 class AnswerabilityFeatures:
     """The inputs of the logistic regression, each 0 to 1 (cosines from -1); also its weights, one for each input.
 
-    Words weigh less where the embedder can read the question: all-MiniLM-L6-v2 reads no Chinese, and words are all
-    that such a question has.
+    `document_cover_unread` gives words more weight where the embedder cannot read the question: all-MiniLM-L6-v2 reads
+    no Chinese, so a Chinese question is judged by its words alone.
     """
 
     document_cover: float
@@ -39,12 +39,12 @@ WEIGHTS = AnswerabilityFeatures(
     passage_cosine=1.34, dense_weight=-3.36, lacks_name=-1.54,
 )  # fmt: skip
 INTERCEPT = -4.30
-# Raised whenever the same number means something else than before, so that thresholds fitted earlier are not used.
+# Increased whenever the same number means something else than before, so that thresholds fitted earlier are not used.
 VERSION = 2
 
-# The thresholds of a library that none have been fitted to. Below 0.4 are .83, .80, .99 and .51 of the questions that
-# cannot be answered, and .04, .07, .04 and .10 of those that can; below 0.7 .93, .95, 1.00 and .69, and .09, .17, .09
-# and .22.
+# The default thresholds, used until they are fitted to the library. On the four sets above, .83, .80, .99 and .51 of
+# the questions that cannot be answered are below 0.4, and .04, .07, .04 and .10 of those that can; below 0.7 are .93,
+# .95, 1.00 and .69, and .09, .17, .09 and .22.
 REFUSE = 0.4
 CAUTION = 0.7
 
@@ -65,7 +65,7 @@ def answerability(coverage: Coverage) -> float:
 
 
 def decide(probability: float, thresholds: Thresholds) -> Decision:
-    """What to do with a question of this answerability."""
+    """What to do with a question of this answerability: refuse it, answer it with a warning, or answer it."""
     if probability < thresholds.refuse:
         return "refused"
     return "caution" if probability < thresholds.caution else "sure"

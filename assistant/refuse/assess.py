@@ -1,4 +1,4 @@
-"""What the library has on a question, and whether that is enough to answer it."""
+"""Decides whether the evidence for a question is enough to answer it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingest.library import Library
 def assess(library: Library, question: str, searched: str, retrieved: Retrieved, thresholds: Thresholds) -> Evidence:
     """The evidence, each passage with its neighbours, and the decision whether it is enough to answer `question`.
 
-    `searched` is the completed question that `retrieved` was found with.
+    `searched` is the completed question; `retrieved` is what the search for it returned.
     """
     probability = answerability(retrieved.coverage)
     decision = decide(probability, thresholds)

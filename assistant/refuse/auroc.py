@@ -12,8 +12,8 @@ def area_under_roc(scores: Numbers, positive: npt.NDArray[np.bool_], counts: Num
     """The probability that a positive question scores above a negative one, ties counting half; shape (samples,).
 
     `scores` and `positive` have shape (questions,); `counts`, of shape (samples, questions), says how often each
-    sample holds each question (default: one sample of every question once). Not a number for a sample without both
-    kinds. This is the Mann-Whitney statistic (Hanley and McNeil, Radiology 1982).
+    sample contains each question (default: one sample of every question once). NaN for a sample without both kinds.
+    This is the Mann-Whitney statistic (Hanley and McNeil, Radiology 1982).
     """
     counts = np.ones((1, len(scores))) if counts is None else counts
     _, group = np.unique(scores, return_inverse=True)

@@ -1,7 +1,7 @@
 """Fits the thresholds while a server runs, for libraries that were changed without `docent ingest`.
 
-`docent ingest` fits by itself; a restored backup, a run that was killed before it fitted, or a program that calls
-`ingest` does not.
+`docent ingest` fits them at its end. They are not fitted after a backup was restored, after a run was killed before its
+end, or by a program that calls `ingest`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from ingest.library import Library
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.write_lock import is_locked
 
-# How often the thread checks whether a fit is due, and how long it waits after one that failed.
+# How often the thread checks whether a fit is due, and how long it waits after a fit that failed.
 CHECK_SECONDS = 30.0
 RETRY_SECONDS = 600.0
-# Left to other threads after each synthetic question, whose searches take about as long.
+# The pause after each synthetic question, for other threads to run; the question's searches take about as long.
 PAUSE_SECONDS = 0.05
 log = get_logger(__name__)
 
@@ -29,7 +29,7 @@ class BackgroundFitting:
     """A thread of low priority that fits whenever the last fit no longer holds. Close it when done."""
 
     def __init__(self, home: Path, passages: int) -> None:
-        """`passages` is how many an answer draws on."""
+        """`passages` is how many passages are retrieved for an answer."""
         self._home = home
         self._passages = passages
         self._stop = threading.Event()
@@ -66,7 +66,7 @@ class BackgroundFitting:
             catalog.close()
 
     def _fit(self) -> None:
-        # A library without the server's reranker, with which every search would take seconds.
+        # Without the reranker that the server uses: with it every search would take seconds.
         library = Library(self._home)
         try:
             fit_thresholds(library, self._passages, self._pause)
@@ -79,4 +79,4 @@ class BackgroundFitting:
 
 
 class _Stopped(Exception):
-    pass
+    """Ends a fit when the server closes."""

@@ -1,6 +1,6 @@
-"""Why a question would be answered or refused, in numbers.
+"""Explains in numbers why a question would be answered or refused.
 
-The worth of each part of the answerability is found by leaving it out, so that this holds for any formula.
+What each part contributes is shown by computing the answerability without it, which is right for any formula.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class AnswerabilityPart:
 class AnswerabilityExplanation:
     """What the assistant would do with a question: `decision` is 'answer' or 'refuse'.
 
-    From `threshold` on it answers, from `caution` on without a warning. `dense_weight` (0 to 1) is how far the
-    embedder counts; `nearest` are the paths of the documents it would name, best first.
+    It answers from a confidence of `threshold` on, and without a warning from `caution` on. `dense_weight` (0 to 1) is
+    how much the embedder counts; `nearest` are the paths of the documents that it would name, best first.
     """
 
     confidence: float
@@ -45,12 +45,12 @@ class AnswerabilityExplanation:
     nearest: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As `docent search --explain --json` prints it."""
+        """The object that `docent search --explain --json` prints."""
         return asdict(self)
 
 
 def explain_answerability(library: Library, question: str, count: int) -> AnswerabilityExplanation:
-    """Explain the decision on a question that `count` passages are retrieved for.
+    """Explain the decision on a question, for which `count` passages are retrieved.
 
     Raises DocentError while there is no library.
     """

@@ -1,8 +1,9 @@
 """Synthetic questions: made by rules from the sentences and table rows of a library, without a model.
 
-A sentence becomes a question when the part that answers is removed: a date gives 'when', a quantity 'how many', a
-name 'who', a cell of a table its column. People do not quote the text: some of the other words are therefore replaced
-by words from elsewhere in the library, as many as make the questions about as answerable as real ones.
+A sentence becomes a question when the part that answers it is replaced by a question word: a date by 'when', a quantity
+by 'how many', a name by 'who', a cell of a table by a question for its column. People do not quote the text. So some of
+the other words are replaced by words from elsewhere in the library: as many as make the synthetic questions about as
+answerable as real ones.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ REPLACED_PAIRS = 0.2
 # Words kept before the answer (English) and characters of the clause (Chinese): real questions are about as long.
 _WORDS = 9
 _CHARACTERS = 24
-# With fewer search terms than this there is nothing to search for; a Chinese word is about two of them.
+# A question with fewer search terms is not used; a Chinese word is about two terms.
 _FEWEST_TERMS = 3
 
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
@@ -53,7 +54,7 @@ _CHINESE_PAIR = re.compile(f"[{COMMON_IDEOGRAPHS}]{{2}}")
 
 @dataclass(frozen=True)
 class SyntheticQuestion:
-    """A question that the passage answers with `answer`, word for word."""
+    """A question, and the words of the passage that answer it."""
 
     text: str
     answer: str
@@ -61,35 +62,35 @@ class SyntheticQuestion:
 
 
 def synthetic_questions(passages: Iterable[tuple[int, str]], most: int) -> list[SyntheticQuestion]:
-    """At most `most` questions from (passage id, text) pairs, one of each passage before a second of any.
+    """At most `most` questions from (passage id, text) pairs; the first of every passage before the second of any.
 
-    The same passages give the same questions in the same order; one passage more changes few of them.
+    The same passages give the same questions in the same order; an additional passage changes few of them.
     """
-    sentences_of = [(number, list(_shuffled_sentences(text))) for number, text in passages]
+    sentences_of = [(passage_id, list(_shuffled_sentences(text))) for passage_id, text in passages]
     sentences_of.sort(key=lambda item: _random_of(str(item[0])).random())
     replacement = _Replacement(text for _, texts in sentences_of for text in texts)
     questions: list[SyntheticQuestion] = []
     for turn in range(max((len(texts) for _, texts in sentences_of), default=0)):
-        for number, texts in sentences_of:
+        for passage_id, texts in sentences_of:
             if turn >= len(texts):
                 continue
             question = synthetic_question(texts[turn], replacement)
             if question is not None:
-                questions.append(SyntheticQuestion(*question, number))
+                questions.append(SyntheticQuestion(*question, passage_id))
             if len(questions) == most:
                 return questions
     return questions
 
 
 def synthetic_question(sentence: str, replacement: Callable[[str, random.Random], str]) -> tuple[str, str] | None:
-    """(question, answer) from a sentence or row as people read it; None when nothing in it can be asked for.
+    """(question, answer) from the readable form of a sentence or row; None when nothing in it can be asked for.
 
     `replacement` returns a word of a language ('en' or 'zh') to replace another.
     """
-    chance = _random_of(sentence)
-    if (question := _from_row(sentence, chance)) is not None:
+    rng = _random_of(sentence)
+    if (question := _from_row(sentence, rng)) is not None:
         return question
-    return (_from_chinese if is_chinese(sentence) else _from_english)(sentence, chance, replacement)
+    return (_from_chinese if is_chinese(sentence) else _from_english)(sentence, rng, replacement)
 
 
 def _shuffled_sentences(text: str) -> Iterator[str]:
@@ -101,29 +102,29 @@ def _shuffled_sentences(text: str) -> Iterator[str]:
     yield from sorted(shown, key=lambda sentence: _random_of(sentence).random())
 
 
-def _from_row(sentence: str, chance: random.Random) -> tuple[str, str] | None:
-    """A cell of a table row, asked for by its column and the row's first cell."""
+def _from_row(sentence: str, rng: random.Random) -> tuple[str, str] | None:
+    """(question, answer) for a cell of a table row, by its column and the row's first cell; None for other text."""
     cells = [part.split(": ", 1) for part in sentence.split("; ")]
     if len(cells) < 2 or any(len(cell) != 2 for cell in cells):
         return None
-    column, answer = chance.choice(cells[1:])
+    column, answer = rng.choice(cells[1:])
     subject = " ".join(cells[0])
     return (f"{subject}的{column}是什么？" if is_chinese(sentence) else f"What is the {column} of {subject}?"), answer
 
 
 def _from_english(
-    sentence: str, chance: random.Random, replacement: Callable[[str, random.Random], str]
+    sentence: str, rng: random.Random, replacement: Callable[[str, random.Random], str]
 ) -> tuple[str, str] | None:
     matches = [(lead, match) for lead, pattern in _ENGLISH for match in pattern.finditer(sentence)]
     if matches:
-        lead, match = chance.choice(matches)
+        lead, match = rng.choice(matches)
         answer, start, end = match["answer"], match.start(), match.end()
         lead = lead.format(match["what"]) if "what" in match.groupdict() else lead
     else:
         words = list(_ENGLISH_WORD.finditer(sentence))
         if len(words) < 6:
             return None
-        first = chance.randrange(len(words) - 1)
+        first = rng.randrange(len(words) - 1)
         start, end = words[first].start(), words[first + 1].end()
         lead, answer = "What", sentence[start:end]
     before = _ENGLISH_WORD.findall(sentence[:start])[-_WORDS:]
@@ -131,25 +132,25 @@ def _from_english(
     if len(set(terms(" ".join((*before, *after))))) < _FEWEST_TERMS:
         return None
     kept = [
-        word if word.lower() in ENGLISH_STOP_WORDS or chance.random() >= REPLACED_WORDS else replacement("en", chance)
+        word if word.lower() in ENGLISH_STOP_WORDS or rng.random() >= REPLACED_WORDS else replacement("en", rng)
         for word in (*before, *after)
     ]
     return f"{lead} {' '.join(kept)}?", answer
 
 
 def _from_chinese(
-    sentence: str, chance: random.Random, replacement: Callable[[str, random.Random], str]
+    sentence: str, rng: random.Random, replacement: Callable[[str, random.Random], str]
 ) -> tuple[str, str] | None:
     matches = [
         (ask_word, match.span("answer")) for ask_word, pattern in _CHINESE for match in pattern.finditer(sentence)
     ]
     if matches:
-        ask_word, (start, end) = chance.choice(matches)
+        ask_word, (start, end) = rng.choice(matches)
     else:
         clauses = [match.span() for match in re.finditer(r"[^，。；：！？、,;]{8,30}", sentence)]
         if not clauses:
             return None
-        first, end = chance.choice(clauses)
+        first, end = rng.choice(clauses)
         ask_word, start = "什么", (first + end) // 2
     ends = [match.end() for match in _CLAUSE_END.finditer(sentence[:start])]
     opening = ends[-1] if ends else 0
@@ -162,7 +163,7 @@ def _from_chinese(
         return None
     before, after = (
         _CHINESE_PAIR.sub(
-            lambda match: match.group() if chance.random() >= REPLACED_PAIRS else replacement("zh", chance), part
+            lambda match: match.group() if rng.random() >= REPLACED_PAIRS else replacement("zh", rng), part
         )
         for part in (before, after)
     )
@@ -170,7 +171,7 @@ def _from_chinese(
 
 
 class _Replacement:
-    """Returns words of a language from anywhere in the library."""
+    """Returns a random word of a language ('en' or 'zh') from the library; '' when it has none."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         words: dict[str, set[str]] = {"en": set(), "zh": set()}
@@ -179,9 +180,9 @@ class _Replacement:
             words["en"].update(word for word in re.findall(r"[a-z]{4,}", text) if word not in ENGLISH_STOP_WORDS)
         self._words: dict[str, Sequence[str]] = {language: sorted(known) for language, known in words.items()}
 
-    def __call__(self, language: str, chance: random.Random) -> str:
+    def __call__(self, language: str, rng: random.Random) -> str:
         words = self._words[language]
-        return chance.choice(words) if words else ""
+        return rng.choice(words) if words else ""
 
 
 def _random_of(text: str) -> random.Random:

@@ -1,8 +1,8 @@
 """The thresholds below which a question is refused or answered with caution, fitted to a library's own passages.
 
 Synthetic questions are made from the passages, and each is searched twice: in the whole library, and without every
-passage that answers it. The second is a near miss: the library has all around the answer, but not the answer. The
-fitted thresholds are stored beside the library and hold until a tenth of its passages has changed.
+passage that answers it. The second search is a near miss: the library has the text around the answer, but not the
+answer. The fitted thresholds are stored beside the library and hold until a tenth of its passages has changed.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from ingest.search.indexes.snapshot import LINEAGE
 from ingest.store.catalog import CATALOG_FILE, Catalog
 
 THRESHOLDS_FILE = "calibration.json"
-# Searching one takes about 45 ms in English, half of that in Chinese, on two cores.
+# How many questions are searched. One takes about 45 ms in English, half of that in Chinese, on two cores.
 QUESTIONS = 200
 # Questions are made from at most this many passages: reading all of a large library takes longer than searching.
 _SAMPLED_PASSAGES = 600
-# With questions from fewer passages than this, chance would decide: the defaults stay.
+# With questions from fewer passages than this, the fit would be chance: the default thresholds stay.
 FEWEST_PASSAGES = 40
 # A fit holds until this share of the passages is new or gone.
 CHANGED = 0.1
-# Hits searched, so that enough remain when those that answer are removed.
+# How many hits are searched for, so that enough remain when those that answer are removed.
 _HITS = 40
-# A passage that shares more than this part of the smaller one's words says the same as another; one that has the
-# answer and at least this part of the question's words answers it too.
+# Two passages say the same when they share more than _SAME of the words of the one with fewer words. A passage also
+# answers a question when it contains the answer and at least _ANSWERS_TOO of the question's terms.
 _SAME = 0.5
 _ANSWERS_TOO = 0.6
 # The share of the answerable synthetic questions that may be refused, and the share of the near misses that should be
@@ -52,9 +52,9 @@ _CAUTIONED = 0.9
 # Measured on near-miss-en .9, near-miss-zh 1.3, data/eval 2.0 and XQuAD English 1.2; on CMRC, whose people quote the
 # text, it is lower by 1.5.
 _EASIER = 1.35
-# The defaults weigh as much as this many questions: a fit on n questions has the share n / (n + 200).
+# The default thresholds weigh as much as this many questions: a fit on n questions weighs n / (n + 200).
 _PRIOR_QUESTIONS = 200
-# No fit goes beyond these: documents do not show how people ask.
+# Fitted thresholds stay within these bounds: documents do not show how people ask.
 _REFUSE_BOUNDS = (0.3, 0.5)
 _CAUTION_BOUNDS = (0.55, 0.85)
 log = get_logger(__name__)
@@ -64,9 +64,9 @@ log = get_logger(__name__)
 class FittedThresholds:
     """The thresholds, and the library that they were fitted to, as they are stored.
 
-    `questions` is how many were searched, 0 where the defaults stayed; `separation` the area under the ROC curve
-    between the questions and their near misses. `passages`, `last_passage`, `revision` and `lineage` are the library's
-    at that time, `version` that of the answerability.
+    `questions` is how many were searched, 0 where the defaults stayed; `separation` is the area under the ROC curve
+    between the questions and their near misses. `passages` (how many), `last_passage` (the highest id), `revision` and
+    `lineage` describe the library at that time; `version` is `answerability.VERSION`.
     """
 
     refuse: float
@@ -88,9 +88,10 @@ class FittedThresholds:
 
 
 def fit_thresholds_when_due(settings: Settings, begin: Callable[[], None] = lambda: None) -> FittedThresholds | None:
-    """Fit after a run of `ingest`, if the last fit no longer holds. `begin` is called before the work, of seconds.
+    """Fit the thresholds after a run of `ingest`, if the last fit no longer holds.
 
-    Returns None when the last fit holds or when fitting failed, which is logged.
+    `begin` is called before a fit, which takes seconds. Returns None when there is no library, when the last fit still
+    holds, or when fitting failed, which is logged.
     """
     library = Library(settings.home)
     try:
@@ -101,7 +102,7 @@ def fit_thresholds_when_due(settings: Settings, begin: Callable[[], None] = lamb
         begin()
         return fit_thresholds(library, settings.passages)
     except Exception:
-        # The documents are in the library all the same; without a fit the thresholds stay as they are.
+        # The documents are already in the library, so the run has not failed; the thresholds stay as they are.
         log.error("thresholds.not_fitted", exc_info=True)
         return None
     finally:
@@ -111,7 +112,8 @@ def fit_thresholds_when_due(settings: Settings, begin: Callable[[], None] = lamb
 def fit_thresholds(library: Library, passages: int, pause: Callable[[], None] = lambda: None) -> FittedThresholds:
     """Fit the thresholds to the library and store them. Raises DocentError while there is no library.
 
-    `passages` is how many an answer draws on; `pause` is called after each question, to let other threads run.
+    `passages` is how many passages are retrieved for an answer; `pause` is called after each question, to let other
+    threads run.
     """
     catalog = library.catalog
     ids = catalog.passage_ids()
@@ -136,20 +138,21 @@ def fit_thresholds(library: Library, passages: int, pause: Callable[[], None] = 
 def fit(answerable: Sequence[float], near_misses: Sequence[float]) -> Thresholds:
     """Thresholds from the answerability of synthetic questions and of their near misses; the defaults without any.
 
-    Below `refuse` would be 5 % of the answerable questions if people had asked them; below `caution` are nine tenths
-    of the near misses. Both are drawn towards the defaults; with more questions they are drawn less.
+    Fitted to the questions alone, 5 % of the answerable ones would be below `refuse` if people had asked them, and 90 %
+    of the near misses below `caution`. The result is a weighted mean of these and the defaults, in log-odds, and within
+    bounds; the more questions, the less the defaults weigh.
     """
     if not answerable or not near_misses:
         return Thresholds(REFUSE, CAUTION)
     share = len(answerable) / (len(answerable) + _PRIOR_QUESTIONS)
 
-    def drawn(fitted: float, default: float, bounds: tuple[float, float]) -> float:
+    def with_default(fitted: float, default: float, bounds: tuple[float, float]) -> float:
         odds = share * fitted + (1 - share) * _log_odds(default)
         return min(max(1 / (1 + math.exp(-odds)), bounds[0]), bounds[1])
 
-    lowest = _log_odds(float(np.quantile(answerable, _WRONGLY_REFUSED))) - _EASIER
-    highest = _log_odds(float(np.quantile(near_misses, _CAUTIONED)))
-    return Thresholds(drawn(lowest, REFUSE, _REFUSE_BOUNDS), drawn(highest, CAUTION, _CAUTION_BOUNDS))
+    refuse = _log_odds(float(np.quantile(answerable, _WRONGLY_REFUSED))) - _EASIER
+    caution = _log_odds(float(np.quantile(near_misses, _CAUTIONED)))
+    return Thresholds(with_default(refuse, REFUSE, _REFUSE_BOUNDS), with_default(caution, CAUTION, _CAUTION_BOUNDS))
 
 
 def answerability_with_and_without(library: Library, question: SyntheticQuestion, passages: int) -> tuple[float, float]:
@@ -163,14 +166,15 @@ def answerability_with_and_without(library: Library, question: SyntheticQuestion
 
 
 def _sample_questions(catalog: Catalog, ids: Sequence[int]) -> list[SyntheticQuestion]:
-    """Questions from a sample of the passages that stays nearly the same when some of them change."""
-    sample = sorted(ids, key=lambda number: random.Random(number).random())[:_SAMPLED_PASSAGES]
+    """Questions from a sample of the passages; the sample changes little when a few passages change."""
+    sample = sorted(ids, key=lambda passage_id: random.Random(passage_id).random())[:_SAMPLED_PASSAGES]
     rows = catalog.passages(sample)
-    return synthetic_questions(((number, rows[number]["text"]) for number in sample if number in rows), QUESTIONS)
+    texts = ((passage_id, rows[passage_id]["text"]) for passage_id in sample if passage_id in rows)
+    return synthetic_questions(texts, QUESTIONS)
 
 
 def _answers(scored: ScoredHit, question: SyntheticQuestion, hits: Sequence[ScoredHit]) -> bool:
-    """Whether it is the question's passage, says nearly the same, or has the answer among the question's words."""
+    """Whether a hit is the question's passage, says nearly the same, or also answers the question."""
     if scored.hit.passage_id == question.passage_id:
         return True
     words = set(terms(scored.hit.text))
@@ -178,11 +182,12 @@ def _answers(scored: ScoredHit, question: SyntheticQuestion, hits: Sequence[Scor
     if source and len(words & source) > _SAME * min(len(words), len(source)):
         return True
     asked = set(terms(question.text))
-    has_answer = _squeezed(question.answer) in _squeezed(scored.hit.text)
+    has_answer = _without_spaces(question.answer) in _without_spaces(scored.hit.text)
     return has_answer and len(asked & words) >= _ANSWERS_TOO * len(asked)
 
 
-def _squeezed(text: str) -> str:
+def _without_spaces(text: str) -> str:
+    """The text in lower case without white space."""
     return "".join(text.lower().split())
 
 
@@ -195,8 +200,8 @@ def _separation(pairs: Sequence[tuple[float, float]]) -> float:
 
 
 def _log_odds(probability: float) -> float:
-    inside = min(max(probability, 1e-6), 1 - 1e-6)
-    return math.log(inside / (1 - inside))
+    bounded = min(max(probability, 1e-6), 1 - 1e-6)
+    return math.log(bounded / (1 - bounded))
 
 
 # Stored thresholds
@@ -220,7 +225,7 @@ def read_fitted_thresholds(home: Path) -> FittedThresholds | None:
 
 
 def still_holds(catalog: Catalog, fitted: FittedThresholds | None) -> bool:
-    """Whether the fit is of this library, and less than a tenth of the passages has changed since."""
+    """Whether the thresholds were fitted to this library, and less than a tenth of its passages has changed since."""
     if fitted is None or fitted.lineage != (catalog.note(LINEAGE) or ""):
         return False
     if fitted.revision == catalog.revision:
@@ -242,6 +247,7 @@ class CurrentThresholds:
 
     @property
     def now(self) -> Thresholds:
+        """The thresholds in force; the file is looked at each time, and read when it has changed."""
         try:
             status = self._path.stat()
         except FileNotFoundError:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.engines.latency import RATE_FILE, ReadingRate, keep_rate
+from assistant.engines.latency import RATE_FILE, ReadingRate, store_rate
 from assistant.models.convert import Manifest
 from assistant.models.parity import Parity
 from assistant.refuse.thresholds import THRESHOLDS_FILE, fit_thresholds_when_due
@@ -185,7 +185,7 @@ def test_a_hub_that_answers(site: Settings, hub: LoopbackHub) -> None:
 
 def test_the_reading_rate(site: Settings) -> None:
     """After an engine was loaded: how fast it reads a prompt, and how long a prompt may therefore be."""
-    keep_rate(site.home, ReadingRate("openvino", site.model, 1100.0, 1485, 1.5))
+    store_rate(site.home, ReadingRate("openvino", site.model, 1100.0, 1485, 1.5))
     assert findings_by_name(site)["reading rate"].text == (
         "openvino reads 1100 prompt tokens a second on this machine; for a first word within 1.5 s, a prompt has at "
         "most 1485 tokens"

@@ -12,9 +12,9 @@ from assistant.engines.latency import (
     LEAST_TOKENS,
     RATE_FILE,
     ReadingRate,
-    keep_rate,
-    kept_rate,
     measure_reading,
+    read_rate,
+    store_rate,
     tokens_in_time,
 )
 from ingest.base.logs import configure_logs
@@ -43,22 +43,22 @@ def test_the_rate_is_measured_on_the_engine(transformers_engine: Engine) -> None
 
 def test_the_rate_is_kept_for_the_doctor(tmp_path: Path) -> None:
     """What one process measured another can tell; before the first there is nothing."""
-    assert kept_rate(tmp_path / "home") is None
+    assert read_rate(tmp_path / "home") is None
     rate = ReadingRate("openvino", "qwen/Qwen1.5-0.5B-Chat", 1100.5, 1485, 1.5)
-    keep_rate(tmp_path / "home", rate)
-    assert kept_rate(tmp_path / "home") == rate
+    store_rate(tmp_path / "home", rate)
+    assert read_rate(tmp_path / "home") == rate
 
 
 def test_a_rate_that_cannot_be_kept_is_only_logged(small_disk: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """On a full disk the engine works all the same; the file of before stays whole, and the log says why."""
     rate = ReadingRate("openvino", "qwen/Qwen1.5-0.5B-Chat", 1100.5, 1485, 1.5)
-    keep_rate(small_disk, rate)
+    store_rate(small_disk, rate)
     fill(small_disk / "filler", free=0)
     configure_logs("warning")
-    keep_rate(small_disk, replace(rate, model="m" * 100_000))
-    keep_rate(small_disk / "filler" / "home", rate)
+    store_rate(small_disk, replace(rate, model="m" * 100_000))
+    store_rate(small_disk / "filler" / "home", rate)
     assert capfd.readouterr().err.count("reading_rate.not_kept") == 2
-    assert kept_rate(small_disk) == rate
+    assert read_rate(small_disk) == rate
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,6 @@ def test_a_damaged_rate_counts_as_not_measured(content: str, tmp_path: Path, cap
     """Whatever a crash or a hand left in the file, nothing fails, and the log names the file."""
     (tmp_path / RATE_FILE).write_text(content)
     configure_logs("warning")
-    assert kept_rate(tmp_path) is None
+    assert read_rate(tmp_path) is None
     shown = capfd.readouterr().err
     assert "reading_rate.unreadable" in shown and RATE_FILE in shown
