@@ -89,9 +89,9 @@ def _openvino(folder: Path, settings: Settings) -> Engine:
     """
     from assistant.answer.prompt import SYSTEM
     from assistant.engines.openvino_engine import OpenVINOEngine
-    from assistant.models.convert import convert_apart, read_manifest
+    from assistant.models.convert import convert_in_process, read_manifest
 
-    converted = convert_apart(folder, settings.models_cache)
+    converted = convert_in_process(folder, settings.models_cache)
     manifest = read_manifest(converted)
     problem = manifest.parity.problem if manifest is not None else "it has no manifest"
     if problem and settings.engine == "auto":

@@ -1,1 +1,1 @@
-"""Model files: find, check, convert, round and compare them."""
+"""Model files: finds, checks, converts, rounds and compares them."""

@@ -1,4 +1,4 @@
-"""Checkpoints: whether a folder holds a complete model that Docent can run, judged by headers and file sizes."""
+"""Checks whether a folder holds a complete model that Docent can run, by file headers and sizes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from ingest.base.errors import DocentError
 
 # Qwen1.5, Qwen2 and Qwen2.5 are one architecture; Qwen3 normalises queries and keys and has no biases.
 MODEL_TYPES = ("qwen2", "qwen3")
-# A safetensors header larger than this is damage, not a model (the limit of the safetensors library itself).
+# A file with a larger safetensors header is damaged (the limit of the safetensors library itself).
 LONGEST_HEADER = 100_000_000
-# sentence-transformers lists its modules here: Qwen3-Embedding is of a supported type, but no chat model.
+# A folder with this file of sentence-transformers is an embedding model: Qwen3-Embedding has a supported `model_type`,
+# but is no chat model.
 _EMBEDDER_FILE = "modules.json"
 _LAYER = (
     "input_layernorm", "post_attention_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
@@ -23,7 +24,7 @@ _LAYER = (
 
 
 def check_checkpoint(folder: Path) -> None:
-    """Raise DocentError with one line when `folder` is not a complete Qwen checkpoint. Reads headers and sizes only."""
+    """Raise DocentError when `folder` is not a complete Qwen checkpoint. Only headers and sizes are read."""
     config = read_json(folder / "config.json")
     model_type = config.get("model_type")
     if model_type not in MODEL_TYPES:
@@ -49,14 +50,17 @@ def check_checkpoint(folder: Path) -> None:
 
 
 def is_checkpoint(folder: Path) -> bool:
-    """Whether a folder holds a chat model that Docent can run, as opposed to an embedding model."""
+    """Whether a folder holds a chat model that Docent can run. Raises DocentError for a damaged config.json."""
     if not (folder / "config.json").is_file() or (folder / _EMBEDDER_FILE).is_file():
         return False
     return read_json(folder / "config.json").get("model_type") in MODEL_TYPES
 
 
 def writes_text(folder: Path) -> bool:
-    """Whether the folder's config.json names a model that generates text, of any architecture."""
+    """Whether the folder's config.json names a model that generates text, of any architecture.
+
+    Raises DocentError for a damaged config.json.
+    """
     if not (folder / "config.json").is_file() or (folder / _EMBEDDER_FILE).is_file():
         return False
     names = read_json(folder / "config.json").get("architectures")
@@ -85,7 +89,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def count_weights(folder: Path) -> int:
-    """The number of weights. Raises DocentError for files that are not safetensors."""
+    """How many weights the checkpoint has. Raises DocentError for files that are not safetensors."""
     return sum(math.prod(tensor["shape"]) for path in weight_files(folder) for tensor in _header(path).values())
 
 
@@ -105,12 +109,12 @@ def read_json(path: Path) -> dict[str, Any]:
 def broken(folder: Path, reason: str) -> DocentError:
     """The error for a folder that is incomplete or damaged."""
     return DocentError(
-        f"model folder {folder}: {reason}: run `docent models pull` again, or set `model` to a whole checkpoint."
+        f"model folder {folder}: {reason}: run `docent models pull` again, or set `model` to a complete checkpoint."
     )
 
 
 def _tensors_of(folder: Path, config: dict[str, Any]) -> list[str]:
-    """The names of the matrices and norms that every model of these types has."""
+    """The names of the matrices and norms that a model with this config.json must have."""
     layers = config.get("num_hidden_layers")
     if not isinstance(layers, int):
         raise broken(folder, "config.json does not say num_hidden_layers")
@@ -123,8 +127,9 @@ def _tensors_of(folder: Path, config: dict[str, Any]) -> list[str]:
 def _header(path: Path) -> dict[str, Any]:
     """The tensors of a safetensors file: name to `dtype`, `shape` and `data_offsets`.
 
-    A file cut short is found from its header, which says where the last tensor ends. Format: 8 bytes little-endian
-    header length, a JSON header with `data_offsets` relative to its end, the data (github.com/huggingface/safetensors).
+    The header says where the last tensor ends, so DocentError is raised for a file that was cut short. Format: 8 bytes
+    little-endian header length, a JSON header with `data_offsets` relative to its end, the data
+    (github.com/huggingface/safetensors).
     """
     size = path.stat().st_size
     with path.open("rb") as stream:

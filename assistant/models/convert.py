@@ -1,8 +1,8 @@
 """Conversion of a checkpoint to an int8 OpenVINO model, once for each checkpoint and machine.
 
-safetensors → GGUF → OpenVINO GenAI reads it and saves its own format → weights rounded to int8. The folder gets its
-final name when everything in it is written, compared with the original and described in a manifest. One process
-converts at a time, and removes what a killed one has left.
+Steps: safetensors → GGUF → OpenVINO GenAI reads it and saves its own format → weights rounded to int8. The folder gets
+its final name after the model was compared with the original and described in a manifest. One process converts at a
+time, and removes the unfinished files of a process that was killed.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ MANIFEST = "docent-model.json"
 MODEL_FILE = "openvino_model.xml"
 # The key of the parity in a manifest on disk: models converted by earlier versions stay readable.
 _PARITY_KEY = "agreement"
-# Raised whenever the files change, so that older models are converted again.
+# Increased whenever the converted files change, so that older models are converted again.
 FORMAT = 3
-# The GGUF file and the OpenVINO files before rounding, two bytes for each weight, and some reserve.
+# The GGUF file and the OpenVINO files before rounding have two bytes for each weight each; the rest is reserve.
 _DISK_BYTES_A_WEIGHT = 4.3
-# The original in float32 takes the most memory at once; everything else takes _MEMORY_BYTES.
+# The comparison takes the most memory: the original in float32 and some reserve, and _MEMORY_BYTES for everything else.
 _MEMORY_BYTES_A_WEIGHT = 4.5
 _MEMORY_BYTES = 500_000_000
-# What an engine needs besides the weights.
+# The files that an engine needs besides the weights; those that the checkpoint has are copied.
 _COPIED = (
     "config.json",
     "generation_config.json",
@@ -72,13 +72,13 @@ class Manifest:
     files: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """As it is written to the folder; there the parity is called `agreement`."""
+        """The text of the manifest file, in which the parity is called `agreement`."""
         fields = {_PARITY_KEY if name == "parity" else name: value for name, value in asdict(self).items()}
         return json.dumps(fields, indent=1)
 
 
 def converted_folder(checkpoint: Path, models_cache: Path) -> Path:
-    """Where the converted form of a checkpoint is, or would be."""
+    """The folder of the converted model of a checkpoint, which need not exist yet."""
     return models_cache / FOLDER / f"{checkpoint.name}-{_source(checkpoint)}"
 
 
@@ -106,11 +106,11 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def convert(checkpoint: Path, models_cache: Path, stage: StageCallback = lambda _name, _done, _total: None) -> Path:
-    """Convert a checkpoint to an int8 OpenVINO model, unless that is done; tens of seconds. Returns its folder.
+    """Convert a checkpoint to an int8 OpenVINO model, unless it is converted already. Returns the model's folder.
 
-    `stage` gets (name of the step, done, total). While another process converts a model, this one waits. Raises
-    DocentError for too little disk or memory, a CPU without AVX2, or a checkpoint that is damaged or that OpenVINO does
-    not read. Interrupted at any moment, it leaves nothing that an engine would load.
+    This takes tens of seconds. `stage` gets (name of the step, done, total). While another process converts a model,
+    this one waits. Raises DocentError for too little disk or memory, a CPU without AVX2, or a checkpoint that is
+    damaged or that OpenVINO does not read. An interrupted conversion leaves no folder that an engine would load.
     """
     converted = find_converted(checkpoint, models_cache)
     if converted is not None:
@@ -121,13 +121,13 @@ def convert(checkpoint: Path, models_cache: Path, stage: StageCallback = lambda 
     target = converted_folder(checkpoint, models_cache)
     try:
         with alone_in(target.parent, lambda: stage("Waiting for another process that is converting a model", 0, 1)):
-            # Another process may have converted it meanwhile.
+            # Another process may have converted it while this one waited.
             return find_converted(checkpoint, models_cache) or _convert(checkpoint, target, stage)
     except (RuntimeError, ValueError, TypeError, LookupError, OSError, MemoryError, SafetensorError) as error:
         log.error("model.not_converted", checkpoint=str(checkpoint), exc_info=True)
         raise DocentError(
             f"{checkpoint} cannot be converted to an OpenVINO model ({type(error).__name__}; the log has the details), "
-            "so the next engine answers: free some disk or choose another model, then run `docent models pull`."
+            "so another engine is used: free some disk or choose another model, then run `docent models pull`."
         ) from error
 
 
@@ -148,8 +148,8 @@ def _convert(checkpoint: Path, target: Path, stage: StageCallback) -> Path:
         round_model(
             float16, unfinished / MODEL_FILE, lambda done, total: stage("Rounding weights to int8", done, total)
         )
-        for part in (float16, float16.with_suffix(".bin")):
-            part.unlink()
+        for path in (float16, float16.with_suffix(".bin")):
+            path.unlink()
         for name in _COPIED:
             if (checkpoint / name).is_file():
                 shutil.copyfile(checkpoint / name, unfinished / name)
@@ -171,8 +171,8 @@ def _convert(checkpoint: Path, target: Path, stage: StageCallback) -> Path:
     return target
 
 
-def convert_apart(checkpoint: Path, models_cache: Path) -> Path:
-    """Like `convert`, in a process of its own, whose end frees the memory that the comparison takes."""
+def convert_in_process(checkpoint: Path, models_cache: Path) -> Path:
+    """Like `convert`, in a process of its own: when it ends, the memory of the comparison is free again."""
     converted = find_converted(checkpoint, models_cache)
     if converted is not None:
         return converted
@@ -208,7 +208,7 @@ def _save_openvino(gguf_path: Path) -> None:
 
 
 def _source(checkpoint: Path) -> str:
-    """A hash of the names, sizes and modification times of the checkpoint's files: quick, and changed by any change."""
+    """A hash of the names, sizes and modification times of the checkpoint's files; the contents are not read."""
     digest = hashlib.sha256()
     for path in sorted([*checkpoint.glob("*.safetensors"), *checkpoint.glob("*.json"), *checkpoint.glob("merges.txt")]):
         status = path.stat()
@@ -240,7 +240,7 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 
 def main() -> None:
-    """`python -m assistant.models.convert CHECKPOINT MODELS_CACHE`: print the model's folder, or one line of error."""
+    """`python -m assistant.models.convert CHECKPOINT MODELS_CACHE`: print the model's folder or an error."""
     try:
         print(convert(Path(sys.argv[1]), Path(sys.argv[2])))
     except DocentError as error:

@@ -45,10 +45,10 @@ def write_gguf(
     progress: Callable[[int, int], None] | None = None,
     quantization: str = "F16",
 ) -> None:
-    """Write the folder `checkpoint` to the file `target`; matrices in float16, the rest in float32.
+    """Write the checkpoint in the folder `checkpoint` to the file `target`; vectors are written in float32.
 
-    `quantization` names another format of GGUF for the matrices; `progress` gets (tensors written, total).
-    Raises DocentError for a tensor that no Qwen model has.
+    `quantization` is the GGUF format of the matrices, such as F16, Q8_0 or Q4_0; `progress` gets (tensors written,
+    total). Raises DocentError for a tensor that no Qwen model has.
     """
     import gguf
 
@@ -83,7 +83,7 @@ def gguf_name(name: str) -> str:
     part, kind = ".".join(parts[3:-1]), parts[-1]
     if parts[:2] != ["model", "layers"] or part not in _LAYER_TENSORS or kind not in {"weight", "bias"}:
         raise DocentError(
-            f"the checkpoint has a tensor '{name}', which no Qwen2 or Qwen3 model has: take another model."
+            f"the checkpoint has a tensor '{name}', which no Qwen2 or Qwen3 model has: choose another model."
         )
     return f"blk.{parts[2]}.{_LAYER_TENSORS[part]}.{kind}"
 
@@ -95,7 +95,7 @@ def checkpoint_name(name: str) -> str:
     block, number, part, kind = (name.split(".") + [""] * 4)[:4]
     if block != "blk" or part not in _FROM_LAYER or name.count(".") != 3 or kind not in {"weight", "bias"}:
         raise DocentError(
-            f"the GGUF file has a tensor '{name}', which no Qwen2 or Qwen3 model has: take another model."
+            f"the GGUF file has a tensor '{name}', which no Qwen2 or Qwen3 model has: choose another model."
         )
     return f"model.layers.{number}.{_FROM_LAYER[part]}.{kind}"
 
@@ -111,14 +111,14 @@ def _add_shape(writer: Any, config: dict[str, Any]) -> None:
     if config.get("head_dim"):
         writer.add_key_length(int(config["head_dim"]))
         writer.add_value_length(int(config["head_dim"]))
-    # Since transformers 5 the base of the rotation is in a group of its own.
+    # Since transformers 5 the base of the rotary positions is in the group `rope_parameters`.
     base = config.get("rope_theta") or (config.get("rope_parameters") or {}).get("rope_theta") or 10_000.0
     writer.add_rope_freq_base(float(base))
     writer.add_layer_norm_rms_eps(float(config["rms_norm_eps"]))
 
 
 def _add_tokenizer(writer: Any, checkpoint: Path, size: int) -> None:
-    """The tokenizer's tables. Docent has its own tokenizer, but readers of GGUF require complete tables."""
+    """Add the tokenizer's tables. Docent does not use them, but other readers of GGUF require complete tables."""
     from assistant.models.tokens import load_tokenizer
 
     model = json.loads(load_tokenizer(checkpoint).to_str())
@@ -136,7 +136,7 @@ def _add_tokenizer(writer: Any, checkpoint: Path, size: int) -> None:
     writer.add_token_types(kinds)
     writer.add_token_merges([pair if isinstance(pair, str) else " ".join(pair) for pair in model["model"]["merges"]])
     ends = {added["content"]: int(added["id"]) for added in model["added_tokens"]}
-    # Docent stops at the ids that `chatml` names; readers of the file require one.
+    # Docent stops at the ids that `chatml` names, but other readers of the file require a stop token in it.
     writer.add_eos_token_id(ends.get("<|im_end|>", 0))
     writer.add_pad_token_id(ends.get("<|endoftext|>", 0))
     writer.add_add_bos_token(False)
@@ -153,7 +153,7 @@ def _tensor_names(checkpoint: Path) -> list[str]:
 
 
 def _tensors(checkpoint: Path, names: list[str]) -> Iterator[tuple[str, Any]]:
-    """(name, float32 array) one at a time: the complete model in float32 does not fit into memory beside a server."""
+    """Yield (name, float32 array): one at a time, because the whole model in float32 may not fit into memory."""
     from safetensors import safe_open
 
     wanted = set(names)

@@ -1,6 +1,6 @@
-"""Unpacks a GGUF file into an ordinary checkpoint folder, once: weights, config.json and tokenizer.
+"""Unpacks a GGUF file, once, into an ordinary checkpoint folder: weights, config.json and tokenizer.
 
-From there on it is used like any other checkpoint. Keys and their meaning are those of the GGUF specification (ggml's
+The folder is then used like any other checkpoint. Keys and their meaning are those of the GGUF specification (ggml's
 docs/gguf.md). Matrices become float16, which loses nothing of 8-bit weights: rounded again in the same blocks they give
 the same integers.
 """
@@ -22,28 +22,28 @@ from ingest.base.logs import get_logger
 
 FOLDER = "unpacked"
 SUFFIX = ".gguf"
-# Raised whenever the written files change, so that older folders are unpacked again.
+# Increased whenever the written files change, so that GGUF files are unpacked again.
 FORMAT = 1
 _MAGIC = b"GGUF"
-# Names of the pre-tokenizer; files made before 2024 have none.
-_SPLITS = ("qwen2", "default", None)
+# Names of Qwen's pre-tokenizer; files made before 2024 have none.
+_PRE_TOKENIZERS = ("qwen2", "default", None)
 _CLASSES = {"qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
-# The size of the checkpoint's files, and so of what is in memory at once.
+# The size of each file of weights, which is the amount that is in memory at once.
 _SHARD_BYTES = 500_000_000
-# float16, and some reserve for the tokenizer.
+# Two bytes for float16, and some reserve for the tokenizer.
 _BYTES_A_WEIGHT = 2.1
 log = get_logger(__name__)
 
 
 def unpacked_folder(path: Path, models_cache: Path) -> Path:
-    """Where the checkpoint of a GGUF file is, or would be; another folder when the file changes."""
+    """The folder of a GGUF file's checkpoint, which need not exist yet; a changed file has another folder."""
     status = path.stat()
     identity = f"{FORMAT}\0{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
     return models_cache / FOLDER / f"{path.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
 
 def find_unpacked(path: Path, models_cache: Path) -> Path | None:
-    """The checkpoint unpacked from this file; None before that."""
+    """The folder of the checkpoint unpacked from this file; None when it has not been unpacked."""
     folder = unpacked_folder(path, models_cache)
     return folder if folder.is_dir() else None
 
@@ -54,11 +54,11 @@ def unpack(
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     waiting: Callable[[], None] = lambda: None,
 ) -> Path:
-    """Unpack a GGUF file into a checkpoint, unless that is done; seconds. Returns the checkpoint's folder.
+    """Unpack a GGUF file into a checkpoint, unless it is unpacked already. Returns the checkpoint's folder.
 
-    `progress` gets (bytes unpacked, total); `waiting` is called if another process is unpacking. Interrupted, it leaves
-    nothing that an engine would load. Raises DocentError for a file that is not GGUF, is cut short, has another
-    architecture or a format that cannot be read, and for too little disk.
+    This takes seconds. `progress` gets (bytes unpacked, total); `waiting` is called if another process is unpacking. An
+    interrupted call leaves no folder that an engine would load. Raises DocentError for a file that is not GGUF, is cut
+    short, has another architecture or a format that cannot be read, and for too little disk.
     """
     unpacked = find_unpacked(path, models_cache)
     if unpacked is not None:
@@ -68,7 +68,7 @@ def unpack(
     target = unpacked_folder(path, models_cache)
     try:
         with alone_in(target.parent, waiting):
-            if not target.is_dir():  # another process may have unpacked it meanwhile
+            if not target.is_dir():  # another process may have unpacked it while this one waited
                 reader = _open(path)
                 _require_supported(path, reader)
                 weights = sum(int(tensor.n_elements) for tensor in reader.tensors)
@@ -81,7 +81,7 @@ def unpack(
     except (OSError, ValueError, LookupError, RuntimeError, SafetensorError) as error:
         log.error("gguf.not_unpacked", path=str(path), exc_info=True)
         raise DocentError(
-            f"{path} cannot be unpacked ({type(error).__name__}; the log has the details): take the model's q8_0 file, "
+            f"{path} cannot be unpacked ({type(error).__name__}; the log has the details): use the model's q8_0 file, "
             "or free some space."
         ) from error
     log.info("gguf.unpacked", path=str(path), folder=str(target))
@@ -107,13 +107,16 @@ def _require_supported(path: Path, reader: Any) -> None:
     if architecture not in MODEL_TYPES:
         raise DocentError(
             f"{path} holds a model of architecture '{architecture}', and only 'qwen2' and 'qwen3' (Qwen1.5, Qwen2, "
-            "Qwen2.5, Qwen3) can be run: take such a model."
+            "Qwen2.5, Qwen3) can be run: choose such a model."
         )
     if _value(reader, "split.count", 1) > 1:
-        raise DocentError(f"{path} is one part of several: take a file that holds the whole model.")
-    model, split = _value(reader, "tokenizer.ggml.model", None), _value(reader, "tokenizer.ggml.pre", None)
-    if model != "gpt2" or split not in _SPLITS:
-        raise DocentError(f"{path} has a tokenizer ({model}, {split}) that is not Qwen's: take another model.")
+        raise DocentError(f"{path} is one part of several: choose a file that holds the whole model.")
+    model = _value(reader, "tokenizer.ggml.model", None)
+    pre_tokenizer = _value(reader, "tokenizer.ggml.pre", None)
+    if model != "gpt2" or pre_tokenizer not in _PRE_TOKENIZERS:
+        raise DocentError(
+            f"{path} has a tokenizer ({model}, {pre_tokenizer}) that is not Qwen's: choose another model."
+        )
     if _value(reader, f"{architecture}.rope.scaling.type", "none") != "none":
         raise DocentError(f"{path} uses rotary position scaling, which is not supported: choose another model.")
 
@@ -199,7 +202,7 @@ def _write_weights(reader: Any, folder: Path, progress: Callable[[int, int], Non
 
 
 def _tensors(reader: Any) -> Iterator[tuple[str, Any, int]]:
-    """(name, tensor, bytes in the file), one at a time; the output matrix only where it is not the embedding."""
+    """Yield (name, tensor, bytes in the file); the output matrix only where it is not the embedding matrix."""
     import gguf
     import torch
 
@@ -215,16 +218,16 @@ def _tensors(reader: Any) -> Iterator[tuple[str, Any, int]]:
 
 
 def _write_tokenizer(reader: Any, folder: Path) -> None:
-    """Write tokenizer.json with every token at its id. Raises ValueError when the tables contradict themselves."""
+    """Write tokenizer.json with every token at its id. Raises ValueError when the tables are not consistent."""
     from tokenizers import AddedToken
     from transformers import Qwen2Tokenizer
 
     tokens: list[str] = _value(reader, "tokenizer.ggml.tokens")
     kinds: list[int] = _value(reader, "tokenizer.ggml.token_type")
-    # Padding up to the size of the embedding is no token; older files mark it as a normal one.
+    # Entries that only fill up the embedding matrix are no tokens; older files mark them as normal tokens.
     used = [kind != UNUSED and token != f"[PAD{n}]" for n, (token, kind) in enumerate(zip(tokens, kinds, strict=True))]
     size = len(used) - used[::-1].index(True)
-    # Added tokens are in the vocabulary too, which keeps their ids. No merge results in one.
+    # Added tokens are in the vocabulary too, so that they keep their ids. No merge results in an added token.
     vocabulary = {token: number for number, token in enumerate(tokens[:size])}
     merges = [tuple(pair.split(" ")) for pair in _value(reader, "tokenizer.ggml.merges")]
     tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=merges).backend_tokenizer

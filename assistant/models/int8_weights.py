@@ -1,7 +1,7 @@
 """Rounds the weights of an OpenVINO model to int8 in groups, the format that CPUs compute fastest.
 
-A weight matrix of shape (outputs, inputs) becomes int8 numbers and one float16 scale for each group of inputs of
-one output, symmetric about zero: w ≈ scale · q with scale = max|w| / 127 over the group.
+A weight matrix of shape (outputs, inputs) becomes int8 numbers q and one float16 scale for each group of inputs of one
+output, symmetric about zero: w ≈ scale · q with scale = max|w| / 127 over the group.
 
 Why groups of 128 where GGUF's Q8_0 has 32: OpenVINO rounds the activations in groups too while it multiplies
 (`DYNAMIC_QUANTIZATION_GROUP_SIZE`), never in larger groups than the weights', and each group costs a conversion back
@@ -25,7 +25,7 @@ _DONE_SUFFIX = "/int8"
 
 
 def round_model(source: Path, target: Path, progress: Callable[[int, int], None] = lambda _done, _total: None) -> int:
-    """Write the model `source` (IR with float16 matrices) to `target` with int8 matrices; returns their number.
+    """Write the OpenVINO model `source` (float16 matrices) to `target` with int8 matrices; returns how many they are.
 
     `progress` gets (matrices rounded, total). Raises RuntimeError when there are none: such a model is not supported.
     """
@@ -55,7 +55,7 @@ def openvino_options(threads: int = 0) -> dict[str, Any]:
 
 
 def group_size(inputs: int) -> int:
-    """The largest group of at most GROUP that divides `inputs` by halving; the whole row when none does."""
+    """The largest of 128, 64, 32 and 16 that divides `inputs`; `inputs`, the whole row, when none does."""
     size = GROUP
     while size >= 16:
         if inputs % size == 0:
@@ -65,12 +65,12 @@ def group_size(inputs: int) -> int:
 
 
 def round_to_int8(weights: Any) -> tuple[Any, Any]:
-    """(int8 of shape (outputs, groups, group), float16 scales of shape (outputs, groups, 1)) of a matrix."""
+    """A matrix as (int8 of shape (outputs, groups, group size), float16 scales of shape (outputs, groups, 1))."""
     outputs, inputs = weights.shape
     size = group_size(inputs)
     grouped = np.asarray(weights, np.float32).reshape(outputs, inputs // size, size)
     scales = (np.abs(grouped).max(axis=-1, keepdims=True) / _LARGEST).astype(np.float16)
-    # A group of zeros, or one too small for float16, is zero.
+    # A group of zeros, or of weights whose scale is too small for float16, becomes zeros.
     divisors = np.where(scales > 0, scales, np.float16(np.inf)).astype(np.float32)
     return np.clip(np.rint(grouped / divisors), -_LARGEST, _LARGEST).astype(np.int8), scales
 
@@ -84,6 +84,7 @@ def _is_matrix(node: Any) -> bool:
 
 
 def _replace(constant: Any) -> None:
+    """Replace the matrix in the graph by int8 numbers × scales, which give float32 of the same shape."""
     from openvino import opset13 as operations
 
     convert = next(iter(constant.output(0).get_target_inputs())).get_node()
@@ -92,6 +93,6 @@ def _replace(constant: Any) -> None:
     stored.set_friendly_name(constant.get_friendly_name() + _DONE_SUFFIX)
     scaled = operations.multiply(operations.convert(stored, np.float16), operations.constant(scales))
     shape = operations.constant(np.array(constant.shape, np.int64))
-    whole = operations.convert(operations.reshape(scaled, shape, False), np.float32)
+    restored = operations.convert(operations.reshape(scaled, shape, False), np.float32)
     for port in list(convert.output(0).get_target_inputs()):
-        port.replace_source_output(whole.output(0))
+        port.replace_source_output(restored.output(0))

@@ -1,6 +1,6 @@
 """Finds the models on this machine and downloads the others.
 
-`settings.model` is a folder or a GGUF file if it exists, else a ModelScope name (`owner/name`).
+`settings.model` is a folder or a GGUF file if such a path exists, else a ModelScope name (`owner/name`).
 """
 
 from __future__ import annotations
@@ -64,11 +64,12 @@ def list_models(settings: Settings) -> list[ModelState]:
 
 
 def pull(settings: Settings, names: Sequence[str] = (), progress: ProgressCallback | None = None) -> list[Path]:
-    """Download models and return their folders; without names the chat model, and embedder and reranker by hub name.
+    """Download models and return their folders.
 
-    A name that is a folder on this machine is checked and returned, a GGUF file is unpacked; the bundled embedder is
-    skipped. While another process downloads, this one waits. Raises what `hub.download` raises, and DocentError when a
-    downloaded chat model or reranker is not supported.
+    Without `names` these are the chat model of the settings, and the embedder and the reranker where those are names of
+    the hub: the bundled embedder needs no download. A name that is a folder on this machine is checked and returned, a
+    GGUF file is unpacked. While another process downloads, this one waits. Raises what `hub.download` raises, and
+    DocentError when a chat model or reranker is not supported.
     """
     optional = [name for name in (settings.embedder, settings.reranker) if name and is_hub_name(name)]
     wanted = list(names) or [settings.model, *optional]
@@ -89,6 +90,8 @@ def pull(settings: Settings, names: Sequence[str] = (), progress: ProgressCallba
 
 
 def _download_alone(name: str, settings: Settings, progress: ProgressCallback | None) -> Path:
+    """Download a model while no other process downloads one."""
+
     def waiting() -> None:
         if progress is not None:
             progress(DownloadProgress("Waiting for another download to end", "", 0, 0, 0, 0))
@@ -104,6 +107,8 @@ def _download_alone(name: str, settings: Settings, progress: ProgressCallback | 
 
 
 def _unpack_shown(path: Path, models_cache: Path, progress: ProgressCallback | None) -> Path:
+    """Unpack a GGUF file and report it as the progress of a download."""
+
     def show(label: str, done: int = 0, total: int = 0) -> None:
         if progress is not None:
             progress(DownloadProgress(label, path.name, done, total, done, total))
@@ -159,8 +164,8 @@ def _chat_state(settings: Settings) -> ModelState:
         path = _path(name, settings)
         folder = locate(settings, unpacking=False)
     except DocentError as error:
-        here = path or (Path(name).expanduser() if Path(name).expanduser().is_dir() else None)
-        return ModelState(name, "chat", here, _size(here), f"broken: {error}")
+        folder = path or (Path(name).expanduser() if Path(name).expanduser().is_dir() else None)
+        return ModelState(name, "chat", folder, _size(folder), f"broken: {error}")
     state = "ready" if folder is not None else "not here" if path is None else "not unpacked yet"
     return ModelState(name, "chat", folder or path, _size(folder or path), state)
 
@@ -172,8 +177,8 @@ def _embedder_state(settings: Settings) -> ModelState:
         return ModelState(name, "embedding", folder, _size(folder), "ready")
     if not is_hub_name(name):
         return ModelState(name, "embedding", None, 0, "bundled")
-    here = find_downloaded(name, settings.models_cache)
-    return ModelState(name, "embedding", here, _size(here), "not here" if here is None else "ready")
+    path = find_downloaded(name, settings.models_cache)
+    return ModelState(name, "embedding", path, _size(path), "not here" if path is None else "ready")
 
 
 def _reranker_state(name: str, settings: Settings) -> ModelState:
@@ -185,7 +190,7 @@ def _reranker_state(name: str, settings: Settings) -> ModelState:
 
 
 def _size(path: Path | None) -> int:
-    """Bytes of a file, or of all files of a folder; 0 for nothing."""
+    """The size in bytes of a file, or of all files in a folder; 0 for None."""
     if path is None:
         return 0
     return sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())

@@ -20,10 +20,13 @@ def require_disk(folder: Path, needed: int, what: str) -> None:
 
 
 def require_memory(needed: int, what: str) -> None:
-    """Raise DocentError when fewer than `needed` bytes of memory can be had for `what`; unknown is enough."""
+    """Raise DocentError when fewer than `needed` bytes of memory are available for `what`.
+
+    Nothing is raised where the available memory is not known.
+    """
     free = available_memory()
     if free is not None and free < needed:
         raise DocentError(
-            f"{free / 1e9:.1f} GB of memory are free and {what} takes {needed / 1e9:.1f} GB for a moment: close other "
-            "programs, or set `model` to a smaller one."
+            f"{free / 1e9:.1f} GB of memory are free and {what} takes {needed / 1e9:.1f} GB for some seconds: close "
+            "other programs, or set `model` to a smaller one."
         )

@@ -19,8 +19,8 @@ from assistant.models.int8_weights import openvino_options
 # Above this mean divergence, in nats, rounding has changed the model's answers. Q8_0 with random weights gave 0.0002
 # for the exact architecture of Qwen1.5-0.5B and 0.01 for a model of two layers of 64.
 MOST_DIVERGENCE = 0.02
-# Share of positions at which both models have the same most likely token: 0.96 and 0.90 for those two, whose random
-# weights make it nearly arbitrary; with trained weights it is clearer.
+# Smallest share of positions at which both models have the same most likely token. It was 0.96 and 0.90 for those two:
+# with random weights many tokens are almost equally likely, with trained weights few are.
 LEAST_SAME_CHOICE = 0.85
 _PROMPTS = (
     ("You answer from the passages.", "[1] Employees get 22 days of annual leave a year.\n\nQuestion: How many days?"),
@@ -42,7 +42,7 @@ class Parity:
 
     @property
     def problem(self) -> str:
-        """Why this model must not be used, in words; '' when it may."""
+        """Why this model must not be used, in one sentence; '' when it may be used."""
         if self.divergence > MOST_DIVERGENCE or self.same_choice < LEAST_SAME_CHOICE:
             return (
                 f"it disagrees with the original (divergence {self.divergence:.4f}, at most {MOST_DIVERGENCE}; "
@@ -52,7 +52,7 @@ class Parity:
 
 
 def compare(checkpoint: Path, model_file: Path) -> Parity:
-    """The parity of the OpenVINO model with the checkpoint in float32. Takes the original's memory for seconds."""
+    """The parity of the OpenVINO model with the checkpoint, which is loaded into memory in float32 for some seconds."""
     from assistant.models.tokens import load_tokenizer
 
     tokenizer = load_tokenizer(checkpoint)
@@ -81,6 +81,7 @@ def measure(original: list[Any], converted: list[Any]) -> Parity:
 
 
 def _original_logits(checkpoint: Path, prompts: list[list[int]]) -> list[Any]:
+    """The logits of the checkpoint in float32, of shape (positions, vocabulary) for each prompt."""
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
@@ -94,6 +95,7 @@ def _original_logits(checkpoint: Path, prompts: list[list[int]]) -> list[Any]:
 
 
 def _converted_logits(model_file: Path, prompts: list[list[int]]) -> list[Any]:
+    """The logits of the OpenVINO model, of shape (positions, vocabulary) for each prompt."""
     import openvino
 
     # With the same rounding of activations as in the engine.

@@ -1,7 +1,7 @@
-"""Checkpoints with a model's exact architecture and random weights: to measure speed without a download.
+"""Makes checkpoints with a model's exact architecture and random weights, to measure speed without a download.
 
-Their answers mean nothing. The tokenizer has one token for each byte and the rest of the vocabulary unused, so that a
-text of N letters is N tokens.
+Their answers mean nothing. The tokenizer has one token for each byte, and the rest of the vocabulary is unused: a text
+of N letters has N tokens.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ THOUGHT_TOKENS = {"qwen2": (), "qwen3": ("<think>", "</think>")}
 
 
 def make_random_checkpoint(name: str, folder: Path, seed: int = 0) -> Path:
-    """Write the checkpoint into `folder`, unless it is there; a gigabyte, seconds.
+    """Write a checkpoint of about a gigabyte into `folder`, unless it is there already. Returns its folder.
 
-    Raises SettingsError for a name that is not in ARCHITECTURES.
+    This takes seconds. Raises SettingsError for a name that is not in ARCHITECTURES.
     """
     if name not in ARCHITECTURES:
         raise SettingsError(
@@ -111,7 +111,7 @@ def _write_tokenizer(target: Path, size: int, thought_tokens: Sequence[str]) -> 
 
 
 def main() -> None:
-    """`python -m assistant.models.random_weights NAME FOLDER`: the checkpoint's folder on standard output."""
+    """`python -m assistant.models.random_weights NAME FOLDER`: print the checkpoint's folder or an error."""
     try:
         print(make_random_checkpoint(sys.argv[1], Path(sys.argv[2])))
     except SettingsError as error:

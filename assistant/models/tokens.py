@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _CHINESE = re.compile(f"[{IDEOGRAPHS}{FULL_WIDTH_MARKS}]")
-# Measured with Qwen's tokenizer: a token is 1.2 to 2.2 characters of Chinese, 4.2 to 4.6 of English. The lower ends.
+# Measured with Qwen's tokenizer: a token has 1.2 to 2.2 characters of Chinese, 4.2 to 4.6 of English. These are the
+# lower ends, so that estimates are rarely too low.
 CHINESE_CHARACTERS_A_TOKEN = 1.2
 OTHER_CHARACTERS_A_TOKEN = 4.2
 
@@ -31,7 +32,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def token_bytes_of(tokenizer: Tokenizer) -> dict[int, bytes]:
-    """The bytes of each token id; none for control tokens, so they are never shown.
+    """Token id → its bytes; b'' for control tokens, so that they are never shown.
 
     Byte-level BPE writes every byte as one printable character, by the table that GPT-2 introduced.
     """
@@ -49,7 +50,7 @@ def token_bytes_of(tokenizer: Tokenizer) -> dict[int, bytes]:
 
 
 class CompleteCharacters:
-    """Turns token ids into text as their bytes arrive: complete characters only, invalid bytes are dropped."""
+    """Turns token ids into text, one at a time: only complete characters are returned, invalid bytes are dropped."""
 
     def __init__(self, token_bytes: dict[int, bytes]) -> None:
         self._bytes = token_bytes
@@ -61,7 +62,7 @@ class CompleteCharacters:
 
 
 def estimate_tokens(text: str) -> int:
-    """About how many tokens Qwen would need, rarely fewer than it does; for use without a tokenizer."""
+    """About how many tokens Qwen's tokenizer makes of the text, rarely fewer; for use without a tokenizer."""
     chinese = len(_CHINESE.findall(text))
     return round(chinese / CHINESE_CHARACTERS_A_TOKEN + (len(text) - chinese) / OTHER_CHARACTERS_A_TOKEN + 0.5)
 

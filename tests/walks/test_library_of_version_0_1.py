@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.engines.latency import ReadingRate, kept_rate
+from assistant.engines.latency import ReadingRate, read_rate
 from assistant.refuse.thresholds import read_fitted_thresholds, still_holds
 from ingest.base.settings import Settings
 from ingest.library import Library
@@ -128,4 +128,4 @@ def test_what_was_measured_then_still_holds(settings: Settings) -> None:
     catalog = Catalog(settings.home / CATALOG_FILE)
     assert still_holds(catalog, fitted)
     catalog.close()
-    assert kept_rate(settings.home) == ReadingRate("openvino", "qwen/Qwen1.5-0.5B-Chat", 1100.5, 1485, 1.5)
+    assert read_rate(settings.home) == ReadingRate("openvino", "qwen/Qwen1.5-0.5B-Chat", 1100.5, 1485, 1.5)

@@ -63,7 +63,7 @@ def test_auto_passes_over_an_engine_that_fails_and_says_why(
         def fail(*_arguments: object) -> Path:
             raise DocentError("no space for the model: free some.")
 
-        monkeypatch.setattr(conversion, "convert_apart", fail)
+        monkeypatch.setattr(conversion, "convert_in_process", fail)
         reason = "no space for the model"
     choice = choose_engine(settings(tmp_path, model=str(tiny_checkpoint), models_cache=tiny_models))
     assert choice.name == "transformers"

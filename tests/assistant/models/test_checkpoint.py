@@ -129,5 +129,5 @@ def test_what_is_wrong_with_a_folder_is_said_in_one_line(
     with pytest.raises(DocentError) as caught:
         check_checkpoint(copy)
     assert reason in str(caught.value)
-    assert str(caught.value).endswith("run `docent models pull` again, or set `model` to a whole checkpoint.")
+    assert str(caught.value).endswith("run `docent models pull` again, or set `model` to a complete checkpoint.")
     assert "\n" not in str(caught.value)

@@ -13,7 +13,15 @@ import pytest
 
 from assistant.models import convert as conversion
 from assistant.models import machine
-from assistant.models.convert import FOLDER, MANIFEST, MODEL_FILE, convert, convert_apart, find_converted, read_manifest
+from assistant.models.convert import (
+    FOLDER,
+    MANIFEST,
+    MODEL_FILE,
+    convert,
+    convert_in_process,
+    find_converted,
+    read_manifest,
+)
 from assistant.models.parity import Parity
 from ingest.base.errors import DocentError
 from ingest.base.files import alone_in
@@ -73,7 +81,7 @@ def test_what_is_converted_is_not_converted_again(
     """The second call finds the model of the first."""
     monkeypatch.setattr(conversion, "write_gguf", lambda *_: pytest.fail("converted again"))
     assert convert(tiny_checkpoint, cache) == find_converted(tiny_checkpoint, cache)
-    assert convert_apart(tiny_checkpoint, cache) == find_converted(tiny_checkpoint, cache)
+    assert convert_in_process(tiny_checkpoint, cache) == find_converted(tiny_checkpoint, cache)
 
 
 @pytest.mark.parametrize("changed", ["openvino_genai", "gguf", "cpu", "source", "format"])
@@ -105,13 +113,13 @@ def test_a_failure_at_any_step_leaves_nothing(
     step: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One line says that the next engine answers; no folder is left that could be taken for a model."""
+    """One line says that another engine is used; no folder is left that could be taken for a model."""
 
     def fail(*_arguments: object) -> None:
         raise RuntimeError("no")
 
     monkeypatch.setattr(conversion, step, fail)
-    with pytest.raises(DocentError, match="so the next engine answers: free some disk"):
+    with pytest.raises(DocentError, match="so another engine is used: free some disk"):
         convert(tiny_checkpoint, tmp_path)
     assert folders(tmp_path) == []
 
@@ -255,9 +263,9 @@ def test_the_reason_of_the_converting_process_is_one_line(
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "config.json").write_text('{"model_type": "llama"}')
     with pytest.raises(DocentError, match="says model_type 'llama', and only 'qwen2' and 'qwen3'") as raised:
-        convert_apart(tmp_path / "broken", tmp_path / "models")
+        convert_in_process(tmp_path / "broken", tmp_path / "models")
     assert "\n" not in str(raised.value)
     killed = subprocess.CompletedProcess([], -9, "", "")
     monkeypatch.setattr(conversion.subprocess, "run", lambda *_arguments, **_options: killed)
     with pytest.raises(DocentError, match=r"was stopped by signal 9, probably because memory ran out"):
-        convert_apart(tiny_checkpoint, tmp_path / "models")
+        convert_in_process(tiny_checkpoint, tmp_path / "models")

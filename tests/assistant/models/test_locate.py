@@ -31,7 +31,7 @@ def settings(tmp_path: Path, **values: object) -> Settings:
 
 
 def test_a_folder_is_used_as_it_is(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """A whole checkpoint in a folder needs no download and no manifest."""
+    """A complete checkpoint in a folder needs no download and no manifest."""
     assert locate(settings(tmp_path, model=str(tiny_checkpoint))) == tiny_checkpoint
 
 
@@ -101,7 +101,7 @@ def test_cut_weights_are_found_from_their_header(copy: Path, tmp_path: Path) -> 
         locate(settings(tmp_path, model=str(copy)))
     assert str(caught.value) == (
         f"model folder {copy}: model.safetensors has {size - 5} bytes where its header says {size}: "
-        "run `docent models pull` again, or set `model` to a whole checkpoint."
+        "run `docent models pull` again, or set `model` to a complete checkpoint."
     )
     state = list_models(settings(tmp_path, model=str(copy)))[0]
     assert state.state.startswith("broken: model folder")

@@ -19,8 +19,8 @@ def test_too_little_memory_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DocentError) as raised:
         require_memory(2_500_000_000, "the comparison")
     assert str(raised.value) == (
-        "1.5 GB of memory are free and the comparison takes 2.5 GB for a moment: close other programs, or set `model` "
-        "to a smaller one."
+        "1.5 GB of memory are free and the comparison takes 2.5 GB for some seconds: close other programs, or set "
+        "`model` to a smaller one."
     )
     monkeypatch.setattr(machine, "available_memory", lambda: None)
     require_memory(10**15, "the comparison")
