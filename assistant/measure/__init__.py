@@ -1,1 +1,1 @@
-"""Evaluation, metrics, fitting and benchmarks."""
+"""Evaluates the assistant on question sets, fits its weights, and measures its speed."""

@@ -1,4 +1,4 @@
-"""Evaluation sets in BEIR layout: `corpus.jsonl`, `queries.jsonl`, `qrels.tsv`, `followups.jsonl`."""
+"""Reads evaluation sets in BEIR layout: `corpus.jsonl`, `queries.jsonl`, `qrels.tsv`, `followups.jsonl`."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class CorpusDocument:
 
     @property
     def path(self) -> str:
-        """The id as the library shows it: as a path below the root (an id may be a URL, which is none)."""
+        """The document's path in the library: its id without leading slashes, as a normal path (it may be a URL)."""
         return PurePosixPath(self.id.lstrip("/")).as_posix()
 
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """A set as its folder has it. `name` is the folder's, or its whole path where two folders have the same name."""
+    """The content of a set's folder. `name` is the folder's name, or its whole path where two folders have the same."""
 
     name: str
     corpus: tuple[CorpusDocument, ...]
@@ -66,7 +66,7 @@ class EvaluationSet:
 
     def ingest(self, settings: Settings) -> None:
         """Ingest the corpus into the library of `settings`."""
-        ingest_documents([(line.path, line.document, line.sha256) for line in self.corpus], settings)
+        ingest_documents([(entry.path, entry.document, entry.sha256) for entry in self.corpus], settings)
 
 
 def read_sets(folders: Sequence[Path], limit: int | None = None) -> list[EvaluationSet]:

@@ -1,6 +1,6 @@
-"""`docent bench engine`: how fast an engine answers on this machine.
+"""`docent bench engine`: measures how fast an engine answers on this machine.
 
-Prompts are random letters, so that no cache has seen them before.
+Prompts are random letters, so that no cache contains them.
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ class Run:
 def bench_engine(
     settings: Settings, prompt_tokens: int, new_tokens: int, users: int = 1, repeats: int = 3
 ) -> dict[str, Any]:
-    """Figures by name, medians of `repeats`; with several users also the effect of answering them at the same time.
+    """Figures by name, medians of `repeats`; with several `users` also the effect of answering them at the same time.
 
-    Raises SettingsError where there is no model.
+    Names that end in `_tok_s` are tokens per second, others in `_s` are seconds, those in `_gb` gigabytes. Raises
+    SettingsError where there is no model.
     """
     started = time.perf_counter()
     choice = choose_engine(settings.model_copy(update={"temperature": 0.0, "repetition_penalty": 1.0}))
@@ -60,8 +61,8 @@ def bench_engine(
         conversation = [_system(), _user(engine, prompt_tokens, number)]
         runs.append(answer(engine, conversation, new_tokens))
         again.append(answer(engine, conversation, new_tokens))
-        # Not what was answered: random weights write what counts as other tokens when it is read again, where a real
-        # answer is in the cache like the prompt before it.
+        # Not the answer itself: the text that random weights write has other tokens when it is read again. A real
+        # answer has the same tokens, and is in the cache like the prompt before it.
         reply = ChatMessage(role=MessageRole.ASSISTANT, content="y")
         follow_ups.append(answer(engine, [*conversation, reply, _user(engine, FOLLOW_UP_TOKENS, -number)], new_tokens))
     figures: dict[str, Any] = {
@@ -92,7 +93,7 @@ def answer(engine: Engine, messages: list[ChatMessage], new_tokens: int) -> Run:
         text += last.text
         if not first and last.new_tokens:
             first = time.perf_counter() - started
-    # A token may be half a character and show nothing; the engine's own clock knows when it came.
+    # The first token may be half a character, which is no text yet; the engine measures when it was generated.
     first = last.prefill_seconds or first
     return Run(first, time.perf_counter() - started, last.prompt_tokens, last.new_tokens, text)
 
@@ -133,7 +134,7 @@ def _system() -> ChatMessage:
 
 
 def _user(engine: Engine, tokens: int, seed: int) -> ChatMessage:
-    """A message of about so many tokens; those of different seeds differ from the first letter on."""
+    """A message of about `tokens` tokens; messages of different seeds differ from the first letters on."""
     letters = random.Random(seed)
     text = "".join(letters.choice(string.ascii_letters) for _ in range(tokens))
     while engine.count_tokens(text) < tokens:

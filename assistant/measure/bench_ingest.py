@@ -1,7 +1,7 @@
-"""`docent bench ingest`: the throughput of ingesting a folder, compared with SentenceTransformer.encode.
+"""`docent bench ingest`: measures the throughput of ingesting a folder, compared with SentenceTransformer.encode.
 
-The pipeline is timed as a whole, then each of its steps alone on the same files and passages. The steps overlap in the
-pipeline (files are read in processes of their own), so that their times add up to more.
+The pipeline is timed as a whole, then each of its steps alone on the same files and passages. In the pipeline the steps
+overlap (files are read in processes of their own), so the sum of their times is longer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import NewDocument, NewFile
 from ingest.sync import ingest
 
-# encode is slow: it is timed on this many passages, evenly spaced.
+# `encode` is slow: it is timed on at most this many passages, evenly spaced.
 ENCODED = 512
 _ROUNDS = 2
 
@@ -42,7 +42,7 @@ def bench_ingest(folder: Path, settings: Settings, progress: ProgressCallback = 
     embedder = load_embedder(prepare_embedder(settings, settings.home / EMBEDDERS_FOLDER))
     sentence_transformer = _sentence_transformer(settings)
     rates, encode, embed = [], [], []
-    # In turns, so that other load on the machine slows both alike.
+    # Both are measured in each round, so that other load on the machine slows both alike.
     for number in range(_ROUNDS):
         run = _ingest(folder, settings, settings.home / f"round-{number}", progress)
         rates.append(run.report.passages / run.seconds)
@@ -138,9 +138,9 @@ def _write_all(
     folder.mkdir()
     catalog = Catalog(folder / CATALOG_FILE, create=True)
     try:
-        for number, (document, own_passages) in enumerate(zip(documents, passages, strict=True)):
+        for number, (document, its_passages) in enumerate(zip(documents, passages, strict=True)):
             new = NewDocument(
-                document, own_passages, np.zeros((len(own_passages), embedder.card.dimension), np.float32)
+                document, its_passages, np.zeros((len(its_passages), embedder.card.dimension), np.float32)
             )
             catalog.put([NewFile(folder / str(number), folder, 0, 0, 0, str(number), (new,))])
     finally:

@@ -1,4 +1,4 @@
-"""The same weights on llama.cpp, for comparison; needs the package `llama-cpp-python`, which nothing else uses.
+"""Measures the same weights on llama.cpp; needs the package `llama-cpp-python`, which no other module uses.
 
 It runs in a process of its own, so that its memory can be measured.
 """
@@ -27,7 +27,7 @@ _BATCH = 512
 def bench_llama_cpp(
     checkpoint: Path, folder: Path, quantization: str, prompt_tokens: int, new_tokens: int, repeats: int
 ) -> dict[str, Any]:
-    """The figures of `bench_engine` for a GGUF file of the checkpoint in Q8_0 or Q4_0, which is written if missing."""
+    """Like `bench_engine`, for a GGUF file of the checkpoint in Q8_0 or Q4_0, which is written if it is missing."""
     from llama_cpp import Llama
 
     path = folder / f"{checkpoint.name}-{quantization}.gguf"
@@ -50,8 +50,8 @@ def bench_llama_cpp(
         prompt = [letters.randrange(256) for _ in range(prompt_tokens)]
         first, rate, answer = _answer(model, prompt, new_tokens)
         again, _, _ = _answer(model, prompt, new_tokens)
-        more = [letters.randrange(256) for _ in range(FOLLOW_UP_TOKENS)]
-        follow_up, _, _ = _answer(model, [*prompt, *answer, *more], new_tokens)
+        question = [letters.randrange(256) for _ in range(FOLLOW_UP_TOKENS)]
+        follow_up, _, _ = _answer(model, [*prompt, *answer, *question], new_tokens)
         for name, value in zip(figures, (first, rate, again, follow_up), strict=True):
             figures[name].append(value)
     medians = {name: round(statistics.median(values), 4) for name, values in figures.items()}
@@ -62,7 +62,7 @@ def bench_llama_cpp(
 
 
 def _answer(model: Any, prompt: Sequence[int], new_tokens: int) -> tuple[float, float, list[int]]:
-    """(seconds to the first token, tokens per second after it, tokens). The last prompt stays in its cache."""
+    """(seconds to the first token, tokens per second after it, tokens). The model keeps the prompt in its cache."""
     started = time.perf_counter()
     tokens: list[int] = []
     first = 0.0

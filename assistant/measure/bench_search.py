@@ -1,8 +1,8 @@
-"""`docent bench search`: latency and memory of searching a synthetic library of any size.
+"""`docent bench search`: measures the latency and memory of searching a synthetic library of any size.
 
-Texts are random sentences of the Python manual, which is part of Python (`pydoc_data.topics`). Vectors are mixed from
-two embeddings of its real passages, with a little noise, so that they are as dense and as uneven as real ones. The
-search is measured in a process of its own, so that its memory and its start can be measured.
+Texts are random sentences of the Python manual, which is part of Python (`pydoc_data.topics`). Each vector is a mean of
+two embeddings of its real passages, with some noise, so that vectors are distributed like real ones. The search runs in
+a process of its own, so that its memory and its start can be measured.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ _NOISE = 0.4
 
 
 def make_library(settings: Settings, passages: int, progress: Callable[[int], None] = lambda _done: None) -> None:
-    """Fill `settings.home` with so many passages, the same every time, unless an earlier call has done so."""
+    """Fill `settings.home` with a library of `passages` passages, the same every time, unless it is there already.
+
+    `progress` gets the number of passages made.
+    """
     marker = settings.home / _SIZE_FILE
     if marker.is_file() and json.loads(marker.read_text("utf-8")) == passages:
         return
@@ -72,7 +75,7 @@ def make_library(settings: Settings, passages: int, progress: Callable[[int], No
 
 
 def manual_sentences() -> list[str]:
-    """The sentences of Python's manual of 40 to 400 characters, in its order."""
+    """The sentences of Python's manual that have 40 to 400 characters, in order."""
     from pydoc_data.topics import topics
 
     sentences = []
@@ -107,7 +110,7 @@ def _mark(number: int) -> str:
 
 
 def mixed_vectors(base: Vectors, count: int, noise: np.random.Generator) -> Vectors:
-    """Vectors of length 1, each mixed from two of `base`, shape (count, dimension)."""
+    """Vectors of length 1, shape (count, dimension): each a weighted mean of two rows of `base`, with noise."""
     weight = noise.uniform(0.5, 1.0, (count, 1)).astype(np.float32)
     first, second = (base[noise.integers(0, len(base), count)] for _ in range(2))
     shape = (count, base.shape[1])
@@ -185,7 +188,7 @@ def _timed(step: Callable[[Any], object], inputs: Sequence[Any]) -> dict[str, fl
 
 
 def _memory() -> dict[str, float]:
-    """Megabytes this process has in memory: now, at most so far, and now without pages of mapped files."""
+    """Megabytes of memory of this process: now, at most until now, and (on Linux) now without mapped files."""
     used = psutil.Process().memory_info()
     amounts = {"memory_mb": used.rss, "memory_peak_mb": peak_memory()}
     if sys.platform == "linux":
@@ -194,7 +197,7 @@ def _memory() -> dict[str, float]:
 
 
 def _recall(home: Path, nearest: list[list[int]]) -> float:
-    """Share of the ten nearest passages, by comparing every vector, that the search finds; mean over all questions."""
+    """Share of the exact ten nearest passages that are among the ten in `nearest`; mean over all questions."""
     catalog = Catalog(home / CATALOG_FILE)
     try:
         card = catalog.embedder() or {}
@@ -225,7 +228,7 @@ def _all_vectors(catalog: Catalog, ids: np.ndarray[Any, np.dtype[np.int64]]) -> 
 
 
 def _changed(settings: Settings) -> dict[str, float]:
-    """Seconds until a removed document is off the disk and found by no reader, and until an added one is found."""
+    """Seconds until a removed document is deleted and no longer found, and until an added document is found."""
     library = Library(settings.home)
     try:
         first = library.documents()[0]

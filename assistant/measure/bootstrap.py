@@ -1,8 +1,8 @@
-"""Percentile bootstrap over questions: the interval in which a metric lies with other questions of the same kind.
+"""Percentile bootstrap over questions: the interval in which a metric would lie with other questions of the same kind.
 
-A resample draws as many questions as there are, with replacement. It is stored as the number of times each question was
-drawn, so that its metrics are weighted ones and all resamples are computed at once (Efron and Tibshirani, "An
-Introduction to the Bootstrap", 1993, chapters 6 and 13).
+A resample draws as many questions as there are, with replacement. It is stored as the number of times that each
+question was drawn: its metrics are then weighted by these numbers, and those of all resamples are computed at once
+(Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 6 and 13).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ SEED = 20_261_120
 Numbers = npt.NDArray[np.float64]
 # How often each question is drawn, shape (resamples, questions); floats, because NumPy multiplies only those fast.
 Counts = Numbers
-# A metric of every resample, shape (resamples,); NaN where the resample does not allow it.
+# A function of counts that returns the metric of every resample, shape (resamples,); NaN where it is not defined.
 Statistic = Callable[[Counts], Numbers]
 
 
 def draw(questions: int) -> Counts:
-    """RESAMPLES draws of as many questions as there are, the same for the same number; shape (RESAMPLES, questions)."""
+    """The counts of RESAMPLES resamples, always the same for the same number; shape (RESAMPLES, questions)."""
     chances = np.full(questions, 1 / questions)
     counts: Counts = np.random.default_rng(SEED).multinomial(questions, chances, RESAMPLES).astype(np.float64)
     return counts

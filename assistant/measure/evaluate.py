@@ -1,4 +1,4 @@
-"""`docent eval`: every question of an evaluation set, asked of a real library that holds the set's corpus."""
+"""`docent eval`: asks every question of an evaluation set of a real library that contains the set's corpus."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ingest.passages.embedders.prepare import prepare_embedder
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one question: `ranked` are document ids, `evidence` the texts of the sentences, best first."""
+    """The result of one question: `ranked` are document ids, `evidence` the texts of the sentences, best first."""
 
     query: EvaluationQuery
     ranked: tuple[str, ...]
@@ -36,7 +36,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The outcome of a set. `questions` has the scores of each question: see `assistant.measure.metrics.Scores`.
+    """The result of a set. `questions` has the scores of each question: see `assistant.measure.metrics.Scores`.
 
     `followups` are the figures of its follow-up questions by name, {} when it has no such questions.
     """
@@ -74,7 +74,7 @@ def evaluate(
 def temporary_libraries(settings: Settings) -> Iterator[Callable[[], Settings]]:
     """Yield a function whose every call returns settings with an empty library folder and the extractive engine.
 
-    The folders are removed in the end. All of them share one embedder, which is prepared once.
+    The folders are removed when the context ends. All of them share one embedder, which is prepared once.
     """
     with tempfile.TemporaryDirectory(prefix="docent-eval-") as temporary:
         embedders = Path(temporary) / EMBEDDERS_FOLDER

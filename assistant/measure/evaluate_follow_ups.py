@@ -1,6 +1,6 @@
-"""Follow-up questions of a set, searched three ways: as asked, completed by Docent, and rewritten by people.
+"""Searches the follow-up questions of a set in three forms: as asked, completed by Docent, and rewritten by people.
 
-The first is what a search without the conversation finds, the last what a completed question can find at best.
+The first shows what a search without the conversation finds, the last the most that completing a question can reach.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ FOLLOWUPS_FILE = "followups.jsonl"
 
 @dataclass(frozen=True)
 class FollowUp:
-    """A question after earlier ones (`turns`, oldest first); `follows` is False if it begins a new topic."""
+    """A question of a conversation. `turns` are the questions before it, oldest first.
+
+    `standalone` is the question as people completed it; `relevant` are the paths of the relevant documents; `follows`
+    is False if the question begins a new topic.
+    """
 
     text: str
     turns: tuple[str, ...]
@@ -34,7 +38,7 @@ class FollowUp:
 
 
 def read_followups(folder: Path) -> list[FollowUp]:
-    """The follow-up questions of a set; [] without their file. Raises SettingsError for a line that is wrong."""
+    """The follow-up questions of a set; [] without their file. Raises SettingsError for a wrong line."""
     path = folder / FOLLOWUPS_FILE
     if not path.is_file():
         return []

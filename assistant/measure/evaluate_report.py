@@ -1,4 +1,4 @@
-"""Evaluations as JSON, and compared with those that an earlier run saved."""
+"""Reports evaluations as JSON, and compares them with those that an earlier run saved."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PER_QUESTION = "per_question"
 
 @dataclass(frozen=True)
 class SetReport:
-    """The metrics of one set, and their differences to an earlier run over the `common` questions.
+    """The metrics of one set, and their differences to an earlier run.
 
-    `common` is None when the earlier run has no scores per question; then the differences have no intervals. Metrics of
-    follow-up questions never have one: these questions are few.
+    `common` is how many questions both runs have. It is None when the earlier run has no scores per question; then the
+    differences have no intervals. Metrics of follow-up questions never have intervals: these questions are few.
     """
 
     evaluation: Evaluation
@@ -29,7 +29,7 @@ class SetReport:
     common: int | None = None
 
     def as_json(self, per_question: bool = False) -> dict[str, Any]:
-        """The set as `docent eval --json` prints it; with `comparison` if an earlier run has the same set."""
+        """The object that `docent eval --json` prints; with `comparison` if an earlier run has the same set."""
         evaluation = self.evaluation
         content: dict[str, Any] = {
             "set": evaluation.set, "documents": evaluation.documents, "passages": evaluation.passages,

@@ -81,17 +81,18 @@ def reciprocal_rank(ranked: Sequence[str], relevant: Collection[str]) -> float:
 
 
 def recall(ranked: Sequence[str], relevant: Collection[str]) -> float:
-    """Share of the relevant documents that are among the first ten."""
+    """Share of the relevant documents, of which there is at least one, that are among the first ten."""
     return len(set(ranked[:DEPTH]) & set(relevant)) / len(relevant)
 
 
 def contains(shown: Sequence[str], answers: Sequence[str]) -> bool:
-    """Whether one of the texts contains one of the answers; spaces and case do not count."""
-    squeezed = [_squeezed(text) for text in shown]
-    return any(_squeezed(answer) in text for answer in answers for text in squeezed)
+    """Whether one of the texts contains one of the answers; spaces and case are ignored."""
+    texts = [_without_spaces(text) for text in shown]
+    return any(_without_spaces(answer) in text for answer in answers for text in texts)
 
 
-def _squeezed(text: str) -> str:
+def _without_spaces(text: str) -> str:
+    """The text in lower case without white space."""
     return "".join(text.lower().split())
 
 
@@ -110,11 +111,11 @@ def measure(questions: Sequence[Scores]) -> dict[str, Measured]:
 
 
 def compare(before: Sequence[Scores], now: Sequence[Scores]) -> tuple[dict[str, Difference], int]:
-    """The differences over the questions that both runs have, and the number of those.
+    """The differences over the questions that both runs have, by metric, and how many these questions are.
 
-    Each resample draws the same questions for both runs (the paired bootstrap), so that questions that are hard for
-    both do not count. A difference is significant when its 95 % interval does not contain 0. For times this cannot be
-    known: the questions do not show what else the machine did during each run.
+    Each resample draws the same questions for both runs (the paired bootstrap), so questions that are hard for both
+    runs do not widen the interval. A difference is significant when its 95 % interval does not contain 0. For times
+    this cannot be known: the questions do not show what else the machine did during each run.
     """
     earlier = {question["_id"]: question for question in before}
     later = [question for question in now if question["_id"] in earlier]
@@ -126,10 +127,10 @@ def compare(before: Sequence[Scores], now: Sequence[Scores]) -> tuple[dict[str, 
     for name, statistic in _statistics(later).items():
         if name not in old:
             continue
-        was, value = _value(old[name], as_asked), _value(statistic, as_asked)
+        earlier_value, value = _value(old[name], as_asked), _value(statistic, as_asked)
         ends = interval(statistic(draws) - old[name](draws))
         significant = None if name in TIMES or math.isnan(ends[0]) else ends[0] > 0 or ends[1] < 0
-        differences[name] = Difference(was, round(value - was, PLACES), _rounded(ends), significant)
+        differences[name] = Difference(earlier_value, round(value - earlier_value, PLACES), _rounded(ends), significant)
     return differences, len(later)
 
 
@@ -147,16 +148,16 @@ def _statistics(questions: Sequence[Scores]) -> dict[str, Statistic]:
 
 
 def _refusal(questions: Sequence[Scores]) -> dict[str, Statistic]:
-    """The metrics of refusing, which is right when a question is unanswerable; {} without questions of both kinds."""
+    """The metrics of refusals, which are right for unanswerable questions; {} without questions of both kinds."""
     answerable = _column(questions, "answerable")
     labelled = ~np.isnan(answerable)
     unanswerable, refused = answerable == 0, _column(questions, "refused") == 1
     if not unanswerable.any() or unanswerable[labelled].all():
         return {}
-    doubt = -_column(questions, "confidence")[labelled]
+    negative_confidence = -_column(questions, "confidence")[labelled]
 
     def auroc(counts: Counts) -> Numbers:
-        return area_under_roc(doubt, unanswerable[labelled], counts[:, labelled])
+        return area_under_roc(negative_confidence, unanswerable[labelled], counts[:, labelled])
 
     return {
         "refusal_auroc": auroc,

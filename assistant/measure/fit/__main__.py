@@ -18,8 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the shipped and the refitted numbers with their figures. Returns 0, or 2 after one line of error."""
     parser = argparse.ArgumentParser(prog="python -m assistant.measure.fit", description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="a set in BEIR layout")
-    parser.add_argument("--cache", type=Path, help="where searched sets are kept (default: `fit` in `models_cache`)")
-    parser.add_argument("--json", action="store_true", dest="json", help="print the outcome as JSON")
+    parser.add_argument(
+        "--cache", type=Path, help="where the searches of sets are stored (default: `fit` in `models_cache`)"
+    )
+    parser.add_argument("--json", action="store_true", dest="json", help="print the result as JSON")
     options = parser.parse_args(arguments)
     configure_logs("error", console=True)
     try:

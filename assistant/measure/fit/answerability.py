@@ -1,4 +1,4 @@
-"""The weights of answerability: whether the library can answer a question."""
+"""Fits the weights of answerability: whether the library can answer a question."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SHIPPED = AnswerabilityModel(WEIGHTS, INTERCEPT)
 
 def inputs(searched: SearchedSet) -> Numbers:
     """The features of each question, shape (questions, fields of AnswerabilityFeatures)."""
-    # The features are sums and products, which arrays of questions have like single numbers.
+    # The features are sums and products, so arrays with one number for each question take the place of numbers.
     columns: Any = Coverage(*searched.coverage.T)
     return np.stack(astuple(answerability_features(columns)), axis=1)
 
@@ -66,7 +66,7 @@ def measure(searched: SearchedSet, model: AnswerabilityModel) -> Mapping[str, fl
     """AUROC: the area under the ROC curve between answerable and unanswerable questions."""
     labelled = searched.answerable != UNKNOWN
     score = inputs(searched)[labelled] @ np.array(astuple(model.weights)) + model.intercept
-    # As `docent eval` measures it: of the answerability as it is shown, which has four places.
+    # Like `docent eval`, from the answerability as it is shown, with four places.
     shown = np.round(1 / (1 + np.exp(-score)), 4)
     return {"AUROC": float(area_under_roc(shown, searched.answerable[labelled] == 1)[0])}
 

@@ -1,4 +1,4 @@
-"""What fitting needs of an evaluation set, as arrays: every question searched once in a library of its corpus."""
+"""Searches every question of an evaluation set once, and stores as arrays what fitting needs of the results."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 UNKNOWN = -1
-# With these weights the dense leg takes part in every question, whatever it cannot read of it.
+# With these weights the dense leg takes part in every search, also for questions that the embedder cannot read.
 _BOTH_LEGS = replace(FUSION, unreadable_share=1e9)
-# The code that decides what is found and described: a change to it makes cached arrays invalid.
+# The code that decides what the arrays contain: after a change to it, cached arrays are not used.
 _PROJECT = Path(__file__).parents[3]
 _CODE = ("ingest/base/language.py", "ingest/passages", "ingest/search", "assistant/retrieve")
 
 
 @dataclass(frozen=True, eq=False)
 class SearchedSet:
-    """The questions of a set, and what was found for each.
+    """The questions of a set, and the candidate sentences and passages of each.
 
     Arrays that begin with `sentence` have a row for each candidate sentence of the retrieved passages, those that
     begin with `passage` one for each passage that either leg of the search proposed; the rows of question i are those
@@ -67,7 +67,7 @@ class SearchedSet:
 def search_set(evaluation_set: EvaluationSet, settings: Settings, progress: Callable[[int], None]) -> SearchedSet:
     """Ingest the set's corpus into the empty library of `settings` and search all of its questions.
 
-    `progress` gets how many questions were searched.
+    Returns the arrays. `progress` gets how many questions were searched.
     """
     evaluation_set.ingest(settings)
     ids = evaluation_set.ids
@@ -92,7 +92,7 @@ def search_set(evaluation_set: EvaluationSet, settings: Settings, progress: Call
 
 
 def save(searched: SearchedSet, file: Path) -> None:
-    """Write the arrays to a file, which is then complete or absent. Raises OSError when the disk refuses."""
+    """Write the arrays to a file, completely or not at all. Raises OSError when it cannot be written."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as unfinished, unfinished.open("wb") as stream:
         np.savez(stream, **{field.name: getattr(searched, field.name) for field in fields(SearchedSet)})
@@ -105,7 +105,7 @@ def load(file: Path) -> SearchedSet:
 
 
 def cache_name(evaluation_set: EvaluationSet, settings: Settings) -> str:
-    """A file name made of all that the arrays depend on: the set, the settings of search, the code that searches."""
+    """A file name that depends on the set, the settings of search and the code of search, like the arrays."""
     digest = hashlib.sha256(repr((evaluation_set.corpus, evaluation_set.queries)).encode())
     used = settings.embedder, settings.embedder_query_prefix, settings.embedder_passage_prefix, settings.passages
     digest.update(repr(used).encode())
@@ -181,5 +181,5 @@ def _arrays(questions: list[dict[str, Any]]) -> SearchedSet:
     return SearchedSet(**arrays)
 
 
-# A column of each group of rows, to count them by.
+# The column of each group whose length is the number of rows of a question.
 _FIRST = {"sentence": "right", "passage": "id"}

@@ -1,4 +1,4 @@
-"""The weights of evidence: which sentence of the retrieved passages holds the answer."""
+"""Fits the weights of evidence: which sentence of the retrieved passages contains the answer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from assistant.measure.fit.group import Group, equal_weights
 from assistant.measure.fit.logit import RIDGE, fit_conditional
 from assistant.retrieve.evidence import SENTENCES, WEIGHTS, Features
 
-# Not fitted: a larger weight lets a heading outweigh the sentence below it, which the sets, whose headings are few,
-# cannot show.
-HELD = {"context": WEIGHTS.context}
+# Not fitted: with a larger weight a heading outweighs the sentence below it. The sets have few headings and do not show
+# this.
+FIXED = {"context": WEIGHTS.context}
 
 
 def _usable(searched: SearchedSet) -> Flags:
-    """The questions that any candidate sentence answers: the others say nothing of how sentences should be ranked."""
+    """The questions that any candidate sentence answers: the others do not show how sentences should be ranked."""
     return np.array(
         [
             bool(searched.has_evidence[number] and searched.sentence_right[start:end].any())
@@ -43,7 +43,7 @@ def fit(sets: list[SearchedSet]) -> Features:
         weights.append(np.full(int(chosen.sum()), weight))
     length = np.concatenate(lengths)
     names = [field.name for field in fields(Features)]
-    lower, upper = (np.array([HELD.get(name, end) for name in names]) for end in (-np.inf, np.inf))
+    lower, upper = (np.array([FIXED.get(name, end) for name in names]) for end in (-np.inf, np.inf))
     fitted = fit_conditional(
         np.concatenate(inputs), np.concatenate(right), np.cumsum(length) - length, np.concatenate(weights), RIDGE,
         lower, upper,
@@ -52,13 +52,13 @@ def fit(sets: list[SearchedSet]) -> Features:
 
 
 def measure(searched: SearchedSet, weights: Features) -> Mapping[str, float]:
-    """evidence@1 and evidence@3: share of the questions with a known answer that the first or first three hold."""
-    worth = weighted_sum(searched.sentence_features, weights)
+    """evidence@1 and evidence@3: share of the questions with a known answer that the first or first three contain."""
+    scores = weighted_sum(searched.sentence_features, weights)
     first, first_three = [], []
     for number in np.flatnonzero(searched.has_evidence):
         rows = slice(searched.sentence_start[number], searched.sentence_start[number + 1])
         best: dict[int, bool] = {}
-        for row in np.argsort(-worth[rows], kind="stable"):
+        for row in np.argsort(-scores[rows], kind="stable"):
             best.setdefault(int(searched.sentence_words[rows][row]), bool(searched.sentence_right[rows][row]))
             if len(best) == SENTENCES:
                 break
@@ -69,7 +69,7 @@ def measure(searched: SearchedSet, weights: Features) -> Mapping[str, float]:
 
 
 def weighted_sum(inputs: Numbers, weights: Features) -> Numbers:
-    """What each candidate is worth; added column by column, as `pick_evidence` does, so that ties stay ties."""
+    """The score of each candidate, shape (sentences,), added up in the order of `pick_evidence`, so that ties agree."""
     total = np.zeros(len(inputs))
     for column, weight in enumerate(astuple(weights)):
         total = total + weight * inputs[:, column]

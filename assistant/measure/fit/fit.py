@@ -1,4 +1,4 @@
-"""Fit every group of numbers on the evaluation sets that it is for."""
+"""Fits every group of weights on its evaluation sets."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ingest.base.errors import SettingsError
 from ingest.base.settings import Settings
 
 GROUPS: tuple[Group[Any], ...] = (evidence.GROUP, answerability.GROUP, fusion.GROUP)
-# The sets that each group of the shipped numbers was fitted on. They share questions (near-miss-en has those of
-# xquad-en, off-topic-en those of handbook-en), and a set must not be left out while its questions are still fitted on.
-# A set of any other name is used for every group that its labels allow.
+# The sets that each group of shipped weights was fitted on. Some sets share questions (near-miss-en has those of
+# xquad-en, off-topic-en those of handbook-en). They are never in one group: a fit without one of them would still
+# contain its questions. A set with any other name is used for every group that its labels allow.
 FITTED_ON = {
     "evidence": ("xquad-en", "xquad-zh", "cmrc-zh", "eval"),
     "answerability": ("near-miss-en", "near-miss-zh", "off-topic-en", "eval"),
@@ -29,10 +29,10 @@ Progress = Callable[[str, int, int], None]
 def fit_folders(
     folders: Sequence[Path], settings: Settings, cache: Path, progress: Progress = lambda _set, _done, _total: None
 ) -> list[GroupFit]:
-    """The fits of all groups that the sets in these folders allow.
+    """Fit all groups that the sets in these folders allow. Returns a fit for each of those groups.
 
-    What a set's questions find is kept in the folder `cache`; `progress` gets a set's name, how many of its questions
-    were searched and their total. Raises SettingsError for a folder that is not in BEIR layout, and when no set has
+    The searches of a set are stored in the folder `cache`; `progress` gets a set's name, how many of its questions were
+    searched, and their total. Raises SettingsError for a folder that is not in BEIR layout, and when no set has
     what any group needs.
     """
     evaluation_sets = read_sets(folders)
@@ -59,6 +59,6 @@ def fit_folders(
 
 
 def sets_of(group: str, sets: dict[str, SearchedSet]) -> dict[str, SearchedSet]:
-    """The sets that a group is fitted on."""
+    """Those of `sets` that the group of this name is fitted on."""
     named = {name for names in FITTED_ON.values() for name in names}
     return {name: searched for name, searched in sets.items() if name in FITTED_ON[group] or name not in named}

@@ -1,4 +1,4 @@
-"""The weights and factors of fusion: in what order a search returns the passages that either leg proposes."""
+"""Fits the weights and factors of fusion: in what order a search returns the passages that either leg proposes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from assistant.measure.fit.group import Group
 from assistant.measure.metrics import DEPTH, PASSAGES
 from ingest.search.fuse import FUSION, FusionWeights
 
-# The values that are tried. The two that a question of few unknown words needs balanced are tried in all pairs.
+# The values that are tried. The weight of words and the unreadable share depend on each other: all pairs are tried.
 LEGS = [
     {"lexical": lexical, "unreadable_share": share}
     for lexical in (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
@@ -21,14 +21,14 @@ LEGS = [
 ]
 OLDER_VERSION = [{"older_version": factor} for factor in (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)]
 YES_OR_NO = [{"yes_or_no": factor} for factor in (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6)]
-# A smaller gain is chance even with thousands of questions: of values this close, those nearest to the shipped ones
-# are taken.
+# A smaller gain may be chance even with thousands of questions: among values whose nDCG differs less, those nearest to
+# the shipped values are chosen.
 LEAST_GAIN = 1e-4
 _ROUNDS = 4
 
 
 def fit(sets: list[SearchedSet]) -> FusionWeights:
-    """The values with the highest mean nDCG@10, every set counting the same, found one grid after the other."""
+    """The values with the highest mean nDCG@10, with equal weight for every set; one grid is searched after another."""
 
     def mean(weights: FusionWeights) -> float:
         return float(np.mean([ndcg(searched, weights) for searched in sets]))
@@ -46,7 +46,7 @@ def fit(sets: list[SearchedSet]) -> FusionWeights:
 
 
 def _distance(weights: FusionWeights) -> float:
-    """How far the weights lie from the shipped ones, in shares of those."""
+    """The sum of the relative differences of the weights from the shipped weights."""
     return float(sum(abs(value / asdict(FUSION)[name] - 1) for name, value in asdict(weights).items()))
 
 
@@ -63,7 +63,7 @@ def _discounted_gain(searched: SearchedSet, weights: FusionWeights) -> Numbers:
     lengths = np.diff(searched.passage_start)
     question = np.repeat(np.arange(len(lengths)), lengths)
     dense = np.array([weights.dense(share) for share in searched.unknown_share])[question]
-    # Without a dense leg only the lexical leg's proposals are there.
+    # Where the dense weight is 0, a search has only the proposals of the lexical leg.
     kept = (dense > 0) | searched.passage_by_words
     fused = dense * searched.passage_cosine + weights.lexical * searched.passage_lexical
     factor = np.where(searched.passage_older, weights.older_version, 1.0)
@@ -71,7 +71,7 @@ def _discounted_gain(searched: SearchedSet, weights: FusionWeights) -> Numbers:
     order = np.lexsort((searched.passage_id, -fused, -score, question))
     order = order[kept[order]]
     order = order[_rank_within(question[order]) < PASSAGES]
-    # The first passage of each document stands for it.
+    # A document is ranked by its first passage.
     _, first = np.unique(np.stack([question[order], searched.passage_document[order]]), axis=1, return_index=True)
     order = order[np.sort(first)]
     rank = _rank_within(question[order])
@@ -82,7 +82,7 @@ def _discounted_gain(searched: SearchedSet, weights: FusionWeights) -> Numbers:
 
 
 def _rank_within(question: Integers) -> Integers:
-    """0, 1, 2, … for the rows of each question; the rows of a question stand beside one another."""
+    """0, 1, 2, … for the rows of each question; the rows of a question must be adjacent."""
     begins = np.flatnonzero(np.diff(question, prepend=-1))
     lengths = np.diff(np.append(begins, len(question)))
     rank: Integers = np.arange(len(question)) - np.repeat(begins, lengths)

@@ -1,4 +1,4 @@
-"""A group of fitted numbers, and the figures of their shipped and their refitted values on each set."""
+"""Fits a group of weights, and measures their shipped and their refitted values on each set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ class SetFigures:
 
 @dataclass(frozen=True)
 class GroupFit:
-    """`shipped` and `refitted` map the name of each number to its value; `figures` is metric → set name → figures."""
+    """The result of fitting a group. `questions` is set name → how many of its questions were fitted on.
+
+    `shipped` and `refitted` map the name of each weight to its value; `figures` is metric → set name → figures.
+    """
 
     name: str
     method: str
@@ -38,7 +41,7 @@ class GroupFit:
 
 @dataclass(frozen=True)
 class Group(Generic[Weights]):
-    """How one group is fitted: on which sets, by what function, and what is measured with the weights it gives."""
+    """How one group is fitted: `fit` returns weights, `measure` the figures that weights reach on a set."""
 
     name: str
     method: str
@@ -49,7 +52,7 @@ class Group(Generic[Weights]):
     by_name: Callable[[Weights], dict[str, float]]
 
     def run(self, sets: Mapping[str, SearchedSet]) -> GroupFit | None:
-        """Fit on all sets that allow it, and on all but one; None when no set does."""
+        """Fit on all sets with usable questions, and again without each of them; None when no set has any."""
         usable = {name: searched for name, searched in sets.items() if self.count(searched)}
         if not usable:
             return None
@@ -71,6 +74,6 @@ class Group(Generic[Weights]):
 
 
 def equal_weights(counts: list[int]) -> list[float]:
-    """What a question of each set weighs, so that every set weighs the same and the questions 1 on average."""
+    """The weight of a question of each set: all sets have the same total weight, and the mean of all questions is 1."""
     total = sum(counts)
     return [total / (len(counts) * count) for count in counts]

@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
-# Value, gradient and Hessian of a function at a point; of the Hessian an upper bound will do.
+# A function of a point that returns a value, the gradient and the Hessian, or an upper bound of the Hessian.
 Objective = Callable[[Numbers], tuple[float, Numbers, Numbers]]
 
-# Strength of the penalty on the coefficients. Of those tried this one comes nearest to the shipped weights; without
-# any, the weights of features that rise together run apart.
+# Strength of the penalty on the coefficients. Of the values tried, this one gives the weights nearest to those shipped;
+# without a penalty, the weights of correlated features become large with opposite signs.
 RIDGE = 1e-4
 _STEPS = 200
 _FLATTEST = 1e-7
 
 
 def minimise(objective: Objective, lower: Numbers, upper: Numbers) -> Numbers:
-    """The point between `lower` and `upper` at which a convex objective is smallest; all of shape (weights,).
+    """The point between `lower` and `upper` at which a convex objective is smallest; all have shape (weights,).
 
     Projected Newton's method with step halving (Bertsekas, "Projected Newton Methods for Optimization Problems with
     Simple Constraints", SIAM Journal on Control and Optimization 1982).
@@ -77,29 +77,29 @@ def fit_conditional(
 ) -> Numbers:  # fmt: skip
     """Coefficients of a conditional logit (McFadden 1974), shape (features,): which candidate of a question is right.
 
-    `inputs` has shape (candidates, features), the candidates of one question beside one another; `right` marks those
-    that hold the answer, at least one for each question; `starts` is where each question begins and `weights` what it
-    weighs, shape (questions,). The objective is the weighted mean of -log P(one of the right candidates) plus `ridge` /
-    2 times the squared length of the coefficients.
+    `inputs` has shape (candidates, features); the candidates of one question are adjacent rows. `right` marks those
+    that contain the answer, at least one for each question. `starts`, the first row of each question, and `weights`,
+    the weight of each question, have shape (questions,). The objective is the weighted mean of -log P(one of the right
+    candidates) plus `ridge` / 2 times the squared length of the coefficients.
     """
     question_of = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(inputs))))
     share = weights / weights.sum()
 
     def objective(point: Numbers) -> tuple[float, Numbers, Numbers]:
-        worth = inputs @ point
-        all_logs, chance = _softmax(worth)
-        right_logs, right_chance = _softmax(np.where(right, worth, -np.inf))
+        scores = inputs @ point
+        all_logs, probability = _softmax(scores)
+        right_logs, right_probability = _softmax(np.where(right, scores, -np.inf))
         value = share @ (all_logs - right_logs) + ridge / 2 * point @ point
-        gradient = inputs.T @ ((chance - right_chance) * share[question_of]) + ridge * point
-        # The term of the right candidates only makes the objective flatter: without it this bounds the Hessian.
-        means = np.add.reduceat(inputs * chance[:, None], starts, axis=0)
-        hessian = (inputs.T * (chance * share[question_of])) @ inputs - (means.T * share) @ means
+        gradient = inputs.T @ ((probability - right_probability) * share[question_of]) + ridge * point
+        # The term of the right candidates only lowers the curvature: without it this is an upper bound of the Hessian.
+        means = np.add.reduceat(inputs * probability[:, None], starts, axis=0)
+        hessian = (inputs.T * (probability * share[question_of])) @ inputs - (means.T * share) @ means
         return float(value), gradient, hessian + ridge * np.eye(len(point))
 
-    def _softmax(worth: Numbers) -> tuple[Numbers, Numbers]:
+    def _softmax(scores: Numbers) -> tuple[Numbers, Numbers]:
         """Logarithm of the sum of the exponentials of each question, and each candidate's share of that sum."""
-        most = np.maximum.reduceat(worth, starts)
-        exponential = np.exp(worth - most[question_of])
+        most = np.maximum.reduceat(scores, starts)
+        exponential = np.exp(scores - most[question_of])
         total = np.add.reduceat(exponential, starts)
         return np.log(total) + most, exponential / total[question_of]
 

@@ -1,4 +1,4 @@
-"""Fits as people and programs read them."""
+"""Reports fits, as JSON for programs and as Markdown tables for people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def as_json(fits: Sequence[GroupFit]) -> dict[str, Any]:
 
 
 def as_text(fits: Sequence[GroupFit]) -> str:
-    """Two Markdown tables for each group: the numbers, and what they reach on each set."""
+    """Two Markdown tables for each group: the weights, and the figures that they reach on each set."""
     return "\n\n".join(_group(fit) for fit in fits)
 
 
