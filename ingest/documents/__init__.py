@@ -1,1 +1,1 @@
-"""From a file to structured documents: a reader for each format, the parse score, the reader processes."""
+"""Turn a file into structured documents: a reader for each format, the parse score, the reader processes."""

@@ -94,14 +94,14 @@ _UNREADABLE = re.compile(
 
 
 def _unreadable_characters(text: str) -> float:
-    """Share of characters that stand for nothing a person can read."""
+    """Share of characters that no person can read."""
     return len(_UNREADABLE.findall(text)) / max(1, _visible(text))
 
 
 # Characters that bytes above 127 become in Windows-1252, and words of nothing but accented letters.
 _HIGH_RUN = re.compile("[\u0080-\u00ffŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]{2,}")
 _HIGH_WORD = re.compile("[À-ÖØ-öø-ÿ]{4,}")
-# What UTF-8 read as GB18030 looks like: its private-use characters stand between the ideographs.
+# What UTF-8 read as GB18030 looks like: ideographs with private-use characters between them.
 _CHINESE_RUN = re.compile(f"[{IDEOGRAPHS}\ue000-\ue5ff\uff00-\uffef]{{4,}}")
 _ACCENTED_WORDS = 5
 # Replacement characters, and uninitialised memory, read as GBK.
@@ -229,10 +229,12 @@ _SAME_CHARACTER = re.compile(r"([^\s\-=_.*#~+|:─━═·…0])\1{7,}")
 
 
 def _repetition(text: str) -> float:
-    """How far the text repeats itself: by runs of one character, by compression (DEFLATE), by its commonest letter.
+    """How much the text repeats itself, 0 to 1: by runs of one character, by compression, by its commonest letter.
 
-    Compression shortens good documents to a fifth or a half, logs and forms to a twentieth, a line that repeats over
-    and over to almost nothing.
+    The largest of the three counts; compression is DEFLATE.
+
+    Compression shortens good documents to a fifth or a half, logs and forms to a twentieth, and one repeated line to
+    less than a hundredth.
     """
     text = _TABLE_ROW.sub("", text)  # a column may hold the same value in every row
     if len(text) < 400:
@@ -272,7 +274,7 @@ def _visible(text: str) -> int:
 
 @dataclass(frozen=True)
 class _Measure:
-    """A kind of damage: how much of the text it affects, from which share on it counts, and the message about it."""
+    """A kind of damage: a function for the share of the text that it affects, two limits, and the message about it."""
 
     share: Callable[[str], float]
     harmless: float  # the largest share that good documents have
@@ -280,7 +282,7 @@ class _Measure:
     message: str
 
     def penalty(self, text: str) -> float:
-        """0 to 1."""
+        """0 to 1: 0 up to `harmless`, 1 from `useless` on."""
         return _ramp(self.share(text), self.harmless, self.useless)
 
 

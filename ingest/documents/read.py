@@ -1,8 +1,8 @@
-"""One file of any kind to documents of Markdown, with page, slide and sheet labels: the entry point of this folder.
+"""Read a file of any format as Markdown documents, with page, slide and sheet labels: the entry point of this folder.
 
-Each format has a reader; a fault that a reader meets becomes a ReadError, one line with what is wrong and what to do.
-An e-mail brings its attachments with it, an archive its members, each as a document of its own. Nothing that a document
-contains is fetched or executed.
+Each format has a reader. An error of a reader becomes a ReadError, one line with what is wrong and what to do. The
+attachments of an e-mail and the members of an archive are separate documents. No link in a document is fetched, and no
+code in it is executed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FIRST_HEADING = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
 # The fonts Symbol and Wingdings keep their bullets in Unicode's private-use area.
 _BULLETS = str.maketrans(dict.fromkeys("\uf0b7\uf0a7\uf0d8\uf0fc\uf06e\uf076\uf071", "•"))
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
-# A mail in an archive is opened, and so is an archive attached to that mail; what lies deeper is not.
+# A mail in an archive is opened, and so is an archive attached to that mail; anything deeper is not.
 _MAX_DEPTH = 2
 _TOO_DEEP = "what is packed this deep is not opened: unpack it"
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif")
@@ -99,7 +99,7 @@ class _Failure:
 
 
 class _Unpacking:
-    """What all archives and mails inside one file share: the bytes they may unpack to, and the names in use."""
+    """Shared by all archives and mails inside one file: the bytes that they may unpack to, and the names in use."""
 
     def __init__(self) -> None:
         self.budget = Budget()
@@ -161,7 +161,7 @@ def _read_part(
 
 
 def _attached_to(title: str, outcomes: Iterator[ReadDocument | _Failure]) -> Iterator[ReadDocument | _Failure]:
-    """The outcomes of an attachment; its first document names the mail in its title."""
+    """The outcomes of an attachment; the title of its first document gets the title of the mail."""
     is_named = False
     for outcome in outcomes:
         if isinstance(outcome, ReadDocument) and not is_named:

@@ -1,4 +1,4 @@
-"""Zip archives: their members, each inflated only within the budget of the whole file."""
+"""The members of zip archives. Together they must not unpack to more bytes than the budget of the whole file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The format of a file by its first bytes.
 
-People rename files, and programs save web pages under the name `.xls`. The content overrules the name only where it is
-beyond doubt.
+People rename files, and programs save web pages under the name `.xls`. The content decides instead of the name only
+when it is certain.
 """
 
 from __future__ import annotations

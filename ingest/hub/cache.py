@@ -37,7 +37,7 @@ class HubFile:
 
 
 def is_hub_name(name: str) -> bool:
-    """Whether `name` has the form `owner/name`; such a name is no absolute path and does not lead out of a folder."""
+    """Whether `name` has the form `owner/name`. Such a name is safe as a path: neither absolute nor with '..'."""
     return NAME.fullmatch(name) is not None and ".." not in name
 
 
@@ -73,7 +73,10 @@ def downloaded_names(cache: Path) -> dict[str, Path]:
 
 
 def model_folders(name: str, cache: Path) -> list[Path]:
-    """Where the SDK may keep a model: its present layout, then those of SDKs before 1.38, which it still uses."""
+    """The folders where the SDK may store a model: its present layout, then those of SDKs before 1.38.
+
+    The SDK still uses the older layouts when it finds them.
+    """
     owner, short = name.split("/")
     safe = short.replace(".", "___")
     old = [cache / root / owner / last for root in ("models", "hub/models", "", "hub") for last in (safe, short)]
@@ -81,7 +84,7 @@ def model_folders(name: str, cache: Path) -> list[Path]:
 
 
 def write_manifest(name: str, folder: Path, files: Sequence[HubFile], endpoint: str) -> None:
-    """Mark the model in `folder` as complete; for files whose bytes were just checked."""
+    """Mark the model in `folder` as complete. Check the bytes of the files first. Raises OSError."""
     content = {
         "format": MANIFEST_FORMAT,
         "name": name,
@@ -94,7 +97,7 @@ def write_manifest(name: str, folder: Path, files: Sequence[HubFile], endpoint: 
 
 
 def file_problem(path: Path, file: HubFile) -> str:
-    """What is wrong with the file at `path`, after reading every byte; '' when nothing is."""
+    """What is wrong with the file at `path`, after reading every byte; '' when it is as the hub lists it."""
     size = size_of(path)
     if size is None:
         return "is missing"

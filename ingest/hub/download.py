@@ -1,6 +1,6 @@
 """Download of a model from ModelScope with its SDK; every file is checked against the hub's list.
 
-Chat models, embedders and rerankers come the same way.
+Chat models, embedders and rerankers are downloaded in the same way.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class DownloadProgress:
-    """Bytes of a download so far: of `file`, and (`done` of `total`) of the whole model with files already here."""
+    """Bytes downloaded so far: `file_done` of `file_total` for `file`, and `done` of `total` for the whole model.
+
+    `done` includes the files that were on this machine before.
+    """
 
     name: str
     file: str
@@ -56,9 +59,10 @@ ProgressCallback = Callable[[DownloadProgress], None]
 def download(name: str, cache: Path, connect_seconds: float, progress: ProgressCallback | None = None) -> Path:
     """Download the model `owner/name` into `cache` and return its folder; an interrupted download is resumed.
 
-    A model that is already here is compared with the hub's list and hashed again: a second download updates and repairs
-    it. `progress` is called from the SDK's download threads and must not raise. Raises SettingsError for a name of
-    another form, DocentError for everything else: no hub, no such model, no space, other bytes than the hub lists.
+    A model on this machine is hashed again and compared with the hub's list, so a second download updates and repairs
+    it. The SDK's download threads call `progress`, which must not raise. Raises SettingsError for a name of another
+    form, DocentError when the hub does not answer, has no such model or sends other bytes than it lists, and when the
+    disk is full.
     """
     if not is_hub_name(name):
         raise SettingsError(f"model name '{name}' is not of the form owner/name, as in qwen/Qwen1.5-0.5B-Chat.")
@@ -67,12 +71,12 @@ def download(name: str, cache: Path, connect_seconds: float, progress: ProgressC
         endpoint, listed = _list_files(name)
         files = select_files(listed)
         refuse_unusable_list(name, listed, files)
-        here = find_downloaded(name, cache)
-        if here is not None:
-            if read_manifest(here) == files and not verify(here):
-                return here
-            # While its files are replaced the folder must not be loaded.
-            (here / MANIFEST).unlink()
+        downloaded = find_downloaded(name, cache)
+        if downloaded is not None:
+            if read_manifest(downloaded) == files and not verify(downloaded):
+                return downloaded
+            # While its files are replaced, no process may load the folder.
+            (downloaded / MANIFEST).unlink()
         _require_space(name, files, cache)
         folder = _fetch(name, files, cache, endpoint, progress)
     except DocentError:
@@ -101,8 +105,8 @@ def _list_files(name: str) -> tuple[str, list[HubFile]]:
 
 def _require_space(name: str, files: Sequence[HubFile], cache: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
-    here = next((folder for folder in model_folders(name, cache) if folder.is_dir()), None)
-    needed = sum(file.size for file in files if here is None or size_of(here / file.path) != file.size)
+    existing = next((folder for folder in model_folders(name, cache) if folder.is_dir()), None)
+    needed = sum(file.size for file in files if existing is None or size_of(existing / file.path) != file.size)
     free = shutil.disk_usage(cache).free
     if needed > free:
         raise DocentError(
@@ -159,7 +163,7 @@ def _reporter(name: str, files: Sequence[HubFile], cache: Path, progress: Progre
 
 @contextlib.contextmanager
 def _quiet_sdk() -> Iterator[None]:
-    """Without the SDK's own progress bars and log lines on the terminal, where Docent shows its own."""
+    """Hide the SDK's progress bars and log lines inside: Docent shows its own progress on the terminal."""
     importlib.import_module("modelscope.hub")  # sets its log level when it is imported
     sdk: Any = importlib.import_module("modelscope_hub._download")
     for library in ("modelscope", "modelscope_hub"):

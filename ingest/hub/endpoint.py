@@ -16,7 +16,7 @@ DOMAIN_VARIABLE = "MODELSCOPE_DOMAIN"
 DEFAULT_ENDPOINT = "https://modelscope.cn"
 
 PULL_AGAIN = "run `docent models pull` again"
-# What a proxy answers in the hub's name when it cannot reach the hub.
+# HTTP status codes of a proxy that cannot reach the hub.
 _GATEWAY_ERRORS = (502, 503, 504)
 
 

@@ -37,9 +37,9 @@ def find_reranker(name: str, models_cache: Path) -> Path | None:
 
 
 def check_reranker(folder: Path) -> None:
-    """Raise DocentError when the folder holds no cross-encoder. Reads its configuration, not its weights.
+    """Raise DocentError when the folder has no cross-encoder. Reads its configuration, not its weights.
 
-    Without this check any other model could be opened as well, with a last layer of random numbers.
+    Without this check sentence-transformers would open any other model too, with random weights in the last layer.
     """
     try:
         kinds = json.loads((folder / _CONFIG_FILE).read_text("utf-8")).get("architectures") or []

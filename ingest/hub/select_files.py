@@ -13,7 +13,7 @@ WANTED_SUFFIXES = (".safetensors", ".json", ".txt", ".model", ".tiktoken", ".jin
 # The same weights for runtimes that Docent does not use.
 UNWANTED_FOLDERS = frozenset({"onnx", "openvino", "coreml", "flax", "tf", "gguf"})
 GGUF_SUFFIX = ".gguf"
-# Eight bits in blocks of 32 weights, the format that Docent's own engine computes with.
+# Eight bits in blocks of 32 weights: of the GGUF formats, the one that Docent prefers.
 BEST_GGUF = "q8_0"
 
 
@@ -55,7 +55,7 @@ def pick_gguf(names: Sequence[str]) -> str | None:
 
 
 def refuse_unusable_list(name: str, listed: Sequence[HubFile], files: Sequence[HubFile]) -> None:
-    """Raise DocentError when `files`, selected from `listed`, hold no model, lead out of its folder or lack a hash."""
+    """Raise DocentError when `files`, selected from `listed`, have no weights, an unsafe path or no SHA-256."""
     ggufs = gguf_names(listed)
     if ggufs and not any(_is_weights(file) for file in files):
         raise DocentError(

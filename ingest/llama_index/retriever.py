@@ -15,7 +15,7 @@ from ingest.base.types import Hit
 from ingest.library import Library
 from ingest.store.records import format_of, name_of
 
-# A model that is shown a passage need not read these.
+# Metadata that LlamaIndex leaves out of the text for embedding and chat models.
 _NUMBERS = ["document_id", "passage_id", "format"]
 
 
@@ -33,7 +33,7 @@ class LibraryRetriever(BaseRetriever):
 
 
 def metadata_of(passage_id: int, document_id: int, path: str, title: str, heading: str, page: str) -> dict[str, Any]:
-    """What a node says of its passage; `path` is the name of its document as people see it."""
+    """The metadata of a passage's node; `path` is the name of its document as people see it."""
     return {
         "path": path, "title": title, "heading": heading, "page": page, "format": format_of(path),
         "document_id": document_id, "passage_id": passage_id,
@@ -41,11 +41,12 @@ def metadata_of(passage_id: int, document_id: int, path: str, title: str, headin
 
 
 def node_of_hit(hit: Hit) -> TextNode:
+    """The node of a hit of `Library.search`."""
     return _node(hit.text, metadata_of(hit.passage_id, hit.document_id, hit.path, hit.title, hit.heading, hit.page))
 
 
 def node_of_row(row: sqlite3.Row) -> TextNode:
-    """From a row as `Catalog.passages` gives it."""
+    """The node of a passage, from a row that `Catalog.passages` returns."""
     name = name_of(row["path"], row["root"])
     return _node(
         row["text"], metadata_of(row["id"], row["document_id"], name, row["title"], row["heading"], row["page"])

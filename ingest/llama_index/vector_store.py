@@ -99,7 +99,7 @@ class LibraryVectorStore(BasePydanticVectorStore):
             )
 
     def _result(self, scores: dict[int, float]) -> VectorStoreQueryResult:
-        """Without the passages that have left the catalog since the index was refreshed."""
+        """The result for passage id → score, without passages that were removed since the index was refreshed."""
         rows = self._library.catalog.passages(list(scores))
         scored = [(node_of_row(rows[passage_id]), score) for passage_id, score in scores.items() if passage_id in rows]
         return _as_result([node for node, _ in scored], [score for _, score in scored])
@@ -118,7 +118,7 @@ class LibraryVectorStore(BasePydanticVectorStore):
         return [node_of_row(rows[passage_id]) for passage_id in passage_ids if passage_id in rows]
 
     def _among(self, query: VectorStoreQuery) -> list[int] | None:
-        """Ids of the passages to search; None for all. LlamaIndex gives empty lists where it means all."""
+        """Ids of the passages to search; None for all. LlamaIndex passes empty lists when it means all."""
         if not query.node_ids and not query.doc_ids and not (query.filters and query.filters.filters):
             return None
         if query.filters:
@@ -145,7 +145,7 @@ class LibraryVectorStore(BasePydanticVectorStore):
     # Changing
 
     def add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:  # noqa: ARG002 - LlamaIndex's
-        """Raises NotImplementedError for any node; adds none for an empty list, as `VectorStoreIndex` does at first."""
+        """[] for an empty list, with which `VectorStoreIndex` begins. Raises NotImplementedError for any node."""
         if nodes:
             raise NotImplementedError("Nodes cannot be added to the library: add documents with `docent ingest`.")
         return []
@@ -153,7 +153,7 @@ class LibraryVectorStore(BasePydanticVectorStore):
     def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:  # noqa: ARG002 - LlamaIndex's
         """Remove a document from the library. Its file stays, and ingesting its folder adds it again.
 
-        Raises DocentError for a document that is not there, AnotherWriter while another process holds the write lock.
+        Raises DocentError when the library has no such document, AnotherWriter while another process writes.
         """
         if not ref_doc_id.isdecimal():
             raise DocentError(f"{ref_doc_id}: {UNKNOWN}.")
@@ -168,11 +168,12 @@ class LibraryVectorStore(BasePydanticVectorStore):
         filters: MetadataFilters | None = None,
         **delete_kwargs: Any,
     ) -> None:
+        """Always raises NotImplementedError: a library has whole documents."""
         raise NotImplementedError("Passages cannot be deleted one by one: delete a document by its `ref_doc_id`.")
 
 
 class LibraryEmbedding(BaseEmbedding):
-    """The library's own embedder with its prefixes as a LlamaIndex embedding; follows a rebuild."""
+    """The library's embedder with its prefixes as a LlamaIndex embedding; after a rebuild, the new embedder."""
 
     _library: Library = PrivateAttr()
 
@@ -193,7 +194,7 @@ class LibraryEmbedding(BaseEmbedding):
 
 
 def index_over(library: Library) -> VectorStoreIndex:
-    """A LlamaIndex index over the library. Raises DocentError while there is nothing in it."""
+    """A LlamaIndex index over the library. Raises DocentError while the library is empty."""
     return VectorStoreIndex.from_vector_store(LibraryVectorStore(library), embed_model=LibraryEmbedding(library))
 
 
@@ -219,7 +220,7 @@ def _unit_vector(embedding: Sequence[float], dimension: int) -> Vectors:
 
 
 def _numbers(ids: Sequence[str]) -> list[int]:
-    """The ids as numbers, without those that are no number: nothing in the library has such an id."""
+    """The ids as numbers. Ids that are not numbers are left out, because nothing in the library has such an id."""
     return [int(text) for text in ids if text.isdecimal()]
 
 
@@ -239,7 +240,7 @@ def _passes(metadata: dict[str, Any], filters: MetadataFilters) -> bool:
 
 
 def _refuse_filters(filters: MetadataFilters) -> None:
-    """Raise NotImplementedError for a filter that passages have nothing for, ValueError for a value of a wrong type."""
+    """Raise NotImplementedError for a key or operator that passages do not have, ValueError for a wrong value."""
     for condition in filters.filters:
         if isinstance(condition, MetadataFilters):
             _refuse_filters(condition)

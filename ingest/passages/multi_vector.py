@@ -1,8 +1,8 @@
 """Multi-vector embeddings: besides its own vector, a passage has one for each sentence and one for its surroundings.
 
-One vector for a whole passage blurs the sentence that answers, and a passage cut from a section has lost what the rest
-of the section says. Both are embedded when a document is ingested and stored as signed bytes: one byte per dimension
-for every sentence and for the surroundings, about 2.3 kB a passage with 384 dimensions.
+In the vector of a whole passage, the one sentence that answers has little weight, and a passage does not contain the
+other text of its section. Therefore both are embedded when a document is ingested. They are stored as signed bytes, one
+byte per dimension for every sentence and for the surroundings: about 2.3 kB a passage with 384 dimensions.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ingest.base.types import Passage, Vectors
 from ingest.passages.embedders.embedder import UNREADABLE_SHARE, Embedder
 from ingest.passages.sentences import readable, sentences_and_rows
 
-# Passages before and after that are the surroundings, as long as they are under the same heading. Of 1, 2, 3 and all,
-# 3 was as good as all on the headings of 18F's handbook (.644 nDCG@10; .634 for 1) and no different on XQuAD; all of a
-# long section would be much alike for each of its passages.
+# Passages before and after a passage that are its surroundings if they are under the same heading. Of 1, 2, 3 and all,
+# 3 was as good as all on the headings of 18F's handbook (.644 nDCG@10; .634 for 1) and no different on XQuAD. With all,
+# the passages of a long section would have nearly the same surroundings.
 SURROUNDING = 3
-# Passages whose sentences go to the embedder in one call: fast, and little memory also for a long document.
+# Passages whose sentences are embedded in one call: fast, and little memory even for a long document.
 _PASSAGES_PER_CALL = 256
 _SCALE_BYTES = 4
 
@@ -49,7 +49,7 @@ def pack_multi_vectors(
 
 
 def _readable_sentences(text: str, embedder: Embedder) -> list[str]:
-    """The sentences and rows of a passage as they are embedded; none when the embedder cannot read it."""
+    """The sentences and rows of a passage as they are embedded; [] when the embedder knows too few of its tokens."""
     if embedder.unknown_share(text) >= UNREADABLE_SHARE:
         return []
     return [readable(text[start:end], header) for start, end, header in sentences_and_rows(text)]
@@ -71,12 +71,12 @@ def unpack_multi_vectors(packed: bytes, dimension: int) -> Vectors:
 def _surroundings(passages: Sequence[Passage], vectors: Vectors, number: int) -> Vectors:
     """Mean direction of a passage and of those near it under the same heading, shape (dimension,)."""
     first = max(0, number - SURROUNDING)
-    near = [
-        other
-        for other in range(first, min(len(passages), number + SURROUNDING + 1))
-        if passages[other].heading == passages[number].heading
+    nearby = [
+        index
+        for index in range(first, min(len(passages), number + SURROUNDING + 1))
+        if passages[index].heading == passages[number].heading
     ]
-    total = vectors[near].sum(axis=0)
+    total = vectors[nearby].sum(axis=0)
     mean: Vectors = total / max(float(np.linalg.norm(total)), 1e-12)
     return mean
 

@@ -59,7 +59,7 @@ def readable(text: str, header: str = "") -> str:
 
 
 def is_question(text: str) -> bool:
-    """True when the text ends as a question does, emphasis aside."""
+    """True when the text ends with a question mark; marks of emphasis after it do not count."""
     return text.rstrip("*_ ").endswith(("?", "？"))
 
 

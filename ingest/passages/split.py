@@ -19,15 +19,15 @@ from ingest.base.language import EMPHASIS, sentence_spans
 from ingest.base.types import PAGE_BREAK, Passage, ReadDocument
 
 HEADING_SEPARATOR = " › "
-# Never seen in text, so that a heading may contain anything.
+# A control character that no text has, so that a heading may contain any visible character.
 _PATH_SEPARATOR = "\x1f"
 _HEADING_LINE = re.compile(r"#+\s+(.*)")
-# Ends at a newline only: `splitlines` would also cut a row at U+2028, which may stand in a cell.
+# Ends at a newline only: `splitlines` would also cut a row at U+2028, which may occur in a cell.
 _LINE = re.compile(r".*\n|.+")
 _TABLE_ROW = re.compile(r"\s*\|")
 # Where an over-long sentence may be cut, best first.
 _CUTS = (re.compile(r"[;；,，、:：]\s*"), re.compile(r"\s+"))
-# A heading path may take at most this share of what the embedder reads; the passage itself is what matters.
+# The context line may take at most this share of the tokens that the embedder reads; the rest is for the passage.
 _CONTEXT_SHARE = 0.25
 
 _sections = MarkdownNodeParser.from_defaults(include_prev_next_rel=False, header_path_separator=_PATH_SEPARATOR)
@@ -50,7 +50,7 @@ def split(document: ReadDocument, count_tokens: Callable[[str], int], limit: int
 
 
 def context_line(title: str, heading: str) -> str:
-    """Title and heading path of a passage: stands before it when it is embedded, indexed or shown to a model."""
+    """Title and heading path of a passage, written before it when it is embedded, indexed or shown to a model."""
     if not heading or heading == title or heading.startswith(title + HEADING_SEPARATOR):
         return heading or title
     return f"{title}{HEADING_SEPARATOR}{heading}" if title else heading
@@ -108,25 +108,25 @@ class _Unit:
 def _pieces(
     text: str, start: int, end: int, count_tokens: Callable[[str], int], room: int
 ) -> Iterator[tuple[str, int, int]]:
-    """(text, start, end) of passages of about equal length: two halves are better than a full one and a short rest."""
+    """(text, start, end) of passages of about equal length: two halves are better than a full and a short passage."""
     units = list(_units(text, start, end, count_tokens, room))
     target = 0.0
     if units:
         total = sum(unit.tokens for unit in units)
         # Characters for which the tokenizer has no token take no room at all.
         target = total / max(1, math.ceil(total / room))
-    taken: list[_Unit] = []
+    piece: list[_Unit] = []
     used = 0
     for unit in units:
-        if taken and (used + unit.tokens > room or used >= target):
-            yield _piece(text, taken)
-            taken, used = [], 0
-        if not taken:
+        if piece and (used + unit.tokens > room or used >= target):
+            yield _piece(text, piece)
+            piece, used = [], 0
+        if not piece:
             used = unit.header_tokens
-        taken.append(unit)
+        piece.append(unit)
         used += unit.tokens
-    if taken:
-        yield _piece(text, taken)
+    if piece:
+        yield _piece(text, piece)
 
 
 def _piece(text: str, units: list[_Unit]) -> tuple[str, int, int]:
@@ -168,7 +168,7 @@ def _rows(text: str, start: int, end: int, count_tokens: Callable[[str], int]) -
     for number, line in enumerate(lines):
         stop = position + len(line.rstrip("\n"))
         first_rows = has_header and number <= 2
-        if number == 2 and has_header:  # header, rule and first row are one unit: neither says anything alone
+        if number == 2 and has_header:  # header, rule and first row are one unit: none is of use alone
             yield _Unit(start, stop, header_tokens + count_tokens(line))
         elif not first_rows:
             yield _Unit(position, stop, count_tokens(line), header, header_tokens)
@@ -178,7 +178,7 @@ def _rows(text: str, start: int, end: int, count_tokens: Callable[[str], int]) -
 def _shortened(
     text: str, start: int, end: int, count_tokens: Callable[[str], int], room: int
 ) -> Iterator[tuple[int, int]]:
-    """The span itself, or the parts of a sentence that is too long for one passage, cut near its middle at a mark."""
+    """The span itself if it has room in a passage; else its parts, cut near the middle at a mark, or at white space."""
     if count_tokens(text[start:end]) <= room:
         yield start, end
         return

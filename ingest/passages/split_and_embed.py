@@ -1,4 +1,4 @@
-"""Documents to passages with vectors, many documents at once."""
+"""Split documents into passages and embed the passages, many documents at once."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ class PassageEmbedder:
 
     @cached_property
     def embedder(self) -> Embedder:
+        """The embedder, loaded at first use."""
         return self._load()
 
     def split(self, document: ReadDocument) -> list[Passage]:
+        """The passages of a document, each short enough for the embedder."""
         return split(document, self.embedder.count_tokens, self.embedder.passage_tokens)
 
     def embed(self, documents: Sequence[tuple[str, Sequence[Passage]]]) -> list[tuple[Vectors, list[bytes]]]:
         """For each (title, passages) the vectors, shape (passages, dimension), and the packed multi-vectors.
 
-        All texts go to the embedder together: it is fastest with many texts of like length.
+        All texts are embedded together: the embedder is fastest with many texts of similar length.
         """
         if not documents:
             return []
@@ -62,6 +64,6 @@ class PassageEmbedder:
 
 
 def estimated_rebuild_minutes(catalog: Catalog) -> int | None:
-    """Minutes that embedding all passages again takes at the rate of the last run; None when there was no run."""
+    """Minutes to embed all passages again at the rate of the last run, at least 1; None when the rate is unknown."""
     rate = catalog.note(_RATE_NOTE)
     return max(1, round(catalog.counts()[1] / rate / 60)) if rate else None

@@ -1,8 +1,8 @@
-"""Files read in separate processes, several at a time and ahead of the caller that takes them.
+"""Read files in separate processes, several at a time, and some files ahead of the caller.
 
-A document that makes its parser hang, crash or use up the memory costs that one document: its process is ended and
-replaced. Every outcome is a value, in the order asked for; only when no reader process starts at all, an error is
-raised.
+When a document makes its parser hang, crash or use up the memory, only that document fails: its process is ended and
+replaced. The outcomes are returned as values, in the order of the paths. An error is raised only when no reader process
+can be started.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ _READ_FILE = TypeAdapter(ReadFile)
 
 @dataclass(frozen=True)
 class ReadOutcome:
-    """What came of one file: `file`, or `error` (one line for a person), or neither when its content was known.
+    """The result for one file: `file`, or `error` (one line for a person), or neither when its SHA-256 was in `skip`.
 
-    `sha256`, `size` in bytes and `modified_ns` belong to the content that was read; '' and zeros when the file could
-    not be hashed. `is_lasting` when the same content can only fail again.
+    `sha256`, `size` in bytes and `modified_ns` (ns since 1970) belong to the content that was read; '' and zeros when
+    the file could not be hashed. `is_lasting` when reading the same content again would fail again.
     """
 
     path: Path
@@ -84,7 +84,7 @@ class Readers:
         self._lock = threading.Lock()
         self._closing = False
         self._silent_files = 0
-        # One thread per process waits for its messages and keeps the time.
+        # One thread per process waits for its messages and watches its time limits.
         self._threads = ThreadPoolExecutor(self._count, "reading")
         if sys.platform != "linux":
             log.warning("reading.memory_not_limited", platform=sys.platform)
@@ -103,7 +103,7 @@ class Readers:
             process.close()
 
     def read_all(self, paths: Iterable[Path], skip: Mapping[Path, str] | None = None) -> Iterator[ReadOutcome]:
-        """One outcome for each path, in order. A file whose SHA-256 is the one in `skip` is hashed but not parsed.
+        """One outcome for each path, in order. A file whose SHA-256 equals `skip[path]` is hashed but not parsed.
 
         Raises DocentError when no reader process can be started.
         """
@@ -192,7 +192,7 @@ class Readers:
         return _Result(error=reason, is_lasting=True)
 
     def _ready_process(self) -> ReaderProcess:
-        """This thread's reader process; a new one when the last has ended."""
+        """This thread's reader process; a new one when the last has ended. Raises DocentError when it cannot start."""
         process: ReaderProcess | None = getattr(self._of_thread, "process", None)
         if process is not None and process.alive:
             return process

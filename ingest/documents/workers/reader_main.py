@@ -1,16 +1,16 @@
-"""The program of a reader process: one path at a time in, the content of the file out.
+"""The program of a reader process: it receives one path at a time and sends the content of the file.
 
 Any file may make its parser hang, crash or use up the memory, so parsers run in a process that can be ended: with
-limited memory, without network, programs or core dumps, and at low priority. `workers.pool` starts it, keeps the time
-and replaces it. Both directions use JSON, never pickle: a document that takes over this process must not reach the
-parent.
+limited memory, without network, programs or core dumps, and at low priority. `workers.pool` starts it, watches its time
+limits and replaces it. Both directions use JSON, never pickle, so that a document which takes control of this process
+cannot take control of the parent.
 
 In:  {"path": …, "known": SHA-256 that need not be read again, or null}; the end of input ends the process.
 Out, each after its length in 4 bytes:
      {"ready": true} once; then for every path any number of {"alive": true} and {"hashed": [SHA-256, size, mtime_ns]},
      and at last {"file": … | null} | {"reason": …} | {"errno": …, "strerror": …}, with "log": […] and "last": bool.
 
-A format that works long on one file calls `sys.audit("docent.read.page")` after each page, which restarts the time.
+A reader of long files calls `sys.audit("docent.read.page")` for each page, which restarts the time limit.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ingest.documents.workers.request_handler import Message, Read, RequestHandl
 from ingest.documents.workers.sandbox import Limits, allow_computing, confine, forbid_side_effects
 
 LENGTH = struct.Struct(">I")
-# A process that has used this share of its memory is replaced; recognising the text of pictures stays well below.
+# A process that has used this share of its memory is replaced. Text recognition in pictures uses far less.
 _MEMORY_SHARE_TO_END = 0.75
 
 
@@ -55,24 +55,25 @@ def serve(read: Read, limits: Limits, requests: Iterator[bytes], output: Output)
 
 
 class Output:
-    """Messages to the parent process over a file descriptor."""
+    """Sends messages to the parent process over a file descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._lock = threading.Lock()
 
     def send(self, message: Message) -> None:
+        """Send one message; threads may call this at the same time. Raises BrokenPipeError when the parent ended."""
         # File names and titles may hold bytes that are not UTF-8; they arrive unchanged.
         data = json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogatepass")
         with self._lock:
             for part in (LENGTH.pack(len(data)), data):
-                rest = memoryview(part)
-                while rest:
-                    rest = rest[os.write(self._descriptor, rest) :]
+                unsent = memoryview(part)
+                while unsent:
+                    unsent = unsent[os.write(self._descriptor, unsent) :]
 
 
 class CapturedLog:
-    """Warnings and errors that formats log; they go into the parent's log, because only the parent has a console."""
+    """Collects the warnings and errors that readers log. The parent logs them, because only it has a console."""
 
     def __init__(self) -> None:
         self._entries: list[dict[str, str]] = []

@@ -56,6 +56,7 @@ class ReaderProcess:
 
     @property
     def alive(self) -> bool:
+        """Whether the process has not ended yet."""
         return self._process.poll() is None
 
     def ask(self, request: Message) -> None:
@@ -69,8 +70,8 @@ class ReaderProcess:
     def next_message(self, seconds: float) -> Message:
         """Wait for a message.
 
-        Raises TimeoutError when it has not arrived whole after `seconds`, EOFError when the process has ended,
-        ValueError when what arrives is not a message of `reader_main`.
+        Raises TimeoutError when it has not arrived completely after `seconds`, EOFError when the process has ended,
+        ValueError when it is not a message of `reader_main`.
         """
         deadline = time.monotonic() + seconds
         (size,) = LENGTH.unpack(self._receive(LENGTH.size, deadline))
@@ -111,6 +112,7 @@ class ReaderProcess:
         return os.pread(self._error_output.fileno(), _LAST_OUTPUT_BYTES, start).decode("utf-8", "replace")
 
     def kill(self) -> None:
+        """End the process at once, without waiting for it."""
         self._killed = True
         self._process.kill()
 

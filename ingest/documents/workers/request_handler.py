@@ -1,4 +1,4 @@
-"""What a reader process does for one file: hash it, read it, and say in one message what came of it."""
+"""What a reader process does for one file: hash it, read it, and return the content or the reason of the failure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RequestHandler:
         self._last_progress = 0.0
 
     def answer(self, path: Path, known_sha256: str | None) -> Message:
-        """The file's content or why there is none; `last` when this process is not fit to read another file.
+        """The file's content, or the reason why it cannot be read; `last` when this process must not read another file.
 
         A file with the SHA-256 `known_sha256` is not read: its content is null.
         """
@@ -64,7 +64,7 @@ class RequestHandler:
             self._send({"alive": True})
 
     def _read_unchanged(self, path: Path, known_sha256: str | None) -> ReadFile | None:
-        """The file's content, None when its SHA-256 is known. A file that changes meanwhile is read once more."""
+        """The file's content, None when its SHA-256 is known. A file that changes meanwhile is read a second time."""
         for _ in range(2):
             before = path.stat()
             if not stat.S_ISREG(before.st_mode):  # opening a pipe would wait for ever
@@ -104,7 +104,7 @@ _OUT_OF_MEMORY: Message = {"errno": errno.ENOMEM, "strerror": "", "last": True}
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether lack of memory is the error, or the cause of it at any distance: parsers wrap it in their own errors."""
+    """Whether lack of memory is the error or one of its causes: parsers wrap it in their own errors."""
     chain: list[BaseException | None] = [error]
     for cause in chain:
         if isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno == errno.ENOMEM):

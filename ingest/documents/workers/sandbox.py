@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-# The audit event that a format raises after each page of a long document: the process makes progress.
+# The audit event that readers raise for each page of a long document, to show that the process makes progress.
 PAGE_READ = "docent.read.page"
 # linux/prctl.h: the signal this process gets when its parent dies.
 _PR_SET_PDEATHSIG = 1
@@ -25,9 +25,9 @@ _FORBIDDEN_EVENTS = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What one file may use; a file that needs more is not read.
+    """What reading one file may use; a file that needs more is not read.
 
-    Of 275 real office files the heaviest took 0.5 GB (a Word file of 872 pages) and 0.9 GB (text recognition).
+    Of 275 real office files the largest needed 0.5 GB (a Word file of 872 pages) and 0.9 GB (with text recognition).
     """
 
     seconds: float = 120.0  # since its last sign of progress, such as a page that was read
@@ -40,7 +40,7 @@ class Limits:
 def confine(limits: Limits, parent_id: int) -> None:
     """Limit this process's memory, files and priority, and end it when its parent ends. Linux has all of these.
 
-    Exits when the parent has already gone.
+    Exits when the parent has already ended.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this process
     if sys.platform == "win32":
@@ -66,9 +66,9 @@ def confine(limits: Limits, parent_id: int) -> None:
 
 
 def forbid_side_effects(on_page_read: Callable[[], None]) -> None:
-    """Make network access and running programs raise PermissionError from now on; there is no way back.
+    """Make network access and running programs raise PermissionError from now on; this cannot be undone.
 
-    The same hook calls `on_page_read` for each page that a format reports.
+    The same hook calls `on_page_read` for each page that a reader reports.
     """
 
     def audit(event: str, _arguments: tuple[object, ...]) -> None:

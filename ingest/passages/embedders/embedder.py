@@ -23,8 +23,8 @@ from ingest.passages.embedders.openvino_embedding import TEXTS_PER_CALL, OpenVIN
 CARD_FILE = "embedder.json"
 # Texts per inference of sentence-transformers, for a model that OpenVINO cannot compile.
 _BATCH = 8
-# From this share of unknown tokens on, an embedding says nothing of a text. all-MiniLM-L6-v2 does not know .64 to .68
-# of the tokens of Chinese questions and 0 of those of English ones (XQuAD, CMRC).
+# From this share of unknown tokens on, the embedding of a text is not used. all-MiniLM-L6-v2 does not know .64 to .68
+# of the tokens of Chinese questions and none of those of English questions (XQuAD, CMRC).
 UNREADABLE_SHARE = 0.25
 
 log = get_logger(__name__)
@@ -32,7 +32,11 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class EmbedderCard:
-    """What an index stores about its embedder. `fingerprint` covers weights, vocabulary, modules and prefixes."""
+    """What the catalog stores about an embedder.
+
+    `fingerprint` changes with weights, vocabulary, modules and prefixes. `dimension` is the length of a vector,
+    `max_tokens` the longest input. `runtime` is 'openvino' or 'sentence-transformers', `source` the model's folder.
+    """
 
     name: str
     fingerprint: str
@@ -54,8 +58,8 @@ class Embedder:
         self._unknown = _unknown_token(tokenizer)
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Shape (len(texts), dimension), in the order given."""
-        # Texts of like length go together, so that little of a batch is padding.
+        """Vectors of the texts with the passage prefix, shape (len(texts), dimension)."""
+        # Texts of similar length are in one batch, so that little of it is padding.
         order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
         vectors = np.zeros((len(texts), self.card.dimension), np.float32)
         for start in range(0, len(order), TEXTS_PER_CALL):
@@ -65,18 +69,18 @@ class Embedder:
         return _unit_length(vectors)
 
     def embed_query(self, text: str) -> Vectors:
-        """Shape (dimension,)."""
+        """The vector of a question with the query prefix, shape (dimension,)."""
         row = np.array([self.model.get_query_embedding(self.card.query_prefix + text)], np.float32)
         vector: Vectors = _unit_length(row)[0]
         return vector
 
     def count_tokens(self, text: str) -> int:
-        """Tokens of the text alone, without prefix or special tokens."""
+        """Number of tokens of the text, without prefix and special tokens, and without truncation."""
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     @property
     def passage_tokens(self) -> int:
-        """How many tokens of a passage the model reads: what follows in a longer one would never be found."""
+        """How many tokens of a passage the model reads: searches would not find the rest of a longer passage."""
         special = self._tokenizer.num_special_tokens_to_add(False)
         return self.card.max_tokens - special - self.count_tokens(self.card.passage_prefix)
 
@@ -123,7 +127,7 @@ def _not_opened(folder: Path, error: Exception) -> DocentError:
 
 
 def _unknown_token(tokenizer: Tokenizer) -> int | None:
-    """Id of the token that stands for everything outside the vocabulary; None when there is none."""
+    """Id of the token for everything outside the vocabulary; None when the tokenizer has none."""
     model = json.loads(tokenizer.to_str())["model"]
     unknown = model.get("unk_token")
     if unknown is None:  # a Unigram vocabulary names it by number

@@ -1,8 +1,8 @@
 """The embedder of a library: the one it was made with, unless a setting names another.
 
-Where no embedder is set, the library decides, so that nothing needs to be set after `docent rebuild --embedder NAME`.
-Where one is set that is not the library's, adding documents is an error, because vectors of two embedders cannot be
-compared, and a rebuild goes over to it.
+Without a setting, the library keeps its embedder, so that no setting is needed after `docent rebuild --embedder NAME`.
+When a setting names another embedder, adding documents is an error, because vectors of two embedders cannot be
+compared, and a rebuild changes to that embedder.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from ingest.passages.split_and_embed import PassageEmbedder, estimated_rebuild_m
 from ingest.store.catalog import Catalog
 
 EMBEDDERS_FOLDER = "embedders"
-# A passage of fewer tokens than this says too little to be found.
+# A passage of fewer tokens than this has too little content to be found.
 _LEAST_PASSAGE_TOKENS = 16
 _SETTINGS = {"embedder", "embedder_query_prefix", "embedder_passage_prefix"}
 log = get_logger(__name__)
 
 
 def embedder_for_adding(catalog: Catalog, settings: Settings) -> Path:
-    """The folder of the prepared embedder to add documents with.
+    """The folder of the prepared embedder with which documents are added.
 
-    Raises SettingsError when the settings name an embedder that is not the library's.
+    Raises SettingsError when the settings name an embedder that is not the library's, DocentError as
+    `prepare_embedder`.
     """
     card = catalog.embedder()
     if card is None:
@@ -51,7 +52,7 @@ def embedder_for_adding(catalog: Catalog, settings: Settings) -> Path:
 
 
 def passage_embedder(catalog: Catalog, settings: Settings) -> PassageEmbedder:
-    """Splits and embeds with the library's own embedder, opened at first use and then recorded in a new library.
+    """A `PassageEmbedder` with the library's embedder, which is opened at first use and recorded in a new library.
 
     Raises SettingsError as `embedder_for_adding` does.
     """
@@ -67,9 +68,9 @@ def passage_embedder(catalog: Catalog, settings: Settings) -> PassageEmbedder:
 
 
 def embedder_of_library(card: dict[str, Any], settings: Settings) -> Path:
-    """The folder of a library's embedder, prepared again when it was deleted.
+    """The folder of the embedder with this card, prepared again when it was deleted.
 
-    Raises SettingsError when the model of that name is another one now.
+    Raises SettingsError when the model of that name has changed since.
     """
     folder = settings.home / EMBEDDERS_FOLDER / str(card["fingerprint"])
     if (folder / CARD_FILE).is_file():

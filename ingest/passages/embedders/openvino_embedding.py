@@ -1,8 +1,8 @@
 """A compiled sentence-transformers model as a LlamaIndex embedding.
 
-One text is computed by all cores together, which has the lowest latency. Many texts are put in batches of like length,
-and every core computes batches of its own, which has the highest throughput: no core waits for another after each of
-the model's hundred steps, which costs most on a machine that others use too.
+All cores compute one text together, which has the lowest latency. Many texts are put in batches of similar length, and
+every core computes its own batches, which has the highest throughput: no core waits for another after each of the
+model's hundred steps. This waiting costs most on a machine that other programs use too.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from ingest.base.cpu import usable_cores
 # Tokens of a batch, padding included: of 300, 600, 1,200 and 2,400 the fastest for MiniLM's passages of 155 tokens and
 # for sentences of 20, on two cores with avx512_bf16 (179 and 1,413 a second; 178 and 1,395 were the next best).
 BATCH_TOKENS = 1_200
-# Texts that LlamaIndex hands over in a call; it makes a Python list of every vector.
+# Texts in one call of LlamaIndex, which makes a Python list of every vector.
 TEXTS_PER_CALL = 1_024
 _LATENCY = {"PERFORMANCE_HINT": "LATENCY"}
 
 
 class OpenVINOEmbedding(BaseEmbedding):
-    """Gives the model's vectors: of length 1 when it ends in a normalisation. Safe to share between threads."""
+    """The model's vectors, of length 1 when it ends in a normalisation. Safe to share between threads."""
 
     _folder: Path = PrivateAttr()
     _model: Any = PrivateAttr()
@@ -42,7 +42,7 @@ class OpenVINOEmbedding(BaseEmbedding):
         super().__init__(embed_batch_size=TEXTS_PER_CALL, **kwargs)
         self._folder = folder
         self._compile(_LATENCY)
-        # A compiled model has one inference request: a second thread in it gets an error or the vectors of the first.
+        # A compiled model has one inference request: a second thread would get an error or the vectors of the first.
         self._lock = threading.Lock()
         self._tokenizer = tokenizer
 
@@ -106,7 +106,7 @@ class OpenVINOEmbedding(BaseEmbedding):
 
 
 def _batches(token_ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Row numbers of texts of like length, longest first, so that no core has a long batch left at the end."""
+    """Row numbers of texts of similar length, longest first, so that no core has a long batch left at the end."""
     batch: list[int] = []
     width = 0
     for row in sorted(range(len(token_ids)), key=lambda number: -len(token_ids[number])):

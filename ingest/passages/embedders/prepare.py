@@ -1,4 +1,4 @@
-"""Prepare an embedder: find its sentence-transformers model, compile it with OpenVINO, save it in a folder of its own.
+"""Prepare an embedder: find its sentence-transformers model, compile it with OpenVINO, save it in a new folder.
 
 The model is the bundled one, a folder, or a ModelScope name. The prepared folder needs neither torch nor the network;
 its name is the embedder's fingerprint.
@@ -35,7 +35,7 @@ log = get_logger(__name__)
 
 
 def prepare_embedder(settings: Settings, embedders: Path) -> Path:
-    """The folder below `embedders` of the embedder that the settings name; prepares it if it is not there yet.
+    """The folder, below `embedders`, of the embedder that the settings name; prepares it if it does not exist.
 
     Raises SettingsError when the setting names no model, DocentError when the model cannot be downloaded or loaded.
     """
@@ -61,7 +61,7 @@ def prepare_embedder(settings: Settings, embedders: Path) -> Path:
 
 
 def embedder_source(settings: Settings) -> Path:
-    """The sentence-transformers folder that the setting names; downloads a ModelScope name that is not here yet.
+    """The sentence-transformers folder that the setting names; downloads a ModelScope model when necessary.
 
     Raises as `prepare_embedder` does.
     """
@@ -88,7 +88,7 @@ def embedder_source(settings: Settings) -> Path:
 def _compile(
     name: str, source: Path, target: Path, fingerprint: str, query_prefix: str, passage_prefix: str
 ) -> EmbedderCard:
-    """Compile the model into `target`, where no card is yet, and give its card.
+    """Compile the model into `target` and return its card, which is not written here. Raises DocentError.
 
     This is the only step of ingestion that needs torch and sentence-transformers.
     """
@@ -151,7 +151,7 @@ def _convert(model: Any) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the progress bars and tracing warnings of these libraries: nobody can act on them."""
+    """Hide the progress bars and tracing warnings of these libraries inside: nobody can act on them."""
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
