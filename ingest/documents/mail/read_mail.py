@@ -16,7 +16,7 @@ from ingest.documents.text.read_html import decode_html, to_text
 from ingest.documents.text.read_text import decode
 
 _SHOWN_HEADERS = ("From", "To", "Cc", "Date")
-# Signatures and keys, which mail programs attach and nobody reads.
+# Signatures and keys, which mail programs attach for other programs.
 _MACHINE_PARTS = re.compile(r"application/(?:pkcs7-signature|x-pkcs7-signature|pgp-signature|pgp-keys)")
 # Plain text shorter than this is a placeholder ('your program cannot show HTML') if the HTML is this much longer.
 _STUB_LENGTH = 200
@@ -26,7 +26,7 @@ _ENCRYPTED_PARTS = re.compile(r"application/(?:x-)?pkcs7-mime|multipart/encrypte
 
 
 def read_mail(data: bytes) -> tuple[str, list[Page]]:
-    """(subject, one page): the headers that people read, the names of the attachments, the text.
+    """(subject, one page without a label): the headers that people read, the names of the attachments, the text.
 
     Raises ReadError when the file is no e-mail, or an encrypted one.
     """
@@ -74,7 +74,7 @@ def _encoded_headers(data: bytes) -> bytes:
 
 
 def attachments(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """(file name, content) of each attachment; a forwarded e-mail is one as well, named after its subject.
+    """(file name, content) of each attachment. A forwarded e-mail is an attachment too, named after its subject.
 
     Raises ReadError when the file is no e-mail.
     """

@@ -1,7 +1,7 @@
 """Outlook messages (msg) as Markdown, and their attachments.
 
 The layout is that of Microsoft's [MS-OXMSG] "Outlook Item (.msg) File Format": each property is a stream named by its
-number and type (2.1), properties of fixed length stand together in one stream (2.4), attachments and recipients are
+number and type (2.1), properties of fixed length are together in one stream (2.4), attachments and recipients are
 storages (2.2). Property numbers are those of [MS-OXPROPS], property types those of [MS-OXCDATA] 2.11.1.
 """
 
@@ -38,7 +38,7 @@ _HEADER, _INNER_HEADER = 32, 24
 
 
 def read_msg(data: bytes) -> tuple[str, list[Page]]:
-    """(subject, one page): the headers that people read, the names of the attachments, the text.
+    """(subject, one page without a label): the headers that people read, the names of the attachments, the text.
 
     Raises ReadError when the file is no Outlook message or an encrypted one, other errors for a damaged file.
     """
@@ -62,7 +62,7 @@ def _opened(data: bytes) -> Any:
 
 
 class _Message:
-    """The message in a compound file: its own, or the attached one in the storage at `path`."""
+    """A message in a compound file: the outermost one when `path` is empty, else the attached one in that storage."""
 
     def __init__(self, container: Any, path: tuple[str, ...]) -> None:
         self._container, self._path = container, path

@@ -1,7 +1,7 @@
 """Tables whose cells state only where they end, as the cells of doc and rtf do, as a grid.
 
-The rows of one table may be divided differently. The columns of the grid are all edges of all rows, so that a cell
-which covers several of them is a cell merged across, and stands under the right header.
+The rows of one table may be divided differently. Every edge of any row begins a column of the grid. A cell over several
+of these columns becomes a merged cell, so that each cell is under its own header.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOST_COLUMNS = 64  # Word allows 63
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell and its right edge in twips; merged with the cell above it, or with the one on its left, where it is."""
+    """A cell, its right edge in twips, and whether it is merged with the cell above it or on its left."""
 
     text: str
     right: int
@@ -44,7 +44,7 @@ def grid(rows: Sequence[TableRow]) -> Grid:
     result = Grid()
     spans_above: dict[int, tuple[int, int]] = {}  # column: (first row, index in spans) of the cell above
     for number, row in enumerate(rows):
-        column, start, spans_here = _column_of(edges, row.left), 0, {}
+        column, start, row_spans = _column_of(edges, row.left), 0, {}
         for cell in row.cells:
             end = max(_column_of(edges, cell.right) - 1, column)
             if not cell.merged_left:
@@ -52,17 +52,17 @@ def grid(rows: Sequence[TableRow]) -> Grid:
             if cell.merged_above and start in spans_above:
                 first_row, index = spans_above[start]
                 result.spans[index] = Span(first_row, start, number, max(end, result.spans[index].last_column))
-                spans_here[start] = spans_above[start]
+                row_spans[start] = spans_above[start]
             else:
-                if cell.merged_left and spans_here and result.spans:
+                if cell.merged_left and row_spans and result.spans:
                     last = result.spans[-1]
                     result.spans[-1] = Span(last.first_row, last.first_column, number, end)
                 else:
                     result.put(number, start, cell.text)
                     result.spans.append(Span(number, start, number, end))
-                spans_here[start] = (number, len(result.spans) - 1)
+                row_spans[start] = (number, len(result.spans) - 1)
             column = end + 1
-        spans_above = spans_here
+        spans_above = row_spans
     result.spans = [s for s in result.spans if (s.first_row, s.first_column) != (s.last_row, s.last_column)]
     return result
 

@@ -1,6 +1,6 @@
 """Fields ([MS-DOC] 2.8.25) and references to notes in the text of a Word 97-2003 document.
 
-A field stands in the text between marks: its code (what it is made from), then its result (what it shows).
+A field is in the text between marks: first its code (such as 'HYPERLINK …'), then its result, the text that is shown.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CHARACTERS = str.maketrans({"\x0b": "\n", "\x1e": "-", "\x1f": None, "\t": " ",
 
 
 class Notes:
-    """The notes of a text part: numbers their references, and keeps each note until its paragraph is written."""
+    """The notes of a text part. Numbers the references, and stores each note until its paragraph is written."""
 
     def __init__(self, notes: Mapping[int, str]) -> None:
         """`notes` maps the character position of each reference to the text of its note."""

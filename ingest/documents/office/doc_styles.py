@@ -14,7 +14,7 @@ from ingest.documents.structure.numbering import Counter, Level
 
 # Single property modifiers (2.6) of paragraphs, by operation code.
 OUTLINE, LIST, LIST_LEVEL = 0x2640, 0x460B, 0x260A
-_HUGE = 0x6646  # the modifiers stand in the stream 'Data'
+_HUGE = 0x6646  # the modifiers are in the stream 'Data'
 # Bytes of the operand by the upper three bits of the operation code.
 _OPERAND_SIZES = {0: 1, 1: 1, 2: 2, 3: 4, 4: 2, 5: 2, 7: 3}
 _TABLE_DEFINITION = 0xD608
@@ -37,7 +37,7 @@ _RESTARTS, _HAS_LEVEL = 0x10, 0x20
 
 
 def modifiers(data: bytes, stored: bytes = b"") -> Iterator[tuple[int, bytes]]:
-    """(operation code, operand) of each modifier; `stored` is the stream 'Data', where long lists of them stand."""
+    """(operation code, operand) of each modifier; `stored` is the stream 'Data', which has long lists of them."""
     position = 0
     while position + 2 < len(data):
         (operation,) = struct.unpack_from("<H", data, position)
@@ -125,7 +125,7 @@ def counters(lists: bytes, uses: bytes) -> dict[int, Counter]:
     """The counter of each use of a list, by the number that paragraphs refer to it with, from 1.
 
     `lists` begins with the table of lists (PlfLst), followed by their levels; `uses` is the table of uses (PlfLfo).
-    Uses of one list share their numbers; a use that restarts does so where it is first met.
+    Uses of one list share their numbers; a use that restarts does so at its first item.
     """
     if len(lists) < 2 or len(uses) < 4:
         return {}

@@ -1,6 +1,6 @@
 """How the lists and headings of an OpenDocument count (OASIS OpenDocument 1.3, part 3, 16.30-16.35 and 19.880).
 
-A list names its style; the style says how each level counts.
+A list names its style; the style defines how each level counts.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Lists:
         self._by_style: dict[str, Counter] = {}
 
     def counter(self, element: Any, outer: Counter | None, depth: int) -> Counter:
-        """The counter of a list that stands `depth` lists deep, from 0; the earlier list's where it continues one."""
+        """The counter of a list at nesting `depth`, from 0; that of an earlier list if this list continues it."""
         style = attribute(element, "style-name")
         if outer is not None:
             if style not in self._styles:

@@ -34,7 +34,7 @@ _TOO_LARGE = "the file unpacks to far more than it holds (a 'zip bomb'): save it
 
 @dataclass
 class Budget:
-    """Members and bytes that a file may still unpack to. Archives inside it share them: nesting multiplies nothing."""
+    """Members and bytes that a file may still unpack to. All archives inside the file share one budget."""
 
     members: int = MOST_MEMBERS
     size: int = MOST_BYTES
@@ -75,7 +75,7 @@ def refuse_declarations(archive: zipfile.ZipFile) -> None:
 
 
 def parse_xml(data: bytes) -> Any:
-    """The root element (lxml). Raises ReadError when entities are declared, lxml's XMLSyntaxError for malformed XML."""
+    """The root element (lxml). Raises ReadError for declared entities, lxml's XMLSyntaxError for malformed XML."""
     from lxml import etree
 
     if _ENTITY.search(data):

@@ -72,7 +72,7 @@ def read_doc(data: bytes) -> list[Page]:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Characters `start` to `end` of the document stand at `offset` of the stream, in `width` bytes each."""
+    """Characters `start` to `end` of the document are at byte `offset` of the stream, each in `width` bytes."""
 
     start: int
     end: int
@@ -266,7 +266,7 @@ class _OpenTable:
 
 
 def _same_length(raw: bytes, text: list[str], width: int) -> list[str]:
-    """One item for each character of the file: a surrogate pair is two there and one in Python."""
+    """One item for each character of the file, where a surrogate pair is two characters; in Python it is one."""
     if len(text) == len(raw) // width:
         return text
     return [item for character in text for item in (character, "\x00")[: 2 if ord(character) > 0xFFFF else 1]]

@@ -51,18 +51,18 @@ def read_odt(data: bytes) -> list[Page]:
 
 
 def read_odp(data: bytes) -> list[Page]:
-    """One page a slide, labelled 'slide 1', … Raises as `read_odt` does."""
+    """One page for each slide, labelled 'slide 1', … Raises as `read_odt` does."""
     document = _Document(data)
     slides = children(document.body, "page")
     return [Page(f"slide {number}", join(document.slide(slide))) for number, slide in enumerate(slides, start=1)]
 
 
 def read_ods(data: bytes) -> list[Page]:
-    """One page a sheet, labelled 'sheet NAME', blank when the sheet is. Raises as `read_odt` does."""
+    """One page for each sheet, labelled 'sheet NAME'; an empty sheet gives a blank page. Raises as `read_odt` does."""
     document, pages = _Document(data), []
     for sheet in children(document.body, "table"):
         name, boxes = attribute(sheet, "name"), list(children(sheet, "shapes"))
-        # A chart's frame lies in the cell below its corner; its table follows the sheet's.
+        # The frame of a chart is in the cell at its corner; the chart's table is written after that of the sheet.
         charts = [frame for frame in descendants(sheet, "frame") if any(children(frame, "object"))]
         for chart in charts:
             chart.getparent().remove(chart)
@@ -75,7 +75,7 @@ def read_ods(data: bytes) -> list[Page]:
 
 @dataclass(frozen=True)
 class _Context:
-    """Where a block stands: how many lists deep, what counts the items, whether it is the first block of an item."""
+    """The lists around a block: their number, the counter of their items, whether the block begins an item."""
 
     depth: int = 0
     counter: Counter | None = None
@@ -145,7 +145,7 @@ class _Document:
                 yield from self.blocks(element, context)
 
     def _chart(self, target: str) -> Iterator[str]:
-        """A chart as its title and the table of its values, which the package keeps beside it."""
+        """A chart as its title and the table of its values, which the package stores in the chart's folder."""
         root = xml_part(self._archive, f"{target.removeprefix('./').rstrip('/')}/content.xml")
         for chart in descendants(root, "chart"):
             for element in chart:

@@ -1,7 +1,7 @@
 """Rich Text Format (rtf) as Markdown: headings, lists, tables, notes, each font in its own code page.
 
-Control words are those of Microsoft's "Rich Text Format (RTF) Specification", version 1.9.1. The library striprtf
-decodes text as well, but knows neither headings nor tables.
+Control words are those of Microsoft's "Rich Text Format (RTF) Specification", version 1.9.1. The library striprtf was
+not used: it decodes text, but does not recognise headings and tables.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ class _Reader:
                 continue
             elif skip and (match["byte"] or match["text"]):
                 # The replacement of a Unicode character, for programs that do not know Unicode.
-                rest = "" if match["byte"] else match["text"][skip:]
+                remaining = "" if match["byte"] else match["text"][skip:]
                 skip = max(0, skip - (1 if match["byte"] else len(match["text"])))
-                self._add_bytes(rest.encode("latin-1"))
+                self._add_bytes(remaining.encode("latin-1"))
             elif match["byte"]:
                 self._add_bytes(bytes.fromhex(match["byte"]))
             elif match["text"]:
@@ -123,7 +123,7 @@ class _Reader:
             self.text[ended.start :] = [f"[{name}]({link[1]})"]
 
     def _end_style(self, style: rtf.State) -> None:
-        """Note the outline level of a style: its own, or that of a heading or title by its name."""
+        """Store the outline level of a style: the declared one, else that of a heading or title by its name."""
         name = self.style_name.lower()
         heading_name = _HEADING_NAME.match(name)
         level = int(heading_name[1]) - 1 if heading_name else 0 if name.startswith("title") else -1
@@ -196,7 +196,7 @@ class _Reader:
         return True
 
     def _define_row(self, word: str, number: int) -> None:
-        """Add to the definition of a row, which stands before its cells or after them."""
+        """Add to the definition of a row, which the file writes before its cells or after them."""
         row = self.row_definition
         if word == "trowd":
             self.row_definition = rtf.RowDefinition()
@@ -230,7 +230,7 @@ class _Reader:
             self.pending += data
 
     def _decode_pending(self) -> None:
-        """Decode the bytes collected so far: a character of two bytes may come as two escapes."""
+        """Decode the bytes collected so far: two escapes may be one character of two bytes."""
         if not self.pending:
             return
         font = self.state.font if self.state.font >= 0 else self.default_font

@@ -1,8 +1,8 @@
 """Word documents (docx) as Markdown: headings, numbers, lists, tables, notes, text boxes, links.
 
-Read from their XML (ECMA-376 part 1, 17). Existing converters lose what people cite (automatic numbers, headings made
-by outline level) and take twelve times as long. Deleted text of tracked changes, hidden text, comments, tables of
-contents, page headers and footers are left out.
+They are read from their XML (ECMA-376 part 1, 17), because existing converters lose automatic numbers and headings made
+by outline level, which people cite, and take twelve times as long. Deleted text of tracked changes, hidden text,
+comments, tables of contents, page headers and footers are left out.
 """
 
 from __future__ import annotations
@@ -295,7 +295,7 @@ def _styles(root: Any) -> Iterator[tuple[str, _Style]]:
 
 
 def _numbering_of(element: Any) -> tuple[str, int] | None:
-    """(list id, depth). The list '0', which nobody defines, takes a style's numbering away."""
+    """(list id, depth). The list '0', which no document defines, removes the numbering of a style."""
     if element is None:
         return None
     values = {local_name(child): attribute(child, "val") for child in element}

@@ -1,7 +1,7 @@
 """The headings of a PDF: from its bookmarks or tags, or else from larger letters.
 
-Bookmarks and tags are what the author calls a heading. Larger letters count only where most of the document has one
-size, so that a poster or a form does not become a list of headings.
+The author decides bookmarks and tags. Larger letters count only when most of the document has one size, so that a
+poster or a form does not become a list of headings.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _NUMBERING = re.compile(
 class Bookmark:
     """An entry of a document's outline: `level` from 1, `page` from 0, `top` its height on the page or None.
 
-    `is_tagged` for a heading that comes from a tag: its words are on the page, even where no block has them any more.
+    `is_tagged` for a heading that comes from a tag: its words are on the page, so it is never added as a missing one.
     """
 
     title: str
@@ -50,7 +50,10 @@ class Bookmark:
 
 
 def mark_bookmarks(page: list[Block], bookmarks: Sequence[Bookmark]) -> list[Block]:
-    """The page's blocks with the bookmarks that lead to it as headings; one whose words are not there is added."""
+    """The page's blocks, with headings for `bookmarks`, which lead to this page.
+
+    A block with the words of a bookmark becomes a heading. A bookmark without such a block is added as a new heading.
+    """
     marked = list(page)
     keys = [_Key.of(block) for block in marked]
     missing = []

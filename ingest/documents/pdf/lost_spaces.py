@@ -1,9 +1,9 @@
-"""Puts back spaces that text recognition has lost between English words.
+"""Restore spaces that text recognition has lost between English words.
 
-The recognition model was trained on Chinese and often writes 'qualityassurance', but it returns the position of each
-letter, and a letter after a lost space is further from the one before. Neither this nor a word list alone is safe
-(names, codes), so both count: a run of letters is cut into words at the lowest cost (Viterbi search over word costs by
-Zipf's law, as in Norvig, "Natural Language Corpus Data", 2009), where a cut at a wide step costs less.
+The recognition model was trained on Chinese and often writes 'qualityassurance'. It returns the position of each
+letter, and a letter after a lost space is further from the letter before it. Neither these positions nor a word list
+alone is safe (names, codes), so both count: a run of letters is cut into words at the lowest cost (Viterbi search over
+word costs by Zipf's law, as in Norvig, "Natural Language Corpus Data", 2009), where a cut at a wide step costs less.
 """
 
 from __future__ import annotations

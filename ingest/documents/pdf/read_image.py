@@ -34,16 +34,17 @@ RECOGNISED_PIXELS = 3_000_000
 # A line whose box is this much higher than wide runs up or down.
 _UPRIGHT = 1.5
 _LETTERS = 3
-# Characters this far apart, in heights of the line, may stand in two columns or cells.
+# Characters this far apart, in heights of the line, may be in two columns or cells.
 _WIDE_GAP = 0.4
 # Upright pages score higher than this: four of them .98 to .99, the same upside down .60 to .79.
 _UPRIGHT_SCORE = 0.85
 
 
 def read_image(data: bytes) -> tuple[str, list[Page]]:
-    """('', one page of text, or for a TIFF of several pictures pages labelled 'p. 1', …).
+    """('', pages): one page without a label, or for a TIFF of several pictures one for each, labelled 'p. 1', …
 
-    Raises ReadError for a damaged or enormous picture, and when the extra `ocr` is not installed.
+    Raises ReadError for a damaged picture, for one of more than `PIXEL_LIMIT` pixels or `FRAME_LIMIT` pictures, and
+    when the extra `ocr` is not installed.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -77,7 +78,8 @@ def recognise(picture: Any) -> list[Box]:
 
     sys.audit("docent.read.page")  # tells the parent process that reading makes progress
     engine = _engine()
-    # The turn of the whole page with the highest score is used: turning line by line, RapidOCR turns upright lines too.
+    # The whole page is turned, and the turn with the highest score is used. RapidOCR can turn single lines, but then it
+    # also turns some that are upright.
     lines = _lines(engine, picture)
     turns = (1, 3) if _is_on_its_side(lines) else (2,) if lines and _score(lines) < _UPRIGHT_SCORE else ()
     views = [(picture.shape[0], lines)]
@@ -117,7 +119,7 @@ def _too_large() -> str:
 
 @cache
 def _engine() -> Any:
-    """The recogniser of this process, made on first use because loading its models takes a second."""
+    """The text recognition of this process, created at first use because loading its models takes a second."""
     try:
         from rapidocr_onnxruntime import RapidOCR
     except ImportError as error:  # its own libraries can be missing, such as libGL on a server

@@ -29,9 +29,9 @@ log = get_logger(__name__)
 
 # The longest manuals and laws have some 3,000 pages; a longer file is a collection or an attack and would delay others.
 PAGE_LIMIT = 5_000
-# An outline has a few entries a page; one with more than this goes in a circle or is an attack.
+# An outline has a few entries a page; one with more than this refers to itself or is an attack.
 _BOOKMARK_LIMIT = 20_000
-# A single bookmark is the document's title and says nothing about its headings.
+# A single bookmark is the document's title, not one of its headings.
 _FEWEST_BOOKMARKS = 2
 # Scans are rendered at 200 dots an inch, within the number of pixels that text recognition uses.
 _SCAN_SCALE = 200 / 72
@@ -46,7 +46,7 @@ _MACHINE_TITLE = re.compile(
 
 
 def read_pdf(data: bytes) -> tuple[str, list[Page]]:
-    """(title or '', pages labelled 'p. 1', …). A page without text is empty, also one whose picture is not recognised.
+    """(title or '', pages labelled 'p. 1', …). A page without text, or whose picture is not recognised, is empty.
 
     Raises ReadError for a damaged or protected file, for one of more than `PAGE_LIMIT` pages, and for one that has
     nothing but pictures when their text cannot be recognised.

@@ -1,9 +1,9 @@
 """Headers, footers and page numbers: lines that repeat at the edge of one page after another.
 
-Only certain ones are removed: a line at the outer edge, in letters no larger than the text, at the same height on at
-least three pages, with the same words or with a number that increases with the pages. The outermost line may be at any
-height, for pages of different sizes. In a document of two pages both lines are equal, or 'page 1 of 2'. The first
-occurrence stays unless it is only a page number, so that no words of the document are lost.
+A line is removed when it is at the outer edge, in letters no larger than the text, at the same height on at least three
+pages, with the same words or with a number that increases with the pages. The outermost line may be at any height,
+because pages differ in size. In a document of two pages, two equal lines or 'page 1 of 2' are enough. Of lines with the
+same words the first one stays, so that their words are not lost; lines with an increasing number are all removed.
 """
 
 from __future__ import annotations
@@ -42,26 +42,26 @@ def without_running_lines(pages: Sequence[list[Box]], text_height: float) -> lis
         else ([], [])
         for page in pages
     ]
-    seen: dict[str, list[int]] = defaultdict(list)
+    pages_of_key: dict[str, list[int]] = defaultdict(list)
     for number, (above, below) in enumerate(edges):
         for row in above + below:
             for key in _keys(row, number, len(pages)):
-                seen[key].append(number)
+                pages_of_key[key].append(number)
         for row, end in [(rows[0], end) for rows, end in ((above, "top"), (below, "bottom")) if rows]:
-            seen[f"{end} {_text(row)}"].append(number)
-    # A page that is there twice has no running lines.
+            pages_of_key[f"{end} {_text(row)}"].append(number)
+    # Two pages with mostly the same text are copies, and have no running lines.
     is_pair = len(pages) == 2 and 2 * len({b.text for b in pages[0]} & {b.text for b in pages[1]}) <= len(pages[1])
-    kept: list[list[Box]] = []
+    remaining_pages: list[list[Box]] = []
     for number, (page, both) in enumerate(zip(pages, edges, strict=True)):
         running = {
             id(box)
             for rows, from_above in zip(both, (True, False), strict=True)
-            for row in _running(rows, page, number, seen, text_height, from_above, len(pages), is_pair)
+            for row in _running(rows, page, number, pages_of_key, text_height, from_above, len(pages), is_pair)
             for box in row
         }
-        rest = [box for box in page if id(box) not in running]
-        kept.append(rest or page)
-    return kept
+        remaining = [box for box in page if id(box) not in running]
+        remaining_pages.append(remaining or page)
+    return remaining_pages
 
 
 def _limit(page: list[Box], upper: float, edge: float) -> float:
@@ -106,24 +106,25 @@ def _running(
     rows: list[Row],
     page: list[Box],
     number: int,
-    seen: dict[str, list[int]],
+    pages_of_key: dict[str, list[int]],
     text_height: float,
     from_above: bool,
     pages: int,
     is_pair: bool,
 ) -> list[Row]:
+    """Those of the outer `rows` of page `number` that are removed; `pages_of_key` are the pages with each key."""
     running: list[tuple[Row, bool]] = []  # whether the line is removed from this page
     for row in rows:
         same, *counting = _keys(row, number, pages)
         anywhere = f"{'top' if from_above else 'bottom'} {_text(row)}"
-        if row is rows[0] and len(set(seen[anywhere])) >= _PAGES:
+        if row is rows[0] and len(set(pages_of_key[anywhere])) >= _PAGES:
             same = anywhere
         if max(box.height for box in row) > _LARGE * text_height:
             break
-        if any(_repeats(seen[key], number, bare=_is_page_number(key) or " of " in key[:8]) for key in counting):
+        if any(_repeats(pages_of_key[key], number, bare=_is_page_number(key) or " of " in key[:8]) for key in counting):
             running.append((row, True))
-        elif len(row) < 3 and _repeats(seen[same], number, bare=is_pair):  # three cells may be a table's header
-            running.append((row, seen[same][0] != number))
+        elif len(row) < 3 and _repeats(pages_of_key[same], number, bare=is_pair):  # three cells may be a table's header
+            running.append((row, pages_of_key[same][0] != number))
         else:
             break
     while running and not _is_apart([row for row, _ in running], page, from_above):
@@ -136,6 +137,7 @@ def _is_page_number(key: str) -> bool:
 
 
 def _repeats(pages: list[int], number: int, bare: bool) -> bool:
+    """Whether a page near `number` has the line too, and at least three pages do; two are enough if `bare`."""
     distinct = set(pages)
     return len(distinct) >= (2 if bare else _PAGES) and any(
         number + step in distinct for step in range(-_REACH, _REACH + 1) if step
@@ -146,11 +148,11 @@ def _is_apart(rows: list[Row], page: list[Box], from_above: bool) -> bool:
     """True when white space separates the innermost of the lines from the rest of the page."""
     running = {id(box) for row in rows for box in row}
     inner = rows[-1]
-    rest = [box for box in page if id(box) not in running]
-    if not rest:
+    others = [box for box in page if id(box) not in running]
+    if not others:
         return False
     if from_above:
-        gap = min(box.bottom for box in inner) - max(box.top for box in rest)
+        gap = min(box.bottom for box in inner) - max(box.top for box in others)
     else:
-        gap = min(box.bottom for box in rest) - max(box.top for box in inner)
+        gap = min(box.bottom for box in others) - max(box.top for box in inner)
     return gap >= _GAP * max(box.height for box in inner)

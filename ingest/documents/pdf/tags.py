@@ -1,6 +1,6 @@
 """Headings and tables from the tags of a PDF (ISO 32000-1, 14.8), which Word and browsers write.
 
-A tag names pieces of the page by number. Their text is taken from the page's text, which has the spaces.
+A tag names pieces of the page by number. Their text is taken from the text of the page, because only that has spaces.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def tags_of(page: Any, text_page: Any, number: int) -> tuple[list[Bookmark], lis
     finally:
         pdfium.FPDF_StructTree_Close(tree)
     cells = [marks for table in marked_tables for row in table.rows for marks in row]
-    wanted = {mark for marks in (*(marks for _, marks in marked_headings), *cells) for mark in marks}
-    edges_of_marks = _edges_of_marks(page, wanted, pdfium)
+    needed_marks = {mark for marks in (*(marks for _, marks in marked_headings), *cells) for mark in marks}
+    edges_of_marks = _edges_of_marks(page, needed_marks, pdfium)
 
     def text_and_edges(marks: _Marks) -> tuple[str, _Edges | None]:
         around = _around([edges for mark in marks for edges in edges_of_marks.get(mark, ())])
@@ -88,8 +88,9 @@ def with_tagged_tables(
 ) -> tuple[list[Box], Sequence[str]]:
     """The boxes with those of each table replaced by one box, and the header of the page's last table.
 
-    The first table of a page, when it has no header, continues the last table of the page before: it gets that one's
-    `header` if it has as many columns. A table with merged cells, or whose cells lack text of its place, is left out.
+    The first table of a page, when it has no header, continues the last table of the page before: it gets the `header`
+    of that table if it has as many columns. A table is left as text when it has merged cells, or when its cells lack
+    text that is printed in its area.
     """
     for number, table in enumerate(tables):
         inside = [box for box in boxes if table.holds(box)]

@@ -1,7 +1,7 @@
 """The text of a PDF page as boxes: printed text, form fields and notes, as pdfium finds them.
 
-pdfium returns text in lines. The position is asked for the first and the last letter of each word only, which is far
-cheaper than for every letter. Text that runs up or down the page is turned to run from left to right.
+pdfium returns text in lines. It is asked for the position of the first and the last letter of each word only, which
+takes far less time than for every letter. Text that runs up or down the page is turned to run from left to right.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _AFTER_PRINTED_TEXT = 10**6
 
 
 def page_boxes(text_page: Any, filled: Sequence[Box] = (), rules: Sequence[Rule] = ()) -> list[list[Box]]:
-    """The page's text, one list of boxes for each direction it runs in, the direction with most boxes first.
+    """The page's text: one list of boxes for each direction of text, the direction with most boxes first.
 
     `filled` are the boxes of `form_boxes`; they belong to the text that runs from left to right. `rules` are the lines
-    drawn on the page: no box reaches over one, and a table that they enclose is one box.
+    drawn on the page: no box crosses one, and a table between such lines is one box.
     """
     import pypdfium2.raw as pdfium
 

@@ -1,7 +1,8 @@
 """A number of a spreadsheet as its cell shows it: `25`, `3.5%`, `2026-05-01`.
 
-Format codes are those of ECMA-376 part 1, 18.8.31, which older files of Excel use as well. Dates are written year
-first, which nobody misreads, with the parts that the code shows; everything else is written as the code says.
+Format codes are those of ECMA-376 part 1, 18.8.31, which older files of Excel use as well. Dates are written with the
+year first, so that nobody confuses day and month, and with the parts that the code shows. Other numbers are written as
+the code says.
 """
 
 from __future__ import annotations
@@ -97,14 +98,14 @@ def _date(value: float, code: str, epoch_1904: bool) -> str:
     return moment.strftime(f"{day} {clock}".strip())
 
 
-def _elapsed(seconds: int, unit: str, rest: str) -> str:
-    """A duration in hours, minutes or seconds, with the smaller units that the rest of the code shows."""
+def _elapsed(seconds: int, unit: str, smaller_units: str) -> str:
+    """A duration in hours, minutes or seconds; `smaller_units` is the part of the code after `unit`."""
     if unit == "s":
         return str(seconds)
-    parts = [f"{seconds % 60:02}"] if "s" in rest else []
+    parts = [f"{seconds % 60:02}"] if "s" in smaller_units else []
     if unit == "m":
         return ":".join([str(seconds // 60), *parts])
-    return ":".join([str(seconds // 3600), *([f"{seconds // 60 % 60:02}"] if "m" in rest else []), *parts])
+    return ":".join([str(seconds // 3600), *([f"{seconds // 60 % 60:02}"] if "m" in smaller_units else []), *parts])
 
 
 def _with_literals(value: float, section: str) -> str:
@@ -151,7 +152,7 @@ def _digits(value: float, code: str) -> str:
     value /= 1000 ** (len(code) - len(code.rstrip(",")))
     if value >= _EXACT:
         return _general(value)
-    # Halves are rounded up, as people do; 15 digits, because the float 1.005 is just below what was meant.
+    # Halves are rounded up, as people do; to 15 digits first, because the float 1.005 is slightly less than 1.005.
     exact = Decimal(f"{value:.15g}").quantize(Decimal(1).scaleb(-len(fraction)), ROUND_HALF_UP)
     integer, _, decimals = f"{exact:f}".partition(".")
     integer = integer.rjust(whole.count("0"), "0") if whole.count("0") > 1 else integer
@@ -159,5 +160,5 @@ def _digits(value: float, code: str) -> str:
         integer = re.sub(r"(?<=\d)(?=(\d{3})+$)", ",", integer)
     if integer == "0" and "0" not in whole and decimals.strip("0"):
         integer = ""
-    kept = decimals[: fraction.count("0")] + decimals[fraction.count("0") :].rstrip("0")
-    return f"{integer}.{kept}" if kept else integer
+    shown = decimals[: fraction.count("0")] + decimals[fraction.count("0") :].rstrip("0")
+    return f"{integer}.{shown}" if shown else integer

@@ -1,7 +1,7 @@
-"""Spreadsheets (xlsx, xls, csv, tsv) as Markdown tables, one page a sheet, each cell as it is shown.
+"""Spreadsheets (xlsx, xls, csv, tsv) as Markdown tables, one page for each sheet, each cell as the program shows it.
 
-Workbooks of Excel 2007 and later are read cell by cell from their XML (ECMA-376 part 1, 18): libraries return full
-rows, which a single cell in the last corner turns into seventeen billion cells.
+Workbooks of Excel 2007 and later are read cell by cell from their XML (ECMA-376 part 1, 18). Libraries return full rows
+instead: for a sheet with a single cell in its last corner, these are seventeen billion cells.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _STRICT_RELATION = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 
 
 def read_xlsx(data: bytes) -> list[Page]:
-    """One page a sheet, including hidden ones, labelled 'sheet NAME', blank when the sheet is.
+    """One page for each sheet, also for hidden ones, labelled 'sheet NAME'; an empty sheet gives a blank page.
 
     Raises ReadError for a zip bomb, XML entities or too many cells, other errors for a damaged file.
     """
@@ -132,7 +132,7 @@ def _value(cell: Any, texts: list[str], codes: list[str], epoch_1904: bool) -> s
         return ""
     if kind == "s":
         number = int(value) if value.isdecimal() else len(texts)
-        return texts[number] if number < len(texts) else ""  # a damaged cell does not cost the file
+        return texts[number] if number < len(texts) else ""  # a damaged cell must not make the file unreadable
     if kind == "b":
         return "TRUE" if value == "1" else "FALSE"
     if kind == "d":
@@ -201,7 +201,7 @@ def _records(text: str, delimiter: str) -> Iterator[list[str]]:
     csv.field_size_limit(max(csv.field_size_limit(), 1_000_000))
     try:
         records = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except csv.Error:  # a quotation mark that is never closed would swallow the rest: read it as a character
+    except csv.Error:  # a quotation mark without its partner: read quotation marks as ordinary characters
         records = list(csv.reader(io.StringIO(text), delimiter=delimiter, quoting=csv.QUOTE_NONE))
     return iter(records)
 

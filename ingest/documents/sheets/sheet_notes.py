@@ -1,7 +1,7 @@
 """Notes on the cells of a sheet, and its text boxes.
 
-Workbooks of Excel 2007 and later store them in parts of their own (ECMA-376 part 1, 18.7 and 20.5; threaded comments
-are [MS-XLSX] 2.1.24). Of older ones xlrd reads the notes; text boxes are the records TXO of [MS-XLS] 2.4.329.
+Workbooks of Excel 2007 and later store them in separate parts (ECMA-376 part 1, 18.7 and 20.5; threaded comments are
+[MS-XLSX] 2.1.24). In older workbooks xlrd reads the notes; text boxes are the records TXO of [MS-XLS] 2.4.329.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ingest.documents.office.package import attribute, children, descendants, lo
 from ingest.documents.sheets.cell_reference import cell_name, cell_position
 from ingest.documents.structure.markdown import flat, paragraph
 
-# More notes than this on one sheet were written by a program for a program.
+# A sheet with more notes than this was written by a program for another program; the further notes are only counted.
 _MOST_NOTES = 5_000
 # [MS-XLS] 2.4.21, 2.4.28, 2.4.103, 2.4.58, 2.4.181, 2.4.329, 2.4.170.
 _BEGIN, _SHEET, _END, _CONTINUED, _OBJECT, _TEXT, _DRAWING = 0x0809, 0x0085, 0x000A, 0x003C, 0x005D, 0x01B6, 0x00EC

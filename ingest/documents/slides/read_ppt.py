@@ -50,7 +50,7 @@ class _Text:
 
 
 def read_ppt(data: bytes) -> list[Page]:
-    """One page a slide, labelled 'slide 1', … Raises ReadError for a protected file, other errors for damage."""
+    """One page for each slide, labelled 'slide 1', … Raises ReadError for a protected file, other errors for damage."""
     import olefile
 
     with olefile.OleFileIO(io.BytesIO(data)) as container:
@@ -217,6 +217,6 @@ def _blocks(texts: list[_Text]) -> Iterator[str]:
 
 
 def _lines(text: str) -> list[str]:
-    """The paragraphs, without the '*' that stands for the slide's number or the date."""
+    """The paragraphs, without a '*' alone, which is a placeholder for the slide's number or the date."""
     lines = [flat(line.replace("\v", " ")) for line in text.replace("\n", "\r").split("\r")]
     return [line for line in lines if line not in {"", "*"}]

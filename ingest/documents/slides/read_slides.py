@@ -37,7 +37,10 @@ _SAME_LINE = 91_440
 
 
 def read_pptx(data: bytes) -> list[Page]:
-    """One page a slide, labelled 'slide 1', … Raises ReadError for a zip bomb or XML entities, others for damage."""
+    """One page for each slide, labelled 'slide 1', …
+
+    Raises ReadError for a zip bomb or XML entities, other errors for a damaged file.
+    """
     from pptx import Presentation
 
     refuse_declarations(open_package(data))
@@ -54,7 +57,7 @@ def _slide(slide: Any) -> str:
         if title is None or shape.shape_id != title.shape_id:
             blocks.extend(_shape(shape))
     blocks.extend(_diagrams(slide))
-    # Reading `notes_slide` would create one where there is none.
+    # python-pptx creates a notes slide when `notes_slide` is read and none exists.
     notes = slide.notes_slide.notes_text_frame if slide.has_notes_slide else None
     if notes is not None and notes.text.strip():
         blocks += [heading(3, "Notes"), *_paragraphs(notes, in_placeholder=False)]
@@ -98,7 +101,7 @@ def _shape(shape: Any) -> Iterator[str]:
 
 
 def _is_furniture(shape: Any) -> bool:
-    """Date, footer and number: what every slide repeats."""
+    """Whether the shape is a date, header, footer or number, which every slide repeats."""
     from pptx.enum.shapes import PP_PLACEHOLDER
 
     repeated = {PP_PLACEHOLDER.DATE, PP_PLACEHOLDER.FOOTER, PP_PLACEHOLDER.SLIDE_NUMBER, PP_PLACEHOLDER.HEADER}
@@ -176,7 +179,7 @@ def _chart(chart: Any) -> Iterator[str]:
 
 
 def _diagrams(slide: Any) -> Iterator[str]:
-    """The text of SmartArt, which is stored in a part of its own."""
+    """The text of SmartArt, which the package stores in a separate part."""
     for relation in slide.part.rels.values():
         if relation.reltype.endswith(_DIAGRAM) and not relation.is_external:
             points = descendants(parse_xml(relation.target_part.blob), "pt")

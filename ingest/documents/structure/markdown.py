@@ -1,4 +1,4 @@
-"""Markdown that every reader writes: headings, paragraphs, tables, blocks with blank lines between."""
+"""Functions with which every reader writes Markdown: headings, paragraphs, tables, blocks with blank lines between."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def heading(level: int, text: str) -> str:
 
 
 def paragraph(text: str) -> str:
-    """The text stripped, with lines that would read as headings ('# ') escaped."""
+    """The text without white space around it; lines that Markdown would take for headings ('# ') are escaped."""
     return re.sub(r"^(\s*)(#{1,6}\s)", r"\1\\\2", text.strip(), flags=re.MULTILINE)
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table whose first row is its header, the only writer of such tables.
+    """A Markdown table whose first row is its header. All readers write their tables with this function.
 
     Each cell becomes one line with `|` escaped; rows shorter than the longest get empty cells. Raises ValueError when
     there are no rows.

@@ -19,7 +19,7 @@ _LARGEST = 9999  # larger numbers come from damaged files and are written in dig
 
 
 def roman(number: int) -> str:
-    """i … mmm in lower case."""
+    """The Roman number, in lower case: 'iv' for 4."""
     text = ""
     for value, letters in _ROMAN + _ROMAN_SMALL:
         text += letters * (number // value)
@@ -28,12 +28,12 @@ def roman(number: int) -> str:
 
 
 def letters(number: int) -> str:
-    """a … z, then aa, bb, … as Word counts."""
+    """The number in letters, as Word counts: 'a' to 'z' for 1 to 26, then 'aa', 'bb', …"""
     return chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 + 1)
 
 
 def chinese(number: int) -> str:
-    """一 … 九十九, 一百零一, up to 九千九百九十九."""
+    """The number, 1 to 9999, in Chinese characters: '一百零一' for 101."""
     text, zero = "", False
     for value, unit in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
         digit, number = divmod(number, value)
@@ -46,7 +46,7 @@ def chinese(number: int) -> str:
 
 
 def formal(number: int) -> str:
-    """The characters of cheques and contracts, hard to alter afterwards: 壹, 贰, 叁, 壹拾."""
+    """The number in the Chinese characters of cheques and contracts, which are hard to alter: '壹拾' for 10."""
     return ("一" if 10 <= number < 20 else "").translate(_FORMAL) + chinese(number).translate(_FORMAL)
 
 
@@ -70,7 +70,7 @@ _FORMATS: Mapping[str, Callable[[int], str]] = {
 
 
 def format_number(number: int, format: str) -> str:
-    """The number in a format of ECMA-376 part 1, 17.18.59; in digits when the format is unknown or does not reach."""
+    """The number in a format of ECMA-376 part 1, 17.18.59; in digits if the format is unknown or has no such number."""
     return _FORMATS.get(format, str)(number) if 0 < number <= _LARGEST else str(number)
 
 
@@ -85,11 +85,12 @@ class Level:
 
     @property
     def is_bullet(self) -> bool:
+        """Whether items of this level have a bullet and no number."""
         return self.format == "bullet"
 
     @property
     def is_bare(self) -> bool:
-        """True when nothing stands before the text: the level only indents it."""
+        """True when an item has neither number nor bullet: the level only indents its text."""
         return not self.text.strip() and (self.format == "none" or (self.is_bullet and self.text != ""))
 
 

@@ -1,8 +1,8 @@
-"""A grid of cells, some of them merged, as the Markdown tables that a person would see in it.
+"""Turn a grid of cells, some of them merged, into the Markdown tables that a person would see in it.
 
-A sheet is more than one table: titles stand above, blank rows separate one table from the next, headers span columns
-and two or three rows. Every table written here has one header row, because passages repeat that row. Cells are kept
-sparsely, so that a single cell in the last corner of a sheet costs nothing.
+A sheet may have several tables: titles are above them, blank rows separate them, headers span columns and two or three
+rows. Every table written here has one header row, because passages repeat that row. Only cells with text are stored, so
+that a single cell in the last corner of a sheet needs no memory for the empty cells before it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Grid:
 
 
 def to_markdown(grid: Grid) -> str:
-    """The tables of the grid and the lines of text around them, in order, with blank lines between."""
+    """The Markdown of the tables in the grid and of the lines of text around them, in order; '' for an empty grid."""
     return "\n\n".join(part for block in _blocks(grid) for part in _rendered_block(block))
 
 
@@ -73,8 +73,9 @@ def to_markdown(grid: Grid) -> str:
 class _Row:
     """One row of the grid.
 
-    `cells` has merged cells filled in, `own_cells` counts those before. `spanned` are the columns of cells merged
-    across; `hangs_from` the rows from which a cell merged downwards reaches into this row.
+    `cells` also has the text of merged cells in each of their columns; `own_cells` counts the cells without these.
+    `spanned` are the columns of cells merged across; `hangs_from` are the rows in which a cell that is merged downwards
+    into this row begins.
     """
 
     number: int
@@ -90,7 +91,7 @@ class _Row:
 
 def _filled_rows(grid: Grid) -> list[_Row]:
     """The rows with text. The text of a merged range is repeated in each of its rows and columns, unless it is the
-    only text of its row: then it is a title and stands once."""
+    only text of its row: then it is a title and is written once."""
     rows = {number: _Row(number, dict(cells), len(cells)) for number, cells in sorted(grid.rows.items())}
     columns = sorted({column for cells in grid.rows.values() for column in cells})
     budget = _MOST_FILLED
@@ -121,7 +122,7 @@ def _filled_rows(grid: Grid) -> list[_Row]:
 
 
 def _blocks(grid: Grid) -> list[list[_Row]]:
-    """The rows grouped into tables: a blank row ends a table unless the rows below plainly continue it."""
+    """The rows grouped into tables: a blank row ends a table unless `_continues_table`."""
     blocks: list[list[_Row]] = []
     for row in _filled_rows(grid):
         if blocks and row.number == blocks[-1][-1].number + 1:
@@ -138,6 +139,10 @@ def _blocks(grid: Grid) -> list[list[_Row]]:
 
 
 def _continues_table(above: list[_Row], block: list[_Row]) -> bool:
+    """Whether the rows after a blank row continue the table above.
+
+    They do when they add no column, and when they begin with a row of data or neither part has one.
+    """
     columns = {column for row in above for column in row.cells}
     if len(columns) < 2 or block[0].own_cells < 2 or not {column for row in block for column in row.cells} <= columns:
         return False
@@ -154,11 +159,11 @@ def _rendered_block(block: list[_Row]) -> list[str]:
         first += 1
     if len(columns) == 1:
         return ["\n".join(parts)]
-    rest = block[first:]
-    if not rest:
+    table = block[first:]
+    if not table:
         return parts
-    columns = sorted({column for row in rest for column in row.cells})
-    header, body = _header(rest, columns)
+    columns = sorted({column for row in table for column in row.cells})
+    header, body = _header(table, columns)
     return [*parts, markdown_table([header, *[[row.cells.get(column, "") for column in columns] for row in body]])]
 
 

@@ -26,7 +26,10 @@ _NAME_KEYS = ("title", "name", "subject", "heading", "label", "id", "_id")
 
 
 def read_json(data: bytes) -> list[Page]:
-    """One page; several values after each other are one list. Raises ReadError with the line that is not JSON."""
+    """One page without a label; several values after each other become one list.
+
+    Raises ReadError, which names the first line that is not JSON.
+    """
     text = decode(data)
     try:
         value = json.loads(text)
@@ -53,7 +56,7 @@ def _strict(text: str) -> str:
 
 
 def read_jsonl(data: bytes) -> list[Page]:
-    """One page, all lines as one list. Raises ReadError with the line that is not JSON."""
+    """One page without a label, with all lines as one list. Raises ReadError, which names the line that is not JSON."""
     values = []
     for number, line in enumerate(decode(data).split("\n"), start=1):
         if line.strip():

@@ -27,7 +27,7 @@ _NAVIGATION = (
     "nav, [role=navigation], [role=search], [role=menu], [role=menubar],"
     " [role=toolbar], [hidden], [aria-hidden=true], [style*='display:none'], [style*='display: none']"
 )
-# Classes and ids that templates give to what surrounds the content.
+# Classes and ids that templates give to the elements around the content.
 _NAVIGATION_NAMES = re.compile(
     r"(?:main-?|site-?|global-?|page-?|top-?|side-?|left-?|right-?)?(?:nav|navbar|navigation|menu|sidebar|footer|toc)"
     r"|breadcrumbs?|navbox|nav-links|skip-link|cookie-?(?:banner|notice|consent)|noprint|mw-editsection|site-?header",
@@ -78,13 +78,13 @@ def read_mht(data: bytes) -> tuple[str, list[Page]]:
 
 
 def decode_html(data: bytes, charset: str = "") -> str:
-    """The text of the page: in the given character set, else the one that the page declares, else a guessed one."""
+    """Decode a page: by the given character set, else by the one that the page declares, else by a guessed one."""
     declared = _CHARSET.search(data[:4096])
     return decode(data, charset or (declared[1].decode("ascii", "replace") if declared else ""))
 
 
 def to_text(html: str, *, whole: bool = False, frames: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """(title, Markdown). `whole` also keeps what looks like navigation, for mails and books, which have none.
+    """(title, Markdown). `whole` keeps elements that look like navigation: mails and books have no navigation.
 
     `frames` are the pages shown in frames of this one, by their address; no frame is fetched.
     """
@@ -138,7 +138,7 @@ def _insert_frames(soup: Any, frames: dict[str, str]) -> None:
 
 
 def _framed(frame: Any, frames: Mapping[str, str]) -> str:
-    """The HTML that a frame shows, '' when it is not at hand."""
+    """The HTML that a frame shows; '' when the file does not contain it."""
     return str(frame.get("srcdoc") or frames.get((frame.get("src") or "").strip(), ""))
 
 
@@ -150,7 +150,7 @@ def _is_layout(table: Any) -> bool:
 
 
 def _content(soup: Any) -> Any:
-    """The element with the page's content, after removing navigation; the whole page where none stands out."""
+    """The element with the page's content, after removing navigation; the page when no element has enough text."""
     most = _NAVIGATION_SHARE * len(soup.get_text())
     # Extracted, not destroyed: elements inside may still be visited below.
     for element in soup.select(_NAVIGATION):
@@ -163,10 +163,10 @@ def _content(soup: Any) -> Any:
         names = [*element.get("class", []), element.get("id") or ""] if element.attrs else []
         if any(map(_NAVIGATION_NAMES.fullmatch, names)) and len(element.get_text()) <= most:
             element.extract()
-    left = len(soup.get_text(strip=True))
+    characters = len(soup.get_text(strip=True))
     for selector in _CONTENT:
         elements = soup.select(selector)
-        if len(elements) == 1 and len(elements[0].get_text(strip=True)) >= _CONTENT_SHARE * left:
+        if len(elements) == 1 and len(elements[0].get_text(strip=True)) >= _CONTENT_SHARE * characters:
             return elements[0]
     return soup
 

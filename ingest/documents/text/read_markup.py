@@ -1,7 +1,8 @@
-"""Markdown unchanged, reStructuredText and Org as Markdown.
+"""Read Markdown, and translate reStructuredText and Org into Markdown.
 
-Of the latter two only what passages need is translated: headings, which become the heading path; tables, whose header
-is repeated; and marks that would disturb reading.
+Only what passages need is translated: headings, because they become the heading path; tables, because passages repeat
+their header; and marks that make the text hard to read. Markdown loses only comments, picture addresses and front
+matter.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bytes to text: the encoding is found when nothing declares it."""
+"""Decode bytes to text; when no encoding is declared, it is recognised by the bytes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Rows whose cells are aligned in columns, as a Markdown table.
+"""Tables without drawn lines: rows whose cells are aligned in columns, as a Markdown table.
 
-There are no drawn lines here, only positions, so rows are a table only when every cell is in exactly one column;
-anything else stays text, with the cells of a row on one line.
+Only positions show such a table, so rows are a table only when every cell is in exactly one column. Other rows stay
+text, with the cells of a row on one line.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ Rows = Sequence[list[Box]]
 
 
 def table(rows: Rows, *, spaced: bool = False) -> str:
-    """The rows as a Markdown table, '' when they are no table. The first row is the header if it looks like one.
+    """The rows as a Markdown table; '' when they are no table. The first row is the header if it looks like one.
 
-    With `spaced` only a table whose rows are further apart than the lines of one cell counts.
+    With `spaced`, rows are a table only if they are further apart than the lines of one cell.
     """
     rows = _split(rows)
     columns = _columns(rows)
@@ -106,10 +106,10 @@ def _cut(box: Box, gutters: Sequence[tuple[float, float]]) -> list[Box]:
         ]
         if over_gutter:
             at, end, start = max(over_gutter, key=lambda gap: min(gap[2], right) - max(gap[1], left))
-            rest = tuple((index - at, left, right) for index, left, right in last.gaps if index > at)
+            later_gaps = tuple((index - at, left, right) for index, left, right in last.gaps if index > at)
             pieces[-1:] = [
                 replace(last, text=last.text[:at].rstrip(), right=end, gaps=tuple(g for g in last.gaps if g[0] < at)),
-                replace(last, text=last.text[at:], left=start, gaps=rest),
+                replace(last, text=last.text[at:], left=start, gaps=later_gaps),
             ]
     return pieces
 
@@ -129,7 +129,7 @@ def continues_cells(row: list[Box], rows: Rows) -> bool:
 
 
 def _columns(rows: Rows) -> list[tuple[float, float]]:
-    """(left, right) of each column; none when a cell reaches over two columns of other rows."""
+    """(left, right) of each column; [] when a cell extends over two columns of other rows."""
     spans: list[list[float]] = []
     for box in sorted((box for row in rows for box in row), key=lambda box: box.left):
         if spans and box.left < spans[-1][1] + _COLUMN_GAP * box.height:
@@ -170,10 +170,10 @@ def _groups(cells: list[list[str]], rows: Rows) -> list[tuple[int, int]]:
 def _is_one_row(lines: list[list[str]]) -> bool:
     """Whether the lines may be one row: few have all cells, some cells have fewer lines, none has two numbers."""
     columns = list(zip(*lines, strict=True))
-    whole = sum(all(line) for line in lines)
-    short = any(0 < sum(map(bool, column)) < len(lines) for column in columns)
-    numbers = any(sum(is_number(cell) for cell in column if cell) > 1 for column in columns)
-    return short and 2 * whole <= len(lines) and not numbers
+    full_lines = sum(all(line) for line in lines)
+    has_shorter_cell = any(0 < sum(map(bool, column)) < len(lines) for column in columns)
+    has_two_numbers = any(sum(is_number(cell) for cell in column if cell) > 1 for column in columns)
+    return has_shorter_cell and 2 * full_lines <= len(lines) and not has_two_numbers
 
 
 def _together(lines: list[list[str]]) -> list[str]:

@@ -1,7 +1,7 @@
 """A page's boxes as blocks of Markdown in reading order.
 
-The positions of the boxes show what a person sees at once: columns, tables, and which lines were only broken at the
-edge of the column. Where they do not show it clearly, lines stay as they are.
+The positions of the boxes show columns, tables, and which lines were only broken at the edge of the column. Where they
+do not show this clearly, lines stay separate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ingest.documents.pdf.layout.boxes import BROKEN_WORD, Box, joined, rows, te
 from ingest.documents.pdf.layout.reading_order import regions
 from ingest.documents.structure.markdown import paragraph
 
-# Only lines of at least this width, in letters, may have been broken at the column's edge; others were meant short.
+# Only lines of at least this width, in letters, may have been broken at the column's edge; shorter ones end by intent.
 _BROKEN_WIDTH = 45
 # … or of this width beside another column, which shows that the width is the column's.
 _BROKEN_WIDTH_IN_COLUMN = 22
@@ -71,7 +71,11 @@ def markdown(blocks: list[Block]) -> str:
 
 
 def join_broken_words(texts: list[str]) -> list[str]:
-    """The texts with words that were broken at a line's end joined; the hyphen stays where another place has it too."""
+    """Join the words that were broken at the end of a line.
+
+    The hyphen stays when the texts have the word with a hyphen elsewhere and never without it, and unless the letters
+    on both sides of it are lower case.
+    """
     if not any(BROKEN_WORD in text for text in texts):
         return texts
     words = {word.casefold() for text in texts for word in re.findall(r"\w+(?:-\w+)*", text)}
@@ -86,18 +90,18 @@ def join_broken_words(texts: list[str]) -> list[str]:
 
 
 def _blocks(lines: list[list[Box]], beside_another: bool) -> Iterator[Block]:
-    """The lines as blocks; tables that were found before are blocks between them."""
-    before: list[list[Box]] = []
+    """The lines as blocks; boxes that are tables already are blocks between them."""
+    text_lines: list[list[Box]] = []
     for line in map(_without_heading_mark, lines):
         tables = [box for box in line if box.table]
-        rest = [box for box in line if not box.table]
-        before += [rest] if rest else []
+        text_boxes = [box for box in line if not box.table]
+        text_lines += [text_boxes] if text_boxes else []
         if tables:
-            yield from _plain_blocks(before, beside_another)
-            before = []
+            yield from _plain_blocks(text_lines, beside_another)
+            text_lines = []
         for box in tables:
             yield Block(box.text, box.left, box.right, box.top - box.depth, box.top, box.height, 2, True)
-    yield from _plain_blocks(before, beside_another)
+    yield from _plain_blocks(text_lines, beside_another)
 
 
 def _without_heading_mark(line: list[Box]) -> list[Box]:

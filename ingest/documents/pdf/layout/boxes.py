@@ -39,9 +39,9 @@ Gap = tuple[int, float, float]
 class Box:
     """A piece of a line: words with no wide gap between them.
 
-    `order` is its position in the file, from 0; `bold` is true when it begins and ends in bold letters. With `table` it
-    is a table that was found before: its text is Markdown, and it reaches `depth` down from its top. `gaps` are the
-    wide gaps between its words: (index in the text, left, right).
+    `order` is its position in the file, from 0; `bold` is true when it begins and ends in bold letters. With `table`
+    the box is a whole table: its text is Markdown, and its height is `depth`. `gaps` are the wide gaps between its
+    words: (index in the text, left, right).
     """
 
     text: str
@@ -74,9 +74,9 @@ def put_together(boxes: list[Box], inside: list[Box], text: str, edges: tuple[fl
     left, bottom, right, top = edges
     height = median(box.height for box in inside)
     order = min(box.order for box in inside)
-    whole = Box(text, left, right, top - height, top, order, table=True, depth=top - bottom)
-    taken = set(map(id, inside))
-    return [*(box for box in boxes if id(box) not in taken), whole]
+    table = Box(text, left, right, top - height, top, order, table=True, depth=top - bottom)
+    replaced = set(map(id, inside))
+    return [*(box for box in boxes if id(box) not in replaced), table]
 
 
 def text_width(text: str) -> int:
@@ -90,6 +90,7 @@ def joined(first: str, second: str) -> str:
 
 
 def on_one_line(first: Box, second: Box) -> bool:
+    """Whether two boxes overlap vertically by at least half the height of the smaller one."""
     shared = min(first.top, second.top) - max(first.bottom, second.bottom)
     return shared >= _SAME_LINE * min(first.height, second.height)
 

@@ -3,7 +3,7 @@
 A page is cut where white space runs down between boxes on both sides (a simple form of the recursive X-Y cut of
 Nagy and Seth, 1984). Lines that cross the white space, such as a title over two columns, divide the page into
 bands that are read one after the other. Two neighbours are columns when both hold running text, or when the file
-draws one after the other, or when their lines stand at different heights; otherwise they are cells of a table.
+draws one after the other, or when their lines are at different heights; otherwise they are cells of a table.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NEAR_GUTTER = 0.5
 
 
 def regions(boxes: list[Box]) -> list[list[Box]]:
-    """The boxes in groups that are each read line by line, in reading order."""
+    """The boxes in groups, in reading order; the lines of a group are read one after the other."""
     for middle in _gutters(boxes):
         bands = _bands(_cut_at(boxes, middle), middle)
         if any(columns for _, _, columns in bands):
@@ -58,9 +58,9 @@ def _cut(box: Box, middle: float, lefts: list[float]) -> list[Box]:
     for at, end, start in box.gaps:
         beside = sum(abs(left - start) < 2 * near for left in lefts)
         if start - end > _GUTTER * box.height and end - near < middle < start + near and beside >= _COLUMN_LINES:
-            rest = tuple((index - at, left, right) for index, left, right in box.gaps if index > at)
+            later_gaps = tuple((index - at, left, right) for index, left, right in box.gaps if index > at)
             first = replace(box, text=box.text[:at].rstrip(), right=end, gaps=tuple(g for g in box.gaps if g[0] < at))
-            return [first, replace(box, text=box.text[at:], left=start, gaps=rest)]
+            return [first, replace(box, text=box.text[at:], left=start, gaps=later_gaps)]
     return [box]
 
 
@@ -77,7 +77,7 @@ def _read(bands: list[tuple[list[Box], list[Box], bool]]) -> list[list[Box]]:
 
 
 def _gutters(boxes: list[Box]) -> list[float]:
-    """x positions with fewer boxes than to the left and to the right of them, at most three, the clearest first."""
+    """At most three x positions that fewer boxes cross than on both sides of them, the clearest first."""
     if len(boxes) < 2 * _COLUMN_LINES:
         return []
     start, end = min(box.left for box in boxes), max(box.right for box in boxes)

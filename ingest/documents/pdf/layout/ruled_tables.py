@@ -1,7 +1,8 @@
 """Tables whose cells are separated by drawn lines.
 
-Drawn lines show what the positions of words only suggest: which lines of text are one cell, which cells are merged,
-where the table ends. Lines that meet are one table; a text inside a table belongs to the cell around it.
+Drawn lines show which lines of text are one cell, which cells are merged, and where the table ends; the positions of
+words alone do not show this reliably. Lines that meet are one table; a text inside a table belongs to the cell around
+it.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def turned(rules: Iterable[Rule], quarter: int) -> list[Rule]:
 
 
 def stands_between(rules: Sequence[Rule], left: float, right: float, height: float) -> bool:
-    """Whether a vertical line stands between the x positions `left` and `right` at a height."""
+    """Whether a vertical line is between the x positions `left` and `right` at this height."""
     return any(left - 1 <= r.left <= right + 1 and r.bottom <= height <= r.top for r in rules if r.is_upright)
 
 
@@ -95,7 +96,7 @@ class _Table:
         return stands_in(box, *self.edges)
 
     def markdown(self, inside: list[Box]) -> str:
-        """The table with these boxes in its cells; '' when it is none, as when only one row or column holds text."""
+        """The table with these boxes in its cells; '' for lines that are no table, such as a frame around a text."""
         if len(self.columns) < 3 or len(self.rows) < 3 or len(self.columns) > _MOST_COLUMNS + 1 or len(inside) < 3:
             return ""
         cells = self._cells()
@@ -122,7 +123,7 @@ class _Table:
     def _is_ruled_throughout(
         self, lines_of_cell: dict[tuple[int, int], list[list[Box]]], last_column: dict[tuple[int, int], int]
     ) -> bool:
-        """False when lines separate only groups of rows or columns, as in scientific papers; then positions say more.
+        """False when lines separate only groups of rows or columns, as in scientific papers: then positions decide.
 
         A sign of rows without a line between them: several cells side by side whose text lines end early.
         """
