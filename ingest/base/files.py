@@ -103,4 +103,4 @@ def flush_to_disk(path: Path) -> None:
 
 def _unfinished(target: Path, prefix: str) -> Path:
     # The name does not contain the target's, which may already be as long as the file system allows.
-    return target.with_name(f"{prefix}{os.getpid()}-{secrets.token_hex(4)}")
+    return target.parent / f"{prefix}{os.getpid()}-{secrets.token_hex(4)}"

@@ -77,6 +77,15 @@ def test_a_file_that_could_not_be_written_leaves_the_old_one(root: Path) -> None
     assert names(root) == {"note.json"}
 
 
+def test_a_folder_is_not_replaced_by_a_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An OSError, as every other target that cannot be written, and nothing is left; an empty path is a folder too."""
+    monkeypatch.chdir(root)
+    for folder in (root, Path()):
+        with pytest.raises(OSError, match=r"busy|directory"):
+            write_whole(folder, "x")
+    assert names(root) == set()
+
+
 def test_a_full_disk_leaves_the_old_file(small_disk: Path) -> None:
     """Where the new content does not fit the old one stays, whole."""
     target = small_disk / "note.json"
