@@ -1,4 +1,4 @@
-"""What `docent doctor` finds: machine, disk, library, models and hub, and what to do about each problem."""
+"""Examines machine, disk, library, models and hub for `docent doctor`, and says what to do about each problem."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PASSAGE = "Full-time staff have twenty-five days of annual leave a year. " * 12
 
 @dataclass(frozen=True)
 class Finding:
-    """The state of one thing. `text` describes it and, when it is not `ok`, says what to do."""
+    """The state of one part, such as the disk. `text` describes it and, when it is not `ok`, says what to do."""
 
     name: str
     ok: bool
@@ -37,7 +37,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Everything worth knowing when an answer is slow, wrong or missing. Changes nothing."""
+    """The findings that may explain a slow, wrong or missing answer, in the order of printing. Changes nothing."""
     optional = (_thresholds(settings.home), _reading_rate(settings.home), _reranker(settings))
     thresholds, reading_rate, reranker = ([finding] if finding else [] for finding in optional)
     return [
@@ -91,7 +91,7 @@ def _thresholds(home: Path) -> Finding | None:
     text = f"confidence below {fitted.refuse:.2f}: no answer; below {fitted.caution:.2f}: an answer with a caution; "
     if fitted.questions:
         text += (
-            f"fitted on {fitted.questions} synthetic questions, told apart from unanswerable ones in "
+            f"fitted on {fitted.questions} synthetic questions, distinguished from unanswerable ones in "
             f"{fitted.separation:.0%} of the pairs"
         )
     else:
@@ -143,7 +143,7 @@ def _reading_rate(home: Path) -> Finding | None:
 
 
 def _reranker(settings: Settings) -> Finding | None:
-    """The reranker is loaded and tried, which takes seconds: nothing else shows that it works. None if none is set."""
+    """Load and try the reranker, which takes seconds: nothing else shows that it works. None if no reranker is set."""
     reranker = reranker_of(settings)
     if reranker is None:
         return None

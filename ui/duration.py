@@ -1,4 +1,4 @@
-"""Durations as people say them, for the terminal and the page."""
+"""Writes durations in words, for the terminal and the page."""
 
 from __future__ import annotations
 

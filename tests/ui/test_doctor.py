@@ -76,7 +76,7 @@ def test_the_thresholds_and_their_fit(site: Settings, ingested_office: Path) -> 
     (site.home / THRESHOLDS_FILE).write_text(json.dumps(asdict(kept)), "utf-8")
     assert findings_by_name(site)["thresholds"].text == (
         "confidence below 0.37: no answer; below 0.81: an answer with a caution; fitted on 150 synthetic questions, "
-        "told apart from unanswerable ones in 95% of the pairs"
+        "distinguished from unanswerable ones in 95% of the pairs"
     )
     (ingested_office / "parking.txt").write_text(
         "Parking behind the house is free for all visitors of the company.", "utf-8"

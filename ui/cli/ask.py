@@ -1,4 +1,4 @@
-"""`docent ask`: one question, its answer as it is written, and its sources."""
+"""`docent ask`: prints the answer to one question while it is generated, and its sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`docent doctor`: what was found about this machine and its library, one line each."""
+"""`docent doctor`: prints the findings about this machine and its library, one line each."""
 
 from __future__ import annotations
 

@@ -94,11 +94,11 @@ def _show(reports: Sequence[SetReport], compared: Path | None) -> None:
     console = Console(highlight=False)
     # A file or a pipe has no width.
     cell = _CELL if compared is None else _CELL + _DIFFERENCE_CELL
-    beside = max(1, (console.width - _NAMES) // cell) if console.is_terminal else len(reports)
-    console.width = max(console.width, _NAMES + cell * beside)
-    for start in range(0, len(reports), beside):
+    columns = max(1, (console.width - _NAMES) // cell) if console.is_terminal else len(reports)
+    console.width = max(console.width, _NAMES + cell * columns)
+    for start in range(0, len(reports), columns):
         with console.capture() as captured:
-            console.print(_table(reports[start : start + beside], compared is not None))
+            console.print(_table(reports[start : start + columns], compared is not None))
         for line in captured.get().splitlines():
             click.echo(line.rstrip())
     for report in reports if compared is not None else ():
@@ -131,8 +131,8 @@ def _table(reports: Sequence[SetReport], compared: bool) -> Table:
     blank = [""] if compared else []
     for fact in _FACTS:
         table.add_row(fact, *(text for report in reports for text in (f"{report.as_json()[fact]}", *blank)))
-    found = dict.fromkeys(metric for report in reports for metric in report.measured)
-    for metric in sorted(found, key=lambda name: METRICS.index(name) if name in METRICS else len(METRICS)):
+    metrics = dict.fromkeys(metric for report in reports for metric in report.measured)
+    for metric in sorted(metrics, key=lambda name: METRICS.index(name) if name in METRICS else len(METRICS)):
         cells = []
         for report in reports:
             cells.append(_measured(metric, report.measured.get(metric)))

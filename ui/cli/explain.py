@@ -45,7 +45,7 @@ _PARTS = {
 def explain_search(library: Library, question: str, count: int, passages: int, as_json: bool) -> None:
     """Search for the question and print how the `count` best passages were scored.
 
-    `passages` is the number of passages that an answer draws on; the confidence depends on it.
+    `passages` is how many passages are retrieved for an answer; the confidence depends on it.
     """
     from assistant.refuse.explain_answerability import explain_answerability
 

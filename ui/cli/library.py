@@ -1,4 +1,4 @@
-"""The commands that look after a library: `list`, `remove`, `rebuild`, `status`, `check`, `backup` and `restore`."""
+"""The commands that manage a library: `list`, `remove`, `rebuild`, `status`, `check`, `backup` and `restore`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def list_command(unreadable: bool, as_json: bool, **flags: Any) -> int:
     """List the documents of the library.
 
-    With format, language, pages, passages, parse score and state.
+    Each is printed with format, language, pages, passages, parse score and state.
     """
     from ingest.store.catalog import CATALOG_FILE, Catalog
     from ingest.store.unreadable_files import unreadable_files
@@ -97,8 +97,8 @@ def remove_command(names: tuple[str, ...], as_json: bool, **flags: Any) -> int:
 def rebuild_command(rollback: bool, as_json: bool, **flags: Any) -> int:
     """Split and embed all documents again.
 
-    With --embedder by another model. Searches keep working meanwhile. The replaced embeddings are kept, so that
-    --rollback can undo the rebuild; documents added since then are embedded during the rollback.
+    With --embedder, another model embeds them. Searches keep working meanwhile. The replaced embeddings are kept, so
+    that --rollback can undo the rebuild; documents added since then are embedded during the rollback.
     """
     from ingest.runs import rebuild as rebuilding
 
@@ -117,7 +117,7 @@ def rebuild_command(rollback: bool, as_json: bool, **flags: Any) -> int:
 def status_command(as_json: bool, **flags: Any) -> int:
     """Show the state of the library.
 
-    What it holds, what is being done to it now, and any problem, with exit code 1.
+    Prints what it contains, which command changes it now, and any problem. Exit code 1 when there is a problem.
     """
     from ingest.library import Library
     from ingest.search.rerank import reranker_of
@@ -148,7 +148,7 @@ def _show_status(home: Path, state: LibraryStatus) -> None:
 
 
 def _described(work: Work) -> str:
-    """The command that changes the library now, how far it is, and how long it will take."""
+    """The command that changes the library now, how much of it is done, and how long the rest will take."""
     facts = [f"{work.doing} (process {work.process}, since {work.since})"]
     if work.total:
         facts.append(f"{work.done} of {work.total} files")

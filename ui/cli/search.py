@@ -1,4 +1,4 @@
-"""`docent search`: the passages nearest to a text, and with `--explain` why they were found."""
+"""`docent search`: prints the passages nearest to a text, and with `--explain` how each was scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`docent serve`: the page and the HTTP API in one process."""
+"""`docent serve`: serves the page and the HTTP API in one process."""
 
 from __future__ import annotations
 

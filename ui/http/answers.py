@@ -1,8 +1,8 @@
-"""One question over HTTP: the assistant's events as one JSON object or as server-sent events.
+"""Answers one question over HTTP: with one JSON object, or with the assistant's events as server-sent events.
 
-`Assistant.ask` returns a plain iterator that blocks. It is stepped in worker threads, one step at a time, and closed as
-soon as the caller hangs up, which frees the model. A running step cannot be interrupted, so closing waits for it; the
-assistant's steps are short.
+`Assistant.ask` returns a plain iterator that blocks. Worker threads take one step of it at a time, and it is closed as
+soon as the caller disconnects, which frees the model. A running step cannot be interrupted, so closing waits for it;
+the assistant's steps are short.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 PING_SECONDS = 10.0
-# Worker threads beyond those of waiting questions.
+# How many worker threads there are besides one for each waiting question.
 SPARE_THREADS = 16
 
 
@@ -41,11 +41,11 @@ class Answering:
         self._threads = anyio.CapacityLimiter(assistant.settings.queue_size + SPARE_THREADS)
 
     async def start(self, question: str, session: str) -> RunningAnswer:
-        """Raises Refused when the question is not admitted."""
+        """Start an answer and wait for its first event. Raises Refused when the question is not admitted."""
         return RunningAnswer(*await run_sync(self._ask, question, session, limiter=self._threads), self._threads)
 
     def _ask(self, question: str, session: str) -> tuple[EventStream, Event | None]:
-        # The first step is taken at once: an error in it can still be an HTTP status.
+        # The first step is taken before anything is sent: an error in it can still be an HTTP status.
         events = self.assistant.ask(question, session)
         return events, next(events, None)
 
@@ -64,13 +64,16 @@ class RunningAnswer:
         return await run_sync(next, self._events, None, limiter=self._threads)
 
     async def close(self) -> None:
-        """Stop the answer. Shielded from cancellation: it is needed most when the request was cancelled."""
+        """Stop the answer. Cancellation does not interrupt this: a cancelled request must be stopped too."""
         with anyio.CancelScope(shield=True):
             await run_sync(self._events.close, limiter=self._threads)
 
 
 async def whole_answer(answering: Answering, question: str, session: str | None, request: Request) -> dict[str, Any]:
-    """The answer as one JSON object. Stops the model when the caller hangs up. Raises HTTPException when it failed."""
+    """The answer as one JSON object. Stops the model when the caller disconnects.
+
+    Raises Refused when the question is not admitted, HTTPException when the answer failed or the caller disconnected.
+    """
     session = session or uuid.uuid4().hex
     running = await answering.start(question, session)
     try:
@@ -80,14 +83,14 @@ async def whole_answer(answering: Answering, question: str, session: str | None,
             if isinstance(event, Failed):
                 raise HTTPException(event.status, event.message)
             if await request.is_disconnected():
-                raise HTTPException(499, "The caller went away before the answer was ready.")
+                raise HTTPException(499, "The caller disconnected before the answer was ready.")
     finally:
         await running.close()
     raise RuntimeError("the assistant ended without Done or Failed")
 
 
 def done_json(done: Done, session: str) -> dict[str, Any]:
-    """The record of an answer, with what belongs to the request. `response` is `answer` by its older name."""
+    """The record of an answer, with session and request id. `response` is the older name of `answer`."""
     return {**to_json(done), "response": done.answer, "session": session, "request_id": request_id()}
 
 
@@ -104,7 +107,7 @@ class AnswerStream(Response):
 
     @classmethod
     async def open(cls, answering: Answering, question: str, session: str | None) -> AnswerStream:
-        """Start the answer before anything is sent, so that a refusal still has its HTTP status."""
+        """Start the answer before anything is sent, so that a refusal (Refused) still has its HTTP status."""
         session = session or uuid.uuid4().hex
         return cls(await answering.start(question, session), session)
 
@@ -120,6 +123,7 @@ class AnswerStream(Response):
             await self._running.close()
 
     async def _pump(self, send: Send) -> None:
+        """Send every event, then `[DONE]`. An error becomes an event of the stream."""
         try:
             while (event := await self._running.step()) is not None:
                 if block := self._block(event):
@@ -127,11 +131,12 @@ class AnswerStream(Response):
         except Exception:
             # The status line has already been sent: the error can only be an event of the stream.
             log.exception("answer failed", request_id=request_id())
-            line = f"Something went wrong; the log has it as {request_id()}."
+            line = f"Something went wrong; the log has the details under {request_id()}."
             await self._write(send, self._block(Failed(line, 500, request_id())))
         await self._write(send, "data: [DONE]\n\n", last=True)
 
     def _block(self, event: Event) -> str:
+        """The event as server-sent text; '' for a delta without text, which is not sent."""
         if isinstance(event, Delta):
             return f"data: {_json({'text': event.text})}\n\n" if event.text else ""
         if isinstance(event, Done):
@@ -154,6 +159,7 @@ class AnswerStream(Response):
                 await self._write(send, ": still working\n\n")
 
     async def _watch(self, receive: Receive, scope: anyio.CancelScope) -> None:
+        """Cancel the answer when the caller disconnects."""
         while (await receive())["type"] != "http.disconnect":
             pass
         scope.cancel()

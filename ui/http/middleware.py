@@ -1,6 +1,6 @@
-"""ASGI middleware around every request: its id, one log line, security headers and a limit on its size.
+"""ASGI middleware: gives every request an id, a log line, security headers and a limit on its size.
 
-Plain ASGI: Starlette's BaseHTTPMiddleware would hide from a stream that its caller has hung up.
+It is plain ASGI: with Starlette's BaseHTTPMiddleware a stream would not learn that its caller has disconnected.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def request_id() -> str:
 class RequestMiddleware:
     """Gives every request an id and a log line. The line has method, path, status and time, never the question.
 
-    An id that the caller sends as X-Request-ID is used where it is short and plain. An API request larger than
-    BODY_BYTES is answered with 413, an error that nobody handled with 500 and the request id.
+    An id that the caller sends as X-Request-ID is used if it is short and plain. An API request larger than BODY_BYTES
+    is answered with 413, an unhandled error with 500 and the request id.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -81,7 +81,7 @@ class RequestMiddleware:
                 if status:
                     raise
                 log.exception("request failed")
-                line = f"Something went wrong; the log has it as {identity}."
+                line = f"Something went wrong; the log has the details under {identity}."
                 await JSONResponse({"error": line, "request_id": identity}, 500)(scope, receive, send_with_headers)
             finally:
                 milliseconds = round((time.perf_counter() - began) * 1000)

@@ -1,4 +1,4 @@
-"""The original file of a document, sent in a way that nothing in it can run as part of this site."""
+"""Sends the original file of a document so that nothing in it can run as part of this site."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The web server: FastAPI, with the Streamlit page mounted at `/`, on one port.
 
-Whatever may block runs in a thread, never on the event loop: `/health` answers while a model is at work.
+Code that may block runs in a thread, never on the event loop: `/health` answers while a model generates.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ PAGE_OPTIONS = {
 
 
 class Question(BaseModel):
-    """A question, under either of the two names that clients use, and the conversation that it continues."""
+    """A question, under either of the two names that clients use, and the conversation to continue."""
 
     input: str | None = Field(None, description="the question")
     message: str | None = Field(None, description="the question, under the other name clients use")
-    session: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="conversation to go on with")
+    session: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="the conversation to continue")
 
     @model_validator(mode="after")
     def has_a_question(self) -> Self:
@@ -76,7 +76,7 @@ class Question(BaseModel):
 
 
 def create_app(assistant: Assistant) -> FastAPI:
-    """The whole web application around one assistant, which the page shares."""
+    """The complete web application: the page and the API, which share one assistant."""
     set_assistant(assistant)
     for key, value in PAGE_OPTIONS.items():
         streamlit.config.set_option(key, value)
@@ -94,7 +94,7 @@ def create_app(assistant: Assistant) -> FastAPI:
     answering = Answering(assistant)
     limited = [Depends(_limiter(assistant.settings.requests_per_minute))]
 
-    @app.post("/chat", dependencies=limited, summary="Answer a question, whole")
+    @app.post("/chat", dependencies=limited, summary="Answer a question in one response")
     async def chat(question: Question, request: Request) -> JSONResponse:
         return JSONResponse(await whole_answer(answering, question.text, question.session, request))
 
@@ -102,11 +102,15 @@ def create_app(assistant: Assistant) -> FastAPI:
     async def stream_chat(question: Question) -> Response:
         return await AnswerStream.open(answering, question.text, question.session)
 
-    @app.get("/stream_chat", dependencies=limited, summary="The same, for a browser's EventSource")
+    @app.get(
+        "/stream_chat",
+        dependencies=limited,
+        summary="Answer a question as server-sent events, for a browser's EventSource",
+    )
     async def stream_chat_get(question: Annotated[Question, Query()]) -> Response:
         return await AnswerStream.open(answering, question.text, question.session)
 
-    @app.get("/health", summary="Alive, and whether questions can be answered")
+    @app.get("/health", summary="Say that the server is alive, and whether it can answer questions")
     async def health() -> dict[str, Any]:
         return await anyio.to_thread.run_sync(_health, assistant)
 
@@ -123,7 +127,7 @@ def create_app(assistant: Assistant) -> FastAPI:
 
 
 def _health(assistant: Assistant) -> dict[str, Any]:
-    """That there is a response says that the server is alive; `ready`: a question would be answered now."""
+    """The response itself shows that the server is alive; `ready` says that a question can be answered now."""
     engine = assistant.engines.state
     try:
         library = assistant.library.status()
@@ -161,7 +165,7 @@ def _limiter(per_minute: int) -> Any:
 
 
 def _answer_errors(app: FastAPI) -> None:
-    """Every error is answered as JSON: one line, and the request id under which the log has the details."""
+    """Answer every error as JSON: one line, and the request id under which the log has the details."""
 
     def answer(status: int, line: str, headers: Any = None) -> JSONResponse:
         return JSONResponse({"error": line, "request_id": request_id()}, status, headers)
@@ -187,11 +191,15 @@ def _answer_errors(app: FastAPI) -> None:
 
 
 def _show_page_error(error: Exception) -> bool:
-    """Show one line in the page instead of a traceback, which goes to the log."""
+    """Show one line in the page and log the traceback. Returns True: Streamlit shows nothing of its own."""
     strings = strings_for(streamlit.context.locale)
     reference = request_id()
     log.error("page failed", request_id=reference, exc_info=error)
-    message = str(error) if isinstance(error, DocentError) else f"Something went wrong; the log has it as {reference}."
+    message = (
+        str(error)
+        if isinstance(error, DocentError)
+        else f"Something went wrong; the log has the details under {reference}."
+    )
     streamlit.error(strings.failed.format(message=message, request_id=reference))
     return True
 
@@ -208,7 +216,7 @@ def serve(assistant: Assistant, host: str, port: int) -> None:
 
 
 def check_address(host: str, port: int) -> None:
-    """Raises DocentError when the server could not listen on the address."""
+    """Raise DocentError when the server cannot listen on the address."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:

@@ -1,8 +1,8 @@
-"""A turn as HTML: answer, cautions and source cards. No document can put HTML of its own into it.
+"""Writes a turn as HTML: answer, cautions and source cards. No document can put HTML of its own into it.
 
-Answers and passages are text from outside: a document may hold HTML, images or links, and a model may repeat them.
-So they are rendered by a Markdown parser whose images, links and raw HTML are switched off: what reaches the browser
-has only the few tags below, no address, and nothing that the browser would fetch.
+Answers and passages are text from outside: a document may contain HTML, images or links, and a model may repeat them.
+So they are rendered by a Markdown parser whose images, links and raw HTML are switched off: the browser gets only the
+few tags below, no address from the text, and nothing that it would fetch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Private-use characters stand for the ends of a highlight while Markdown is rendered.
 MARK_START, MARK_END = "\ue000", "\ue001"
-# Source cards under an answer that abstained.
+# How many source cards are shown under an answer that abstained.
 NEAREST = 3
 
 
@@ -60,12 +60,12 @@ def welcome_html(strings: Strings) -> str:
 
 
 def answer_html(text: str, numbers: Collection[int] = ()) -> str:
-    """The answer's Markdown; `[n]` stands out where `n` is one of the sources' numbers."""
+    """The answer's Markdown as HTML; `[n]` is marked as a reference where `n` is one of the sources' numbers."""
     return f'<div class="docent-text docent-answer">{_render(text, numbers)}</div>'
 
 
 def turn_html(done: Done, strings: Strings, problem: str = "") -> str:
-    """A finished turn below its question: the answer, what to know about it, and its sources."""
+    """A finished turn without its question: the answer, its cautions and its sources, or only `problem`."""
     if problem:
         return note_html(problem, "caution")
     if done.evidence.abstained:
@@ -118,11 +118,11 @@ def sources_html(evidence: Evidence, citations: Sequence[Citation], strings: Str
 def _card(source: Source, evidence: Evidence, citations: Sequence[Citation], strings: Strings) -> str:
     # Most documents begin with their title as a heading: it is not shown twice.
     heading = "" if source.heading == source.title else source.heading.removeprefix(f"{source.title} › ")
-    own_citations = [citation for citation in citations if citation.n == source.n]
-    page = own_citations[0].page if own_citations else source.page
+    source_citations = [citation for citation in citations if citation.n == source.n]
+    page = source_citations[0].page if source_citations else source.page
     heading = "" if page.endswith(heading) else heading
     location = " · ".join(part for part in (page, heading) if part)
-    quotes = [citation.quote for citation in own_citations]
+    quotes = [citation.quote for citation in source_citations]
     quotes = quotes or [sentence.text for sentence in evidence.sentences if sentence.n == source.n]
     trail = f' <span class="docent-place">— {escape(location)}</span>' if location else ""
     return (
@@ -141,7 +141,7 @@ def _versions(source: Source, strings: Strings) -> str:
 
 
 def document_address(source: Source, label: str) -> str:
-    """The address of the original file; for a PDF at the page that `label` (such as 'p. 3') names."""
+    """The address of the original file; for a PDF with the page that `label` (such as 'p. 3') names."""
     page = re.search(r"\d+", label)
     at_page = f"#page={page.group()}" if page and PurePath(source.path).suffix.lower() == ".pdf" else ""
     return f"/documents/{source.document_id}{at_page}"

@@ -38,13 +38,17 @@ ICON = (
 )
 
 
-# The turn as it is drawn if Stop is clicked before the first event.
+# The record that is drawn when Stop is clicked before the first event.
 NOTHING_YET = Done(Evidence((), (), 0.0, abstained=False), "", (), "", "stopped")
 
 
 @dataclasses.dataclass
 class LocalTurn:
-    """A turn of this visit, until the assistant has stored it. `after` is the number of stored turns before it."""
+    """A turn of this visit that the assistant has not stored (yet).
+
+    `after` is the number of stored turns before it; `problem` is the line for a question that was refused or failed;
+    `settled` is True once a later run of the script has drawn it.
+    """
 
     conversation: str
     question: str
@@ -55,6 +59,7 @@ class LocalTurn:
 
 
 def main() -> None:
+    """Draw the page, and answer the question of this run if there is one."""
     st.set_page_config(page_title="Docent", page_icon=ICON, layout="centered")
     strings = strings_for(st.context.locale)
     assistant = get_assistant()
@@ -64,7 +69,7 @@ def main() -> None:
     with st.container():
         usable = _banners(assistant, strings)
     question = st.session_state.pop("pending", None) or _input(assistant, usable, strings)
-    # An element of its own: the examples disappear as soon as a question is asked, not when its answer is complete.
+    # The examples are in an element of their own, which is emptied when a question is asked, not after its answer.
     welcome = st.empty()
     drawn = _history(assistant, conversation, strings)
     if question:
@@ -75,7 +80,7 @@ def main() -> None:
 
 
 def _conversation_id() -> str:
-    """Kept in the address, so that a refresh or a bookmark shows the same conversation."""
+    """The id in the address, so that a refresh or a bookmark shows the same conversation; a new id without one."""
     conversation = st.query_params.get("c", "")
     if not re.fullmatch(r"[0-9a-f]{32}", conversation):
         conversation = uuid.uuid4().hex
@@ -102,7 +107,7 @@ def _input(assistant: Assistant, usable: bool, strings: Strings) -> str:
 
 
 def _banners(assistant: Assistant, strings: Strings) -> bool:
-    """Draws what a person should know before asking; returns False while there are no documents or no engine."""
+    """Draws the notes to read before asking. Returns whether questions can be asked: documents and engine are ready."""
     engine, library = assistant.engines.state, assistant.library.status()
     waits_for_documents = not library.problem and (html.is_growing(library) or library.passages == 0)
     if library.problem:
@@ -120,7 +125,7 @@ def _banners(assistant: Assistant, strings: Strings) -> bool:
 
 @st.fragment(run_every=WATCH_SECONDS)
 def _watch(drawn: tuple[bool, bool, bool], strings: Strings) -> None:
-    """Draws the progress of an ingest, and redraws the page once documents or engine are there."""
+    """Draws the progress of an ingest, and redraws the page when documents or engine are no longer as `drawn`."""
     assistant = get_assistant()
     library = assistant.library.status()
     if drawn != (library.passages > 0, html.is_growing(library), assistant.engines.state.loaded):
@@ -160,7 +165,7 @@ def _history(assistant: Assistant, conversation: str, strings: Strings) -> int:
 
 
 def _settle(conversation: str, stored: int) -> list[LocalTurn]:
-    """The turns of this visit that are not stored. A turn the last run left unfinished was stopped or is now stored."""
+    """The turns of this visit that are not stored. Those that were stored since the last run are removed first."""
     turns: list[LocalTurn] = st.session_state.setdefault("local_turns", [])
     for turn in [turn for turn in turns if turn.conversation == conversation and not turn.settled]:
         turn.settled = True
@@ -187,7 +192,7 @@ def _copy(done: Done, strings: Strings) -> None:
 
 
 def _answer(assistant: Assistant, question: str, conversation: str, strings: Strings) -> None:
-    """Streams the answer into three elements, then leaves the turn there as the next run will draw it."""
+    """Draws the answer while it is generated, then draws the complete turn as the next run will draw it."""
     after = len(assistant.conversations.turns(conversation))
     turn = LocalTurn(conversation, question, after, NOTHING_YET)
     st.session_state["local_turns"].append(turn)
@@ -213,7 +218,7 @@ def _answer(assistant: Assistant, question: str, conversation: str, strings: Str
 def _follow(
     events: EventStream, turn: LocalTurn, strings: Strings, body: DeltaGenerator, sources: DeltaGenerator
 ) -> None:
-    """Draws at most 15 times a second, also for events without text: a click on Stop takes effect at a drawing."""
+    """Draws the events, at most 15 times a second; also those without text, because Stop takes effect at a drawing."""
     line, drawn_at = strings.searching, 0.0
     for event in events:
         first_words = False

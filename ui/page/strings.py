@@ -53,7 +53,7 @@ class Strings:
 ENGLISH = Strings(
     language="en",
     welcome="What would you like to know?",
-    introduction="Docent answers from your company's documents and shows where each answer stands.",
+    introduction="Docent answers from your company's documents and shows where each answer comes from.",
     try_one="For example",
     placeholder="Ask about your documents",
     new_conversation="New conversation",
@@ -66,7 +66,7 @@ ENGLISH = Strings(
     writing="Writing …",
     stopped="Stopped. The answer is not complete.",
     stopped_empty="Stopped before the answer began.",
-    cut_short="The answer was cut off at its longest length.",
+    cut_short="The answer was cut off: it reached the maximum length.",
     timed_out="The answer was cut off because it took too long.",
     found="Found in",
     sources="Sources",

@@ -1,4 +1,4 @@
-"""The commands that look after a library: list, remove, rebuild, status, check, backup and restore."""
+"""The commands that manage a library: list, remove, rebuild, status, check, backup and restore."""
 
 from __future__ import annotations
 

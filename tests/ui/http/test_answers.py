@@ -86,7 +86,8 @@ def test_unexpected_error_in_a_stream_says_one_line(client: TestClient, assistan
     assistant.raised = ZeroDivisionError("secret detail")
     response = client.post("/stream_chat", json={"input": "Leave?"}, headers={"X-Request-ID": "abc-2"})
     assert blocks(response.text)[1] == (
-        "error", {"error": "Something went wrong; the log has it as abc-2.", "status": 500, "request_id": "abc-2"},
+        "error",
+        {"error": "Something went wrong; the log has the details under abc-2.", "status": 500, "request_id": "abc-2"},
     )  # fmt: skip
     assert "secret detail" not in response.text
 

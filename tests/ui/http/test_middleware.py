@@ -23,7 +23,7 @@ def test_unexpected_error_is_500_with_an_id_that_is_in_the_log(
     response = client.post("/chat", json={"input": "Leave?"})
     assert response.status_code == 500
     assert response.json() == {
-        "error": f"Something went wrong; the log has it as {response.headers['x-request-id']}.",
+        "error": f"Something went wrong; the log has the details under {response.headers['x-request-id']}.",
         "request_id": response.headers["x-request-id"],
     }
     lines = [json.loads(line) for line in (tmp_path / "docent.log").read_text().splitlines()]

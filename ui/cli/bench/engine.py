@@ -1,4 +1,4 @@
-"""`docent bench engine` and `docent bench compare`: first token, throughput and memory of the engines."""
+"""`docent bench engine` and `docent bench compare`: measure first token, throughput and memory of the engines."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COLUMNS = ("engine", "ttft_s", "followup_ttft_s", "same_again_ttft_s", "decode_t
 
 @dataclass(frozen=True)
 class Sizes:
-    """Tokens of a prompt and of an answer, and how often both are measured."""
+    """How many tokens a prompt and an answer have, and how often each is measured."""
 
     prompt_tokens: int
     new_tokens: int

@@ -1,4 +1,4 @@
-"""`docent bench search` and `docent bench ingest`: latency, recall and throughput of a library."""
+"""`docent bench search` and `docent bench ingest`: measure latency, recall and throughput of a library."""
 
 from __future__ import annotations
 

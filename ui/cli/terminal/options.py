@@ -32,12 +32,12 @@ def settings_options(*names: str) -> Callable[[_Command], _Command]:
 
 
 def settings_from(flags: dict[str, Any]) -> Settings:
-    """Settings, with the given flags on top. Raises SettingsError."""
+    """The settings; flags that are not None win over environment and file. Raises SettingsError for a wrong setting."""
     return load_settings(**flags)
 
 
 def question_from(text: str) -> str:
-    """The question without surrounding blanks. Raises UsageError when nothing is left."""
+    """The question without white space around it. Raises UsageError for an empty question."""
     if not text.strip():
         raise click.UsageError("TEXT is empty: give a question or some words.")
     return text.strip()

@@ -1,4 +1,4 @@
-"""What a command prints: lines that are safe for a terminal, and JSON for programs."""
+"""Prints lines that are safe for a terminal, and JSON for programs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]
 def printable(text: str) -> str:
     """The text with U+FFFD in place of control characters and changes of writing direction.
 
-    File names may hold both, and could otherwise move the cursor, change colours or hide a file's real ending.
+    File names may contain both, and could otherwise move the cursor, change colours or hide a file's real ending.
     """
     return _CONTROL_CHARACTERS.sub("\ufffd", text)
 
 
 def print_line(line: str, err: bool = False) -> None:
-    """Print a line that holds text from files or file names, without their control characters."""
+    """Print a line that contains text from files or file names, without their control characters."""
     click.echo(printable(line), err=err)
 
 
@@ -32,7 +32,10 @@ def print_json(value: Any) -> None:
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """JSON of plain values, dataclasses (an object with their fields, in order) and paths. Chinese stays readable."""
+    """JSON of plain values, dataclasses (as objects with their fields, in order) and paths (as strings).
+
+    Chinese is not escaped. Raises TypeError for other values.
+    """
     return json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
 
 

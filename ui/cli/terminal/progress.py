@@ -17,9 +17,9 @@ from ingest.base.types import Progress, ProgressCallback
 from ui.cli.terminal.output import json_text, printable
 from ui.duration import duration
 
-# Without a terminal a line this often is enough to see that a run is alive.
+# Without a terminal, lines are printed at most this often.
 PLAIN_LINE_SECONDS = 5.0
-# JSON lines come at most this often; the last file always gets one.
+# JSON lines are printed at most this often; the last file always has one.
 JSON_LINE_SECONDS = 0.5
 PREPARING = "Preparing the embedding model"
 _NAME_WIDTH = 40
@@ -29,7 +29,8 @@ _NAME_WIDTH = 40
 def progress_shown(label: str, quiet: bool = False, json_lines: bool = False) -> Iterator[ProgressCallback]:
     """A callback for `ingest` that shows its progress on standard error; standard output has the result alone.
 
-    `label` names the work ("Ingesting"); `quiet` shows nothing; `json_lines` wins over both terminal and `quiet`.
+    `label` names the work ("Ingesting"); `quiet` shows nothing. With `json_lines`, JSON lines are printed on a
+    terminal too, and even when `quiet` is set.
     """
     if json_lines:
         yield _json_lines()
