@@ -33,6 +33,7 @@ class ReadDocument:
 
     @property
     def text(self) -> str:
+        """All pages, joined by `PAGE_BREAK`."""
         return PAGE_BREAK.join(page.text for page in self.pages)
 
 
@@ -133,6 +134,7 @@ class Progress:
 
     @property
     def passages_per_second(self) -> float:
+        """The rate since the first file began; 0 before."""
         return self.passages / self.seconds if self.seconds > 0 else 0.0
 
 

@@ -287,7 +287,7 @@ class _Measure:
 
 
 _MEASURES = (
-    _Measure(_glyph_codes, 0.05, 0.35, "codes of a font stand where its letters should: print the file to a new PDF"),
+    _Measure(_glyph_codes, 0.05, 0.35, "codes of a font are in place of its letters: print the file to a new PDF"),
     _Measure(_unreadable_characters, 0.03, 0.20,
         "many characters are unreadable: the font or the encoding is missing; save it again"),
     _Measure(_wrong_encoding, 0.05, 0.20, "the text was saved in a wrong encoding: save it again as UTF-8"),
@@ -295,9 +295,9 @@ _MEASURES = (
     _Measure(_few_vowels, 0.08, 0.17, _NO_WORDS),
     _Measure(_unpronounceable_words, 0.20, 0.50, _NO_WORDS),
     _Measure(_recognised_stains, 0.15, 0.40,
-        "text recognition made no words of it: scan it again, straight and at 300 dots an inch"),
+        "text recognition found no words in it: scan it again, straight and at 300 dots an inch"),
     _Measure(_spaced_letters, 0.15, 0.60,
-        "the words are torn into single letters: save it again or print it to a new PDF"),
+        "the words are split into single letters: save it again or print it to a new PDF"),
     _Measure(_repetition, 0.25, 0.70, "the same characters or lines repeat over and over"),
     _Measure(_encoded_data, 0.40, 0.85, "it holds encoded data, not text"),
 )  # fmt: skip

@@ -42,7 +42,7 @@ def hub_reachable(connect_seconds: float, endpoint: str | None = None) -> bool:
     def request() -> None:
         try:
             statuses.append(httpx.head(address, timeout=connect_seconds).status_code)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong, a wrong proxy setting included
+        except Exception as error:  # noqa: BLE001 - any error means unreachable, also one of a wrong proxy setting
             log.info("hub_unreachable", endpoint=address, reason=f"{type(error).__name__}: {error}")
 
     thread = threading.Thread(target=request, name="hub-request", daemon=True)

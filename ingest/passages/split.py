@@ -74,13 +74,13 @@ def _page_sections(text: str) -> Iterator[tuple[str, int, int]]:
         for node in _sections.get_nodes_from_node(TextNode(text=text))
     ]
     for (section, above), (_, next_above) in zip_longest(sections, sections[1:], fillvalue=("", [])):
-        first_line, _, rest = section.partition("\n")
+        first_line, _, lines_below = section.partition("\n")
         heading = _HEADING_LINE.match(first_line)
         path, body = above, section.strip()
         if heading:
             name = heading.group(1).strip()
             cursor = text.index(name, cursor) + len(name)
-            path, body = [*above, name], rest.strip()
+            path, body = [*above, name], lines_below.strip()
             if not body and name and next_above[: len(path)] != path:
                 path, body, cursor = above, name, cursor - len(name)
         if not body:
@@ -186,9 +186,9 @@ def _shortened(
     cut = middle
     for pattern in _CUTS:
         ends = [start + match.end() for match in pattern.finditer(text[start:end])]
-        inner = [cut for cut in ends if start + (end - start) // 4 < cut < end - (end - start) // 4]
-        if inner:
-            cut = min(inner, key=lambda end: abs(end - middle))
+        near_middle = [cut for cut in ends if start + (end - start) // 4 < cut < end - (end - start) // 4]
+        if near_middle:
+            cut = min(near_middle, key=lambda end: abs(end - middle))
             break
     yield from _shortened(text, start, cut, count_tokens, room)
     yield from _shortened(text, cut, end, count_tokens, room)

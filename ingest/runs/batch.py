@@ -37,6 +37,7 @@ class Batch:
 
     @property
     def failures(self) -> list[Failure]:
+        """The failures of all outcomes, then those of the removal."""
         failures = [failure for outcome in self.outcomes for failure in outcome.failures]
         return [*failures, *(self.removal.failures if self.removal is not None else ())]
 

@@ -121,7 +121,7 @@ def _index_problems(home: Path, catalog: Catalog, index: SearchIndex) -> list[st
     if snapshot.revision != catalog.revision:
         if is_locked(home):
             return problems  # its writer publishes when it is done
-        # A run that was interrupted, or changed little, publishes nothing; every reader updates a copy of its own.
+        # A run that was interrupted, or changed little, publishes nothing: every reader then updates a private copy.
         index.refresh(catalog)
         snapshot = index.snapshot
     digests = snapshot.bm25.digests()

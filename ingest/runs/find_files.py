@@ -45,6 +45,7 @@ class FoundFile:
 
     @property
     def size_and_time(self) -> tuple[int, int]:
+        """(size in bytes, modified in ns since 1970)."""
         return self.size, self.modified_ns
 
 
@@ -64,7 +65,7 @@ def absolute(path: Path) -> Path:
 
 
 def printable(path: str | Path) -> str:
-    """The name for a message: what is not valid UTF-8 in it becomes a question mark."""
+    """The path for a message: bytes that are not valid UTF-8 become the replacement character."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
@@ -111,6 +112,7 @@ class _Walk:
         self._links: list[tuple[str, _Rules]] = []
 
     def run(self) -> None:
+        """List the files; failures and unreachable paths are stored, not raised."""
         path = str(self._start)
         try:
             status = os.stat(path)  # noqa: PTH116 - paths stay plain text until the end, for speed
@@ -152,9 +154,9 @@ class _Walk:
                 continue
             subfolders = []
             for name in sorted(entries):
-                inner = self._entry(entries[name], os.path.join(real_folder, name), rules)  # noqa: PTH118
-                if inner is not None:
-                    subfolders.append((*inner, rules))
+                subfolder = self._entry(entries[name], os.path.join(real_folder, name), rules)  # noqa: PTH118
+                if subfolder is not None:
+                    subfolders.append((*subfolder, rules))
             waiting += reversed(subfolders)
 
     def _entry(self, entry: os.DirEntry[str], real: str, rules: _Rules) -> tuple[str, str] | None:

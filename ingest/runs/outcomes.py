@@ -39,26 +39,32 @@ class Outcome:
 
     @property
     def counts(self) -> Counts:
+        """The documents of this file, counted under its change; all 0 for a failed file."""
         return Counts() if self.change is Change.FAILED else Counts(**{self.change.value: self.documents})
 
     @property
     def new_documents(self) -> Sequence[NewDocument]:
+        """The documents of a new file; () when the library has its content already."""
         return self.entry.documents if isinstance(self.entry, NewFile) else ()
 
     @property
     def passages(self) -> int:
+        """Number of passages in the new documents."""
         return sum(len(new.passages) for new in self.new_documents)
 
     @property
     def pages(self) -> int:
+        """Number of pages of the new documents."""
         return sum(len(new.document.pages) for new in self.new_documents)
 
     @property
     def moved_from(self) -> Path | None:
+        """The earlier path of a file that was moved, else None."""
         return self.entry.moved_from if isinstance(self.entry, NewPath) else None
 
     @property
     def quarantined(self) -> list[Failure]:
+        """Path and reason of each new document that is quarantined."""
         return [
             Failure("/".join(filter(None, (str(self.path), new.document.member))), new.reason)
             for new in self.new_documents

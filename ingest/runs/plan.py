@@ -37,6 +37,7 @@ class Plan:
 
     @property
     def to_read(self) -> list[Path]:
+        """All files to read, in the order in which they are read."""
         return [*self.perhaps_moved, *self.changed]
 
 
@@ -156,10 +157,10 @@ class Contents:
 
         `documents_below` is the number of documents that the library has from the given folders.
         """
-        gone = sum(record.documents for record in self.missing.values())
-        if gone < REFUSED_DOCUMENTS or gone <= REFUSED_SHARE * documents_below:
+        missing_documents = sum(record.documents for record in self.missing.values())
+        if missing_documents < REFUSED_DOCUMENTS or missing_documents <= REFUSED_SHARE * documents_below:
             return ""
         return (
-            f"{gone} of its {documents_below} documents are gone, which looks like a mishap: none was removed; "
-            "look at the folder, or run again with --allow-removals"
+            f"{missing_documents} of its {documents_below} documents are gone, which looks like a mishap: none was "
+            "removed; look at the folder, or run again with --allow-removals"
         )

@@ -30,6 +30,7 @@ class Counts:
 
     @classmethod
     def total(cls, counts: Iterable[Counts]) -> Counts:
+        """The sum of all these counts."""
         return sum(counts, start=cls())
 
 
@@ -65,6 +66,7 @@ class IngestReport:
         )
 
     def as_json(self) -> dict[str, Any]:
+        """The fields by name, as `docent ingest --json` prints them."""
         return asdict(self)
 
 

@@ -91,10 +91,10 @@ def _emptied(folders: Iterable[Path], known: Mapping[Path, FileRecord]) -> dict[
     """Folder → reason, for each folder that is empty although the library has documents from it."""
     reasons = {}
     for folder in folders:
-        lost = sum(record.documents for record in _below(folder, known.values()))
-        if lost and _is_empty(folder):
+        documents = sum(record.documents for record in _below(folder, known.values()))
+        if documents and _is_empty(folder):
             reasons[folder] = (
-                f"it is empty, but the library has {lost} documents from it: none was removed; mount what belongs "
+                f"it is empty, but the library has {documents} documents from it: none was removed; mount what belongs "
                 "there, or run again with --allow-removals"
             )
     return reasons

@@ -90,7 +90,7 @@ _YES_OR_NO = re.compile(
     r"(?:是的|不是|可以|不可以|不能|不行|能|否|没有|不会|会的|不用|不需要|需要)(?=[，。！；,!]))",
     re.IGNORECASE,
 )
-# The noun that is counted stands before the verb, or else right after 'how many'.
+# The noun that is counted is before the verb, or else directly after 'how many'.
 _COUNTED = re.compile(
     r"\bhow many (?:(?:\w+ ){0,2}?(?P<noun>\w+)(?=\s+(?:do|does|did|is|are|was|were|has|have|had|can|could|will|would|"
     r"should|may|must|of|in|on|at|per|for)\b|\W*$)|(?P<next>\w+))|"

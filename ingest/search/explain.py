@@ -177,7 +177,7 @@ def _word_shares(
     shares: dict[int, dict[str, float]] = {passage_id: {} for passage_id in passage_ids}
     for word in words:
         for passage_id, score in index.lexical([word.term], len(passage_ids), among=passage_ids).items():
-            # Asked for among these ids alone, a passage without the term still comes back, with a score of 0.
+            # Searched among given ids, Tantivy also returns passages without the term, with a score of 0.
             if score > 0:
                 shares[passage_id][word.term] = score / bound
     return {

@@ -94,10 +94,10 @@ def fuse(
     """
     fused = []
     for passage_id in {*cosines, *bm25}:
-        near = cosines.get(passage_id, NOT_NEAR)
+        passage_cosines = cosines.get(passage_id, NOT_NEAR)
         lexical = bm25.get(passage_id, 0.0) / bm25_bound if bm25_bound > 0 else 0.0
-        score = dense_weight * near.mean + weights.lexical * lexical
-        fused.append((passage_id, FusedScore(score, near, lexical)))
+        score = dense_weight * passage_cosines.mean + weights.lexical * lexical
+        fused.append((passage_id, FusedScore(score, passage_cosines, lexical)))
     return sorted(fused, key=lambda item: (-item[1].score, item[0]))
 
 

@@ -52,6 +52,7 @@ class Database:
             )
 
     def close(self) -> None:
+        """Close the connection."""
         self._connection.close()
 
     @contextmanager
@@ -62,7 +63,7 @@ class Database:
             yield
             self.write("COMMIT")
         except BaseException:
-            # On a full disk SQLite has already rolled back by itself; a second ROLLBACK would hide the reason.
+            # On a full disk SQLite has already rolled back; a second ROLLBACK would hide the reason.
             if self._connection.in_transaction:
                 self.write("ROLLBACK")
             raise

@@ -90,8 +90,8 @@ def switch(catalog: Catalog, embedding_set: int) -> None:
 
 def drop_others(catalog: Catalog) -> None:
     """Delete every set but the current and the previous one, in transactions of at most 5,000 passages."""
-    kept = (catalog.embedding_set, previous(catalog) or 0)
-    for (embedding_set,) in catalog.rows("SELECT id FROM generations WHERE id NOT IN (?, ?)", kept):
+    sets_to_keep = (catalog.embedding_set, previous(catalog) or 0)
+    for (embedding_set,) in catalog.rows("SELECT id FROM generations WHERE id NOT IN (?, ?)", sets_to_keep):
         while catalog.write(
             "DELETE FROM passages WHERE id IN (SELECT id FROM passages WHERE generation = ? LIMIT ?) RETURNING id",
             (embedding_set, _DELETED_AT_ONCE),

@@ -31,6 +31,7 @@ class NewDocument:
 
     @property
     def state(self) -> str:
+        """QUARANTINED with a `reason`, else ANSWERING."""
         return QUARANTINED if self.reason else ANSWERING
 
 
@@ -55,6 +56,7 @@ class SeenFile:
 
     @property
     def format(self) -> str:
+        """The suffix, as `format_of` returns it."""
         return format_of(self.path)
 
     def is_unchanged(self, size: int, modified_ns: int, now_ns: int) -> bool:

@@ -101,7 +101,7 @@ def _publisher(home: Path, work: Work) -> Callable[[Progress], None]:
 
 
 def _write(home: Path, work: Work) -> None:
-    # Not flushed: after a power cut the note means nothing, as nobody holds the lock.
+    # Not flushed: after a power cut no process holds the lock, so the note has no meaning.
     write_whole(home / _NOTE, json.dumps(asdict(work)), flush=False)
 
 
@@ -120,7 +120,7 @@ def is_locked(home: Path) -> bool:
         return False
     if lock is None:
         return True
-    # Its writer died. Once the note is gone nobody tries the lock any more, which could turn away a real writer.
+    # The writer has died. Without its note, no process tries this lock again, which could make a real writer fail.
     (home / _NOTE).unlink(missing_ok=True)
     lock.release()
     return False

@@ -70,6 +70,7 @@ class _Message:
             raise ReadError("the file is not an Outlook message: open it in Outlook and save it again")
 
     def read(self) -> tuple[str, list[Page]]:
+        """(subject, one page without a label). Raises ReadError for an encrypted message."""
         if "SMIME" in self._text(_KIND).upper() and "MULTIPARTSIGNED" not in self._text(_KIND).upper():
             raise ReadError("the e-mail is encrypted: decrypt it in the mail program and save it again")
         subject = flat(self._text(_SUBJECT))
@@ -85,6 +86,7 @@ class _Message:
         return subject, [Page("", (f"# {subject}\n\n" if subject else "") + "\n".join(lines) + "\n\n" + text)]
 
     def attachments(self) -> Iterator[tuple[str, bytes | tuple[str, list[Page]]]]:
+        """(file name, content) of each attachment, without pictures of the text."""
         for storage in self._storages("__attach_version1.0_"):
             properties = _Properties(self._container, (*self._path, storage))
             name = flat(properties.text(_LONG_NAME) or properties.text(_SHORT_NAME) or properties.text(_DISPLAY_NAME))

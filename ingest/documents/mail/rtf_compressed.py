@@ -1,8 +1,8 @@
 """Decompression of the RTF body of an Outlook message.
 
 [MS-OXRTFCP] "Rich Text Format (RTF) Compression Algorithm": a ring buffer (the dictionary) of 4,096 bytes that starts
-with common RTF; each bit of a control byte says whether a literal byte follows or a reference, an offset and length in
-the dictionary (2.1.3.1, 2.2).
+with common RTF. For each bit of a control byte, a literal byte follows (0) or a reference (1), which is an offset and a
+length in the dictionary (2.1.3.1, 2.2).
 """
 
 from __future__ import annotations

@@ -245,12 +245,14 @@ class _OpenTable:
         self._notes: list[str] = []
 
     def add_paragraph(self, text: str, ends_cell: bool) -> None:
+        """Add a paragraph to the current cell, and end the cell if this is its last paragraph."""
         self._cell += " " + flat(re.sub(r"^#+ ", "", text))
         if ends_cell:
             self._cells.append(self._cell)
             self._cell = ""
 
     def end_row(self, definition: bytes, notes: list[str]) -> None:
+        """End the row; `definition` is its table definition, b'' without one, `notes` those of its cells."""
         cells = [*self._cells, self._cell] if self._cell else self._cells
         self._rows.append(_row(cells, definition))
         self._notes += notes

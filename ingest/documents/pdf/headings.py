@@ -23,7 +23,7 @@ _SAME_LEVEL = 1.06
 _LEVELS = 3
 # At most this many bookmarks of a page are added as headings where its text does not contain them.
 _MISSING = 8
-# With a larger share of letters in headings than this, neither size nor tags tell headings from text.
+# With a larger share of letters in headings than this, neither size nor tags can distinguish headings from text.
 _LARGE_SHARE = 0.25
 # LibreOffice's bookmarks of a slide without a title, and of a slide whose title another slide has too.
 _SLIDE = re.compile(r"(?:slide|folie|diapo(?:sitive)?|幻灯片|投影片)\s*\d+", re.IGNORECASE)
@@ -159,7 +159,7 @@ class _Key:
         return cls(_letters(text), _letters(_NUMBERING.sub("", text)))
 
 
-# The key of blocks that no bookmark can mean: tables, long paragraphs, and what is a heading already.
+# The key of blocks that no bookmark can mean: tables, long paragraphs, and blocks that are headings already.
 _NEVER = _Key("\0", "\0")
 
 

@@ -38,6 +38,7 @@ class TaggedTable:
     top: float
 
     def holds(self, box: Box) -> bool:
+        """Whether the middle of the box is inside the table."""
         return stands_in(box, self.left, self.bottom, self.right, self.top)
 
 

@@ -98,6 +98,7 @@ class _Presentation:
         return offsets, document
 
     def pages(self) -> list[Page]:
+        """One page for each slide, with its speaker notes last."""
         notes = {slide_id: self._record_at(self._offsets[object_id]) for object_id, slide_id, _ in self._listed(_NOTES)}
         pages = []
         for number, (object_id, _, outline) in enumerate(self._listed(_SLIDES), start=1):

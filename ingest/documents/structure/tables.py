@@ -86,6 +86,7 @@ class _Row:
 
     @property
     def is_data(self) -> bool:
+        """Whether a cell is a number, an amount or a date: a header has none."""
         return any(_NUMBER.fullmatch(text) for text in self.cells.values())
 
 

@@ -46,8 +46,8 @@ def embedder_for_adding(catalog: Catalog, settings: Settings) -> Path:
     made_with = "another version of it or other prefixes" if same_name else repr(card["name"])
     raise SettingsError(
         f"setting 'embedder' is {settings.embedder!r}, but the library was made with {made_with}: a rebuild is needed "
-        f"({catalog.counts()[1]} passages{duration}). Run `docent rebuild` with that setting, or remove it to go on "
-        "with the library's."
+        f"({catalog.counts()[1]} passages{duration}). Run `docent rebuild` with that setting, or remove it to keep "
+        "the library's."
     )
 
 
@@ -86,7 +86,7 @@ def embedder_of_library(card: dict[str, Any], settings: Settings) -> Path:
     if prepared.name != folder.name:
         raise SettingsError(
             f"The library's embedder {card['name']!r} is not the one on this machine any more: put back the version "
-            "the library was made with, or run `docent rebuild` to go over to this one."
+            "the library was made with, or run `docent rebuild` to change to this one."
         )
     return prepared
 

@@ -1,7 +1,7 @@
 """An index snapshot: vectors and BM25 of the catalog's passages at one version of the catalog, for reading only.
 
 A published snapshot is a folder `index/<revision>-<random>` with both indexes and a manifest; the one-line file
-`index/CURRENT` names the one that everyone opens. It is a cache: all of it can be made from the catalog again.
+`index/CURRENT` names the one that all processes open. It is a cache, which can be built from the catalog again.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class IndexSnapshot:
 
     @property
     def dimension(self) -> int:
+        """Length of a vector."""
         return self.vectors.dimension
 
     @property

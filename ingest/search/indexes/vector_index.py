@@ -130,11 +130,11 @@ class VectorIndex:
             return self._index
         ids = faiss.vector_to_array(self._index.id_map).astype(np.int64)
         remaining = faiss.IndexIDMap2(self._no_codes())
-        kept = ~np.isin(ids, list(self._removed))
+        is_kept = ~np.isin(ids, list(self._removed))
         for start in range(0, len(ids), _CHUNK):
             chunk = slice(start, start + _CHUNK)
             decoded = self._index.index.reconstruct_n(start, len(ids[chunk]))
-            remaining.add_with_ids(decoded[kept[chunk]], ids[chunk][kept[chunk]])
+            remaining.add_with_ids(decoded[is_kept[chunk]], ids[chunk][is_kept[chunk]])
         return remaining
 
     def _no_codes(self) -> Any:

@@ -79,7 +79,7 @@ BAD = {
     "characters at random": ("".join(map(chr, random.Random(7).choices(range(0x4E00, 0x9FA5), k=600))), "not in use"),
     "letters of another place": (shifted(ENGLISH), "form no words"),
     "letters at random": (words_of(string.ascii_lowercase), "form no words"),
-    "torn words": (" ".join(ENGLISH.replace(" ", "")), "torn"),
+    "words in single letters": (" ".join(ENGLISH.replace(" ", "")), "split into single letters"),
     "one line": ("The printer is out of paper again.\n" * 400, "repeat"),
     "one character": ("口" * 900, "repeat"),
     "stains": (words_of("il1|!^~*;:<>»«¬§tfrJ{}\\/.,"), "no words"),

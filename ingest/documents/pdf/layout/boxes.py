@@ -57,10 +57,12 @@ class Box:
 
     @property
     def height(self) -> float:
+        """Height of the letters."""
         return self.top - self.bottom
 
     @property
     def middle(self) -> float:
+        """The y position of the middle."""
         return (self.top + self.bottom) / 2
 
 

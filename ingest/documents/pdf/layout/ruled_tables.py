@@ -39,6 +39,7 @@ class Rule:
 
     @property
     def is_upright(self) -> bool:
+        """Whether the line is vertical."""
         return self.left == self.right
 
 
