@@ -294,7 +294,7 @@ def test_questions_of_the_wrong_length_are_refused(assistant_with: Make) -> None
 
 
 def test_an_empty_library_and_an_unloaded_model_are_503(settings: Settings, documents: Path) -> None:
-    """Each says what to do; a model that could not be loaded says why."""
+    """Each refusal says what to do; that of a model that could not be loaded also says why."""
     choice = EngineChoice(saying("x"))
     nowhere = Assistant(settings.model_copy(update={"home": documents / "nowhere"}), lambda _settings: choice)
     nowhere.load()
@@ -353,7 +353,7 @@ def in_background(assistant: Assistant, announce: Callable[[str], None] = print)
 
 
 def test_one_answer_at_a_time_and_a_full_queue_is_refused(assistant_with: Make) -> None:
-    """The second waits for the first and is then answered; a third is refused with 503 until one has gone."""
+    """The second waits for the first and is then answered; a third is refused with 503 until one has ended."""
     assistant = assistant_with(saying(LEAVE), queue_size=1)
     first, second = assistant.ask(QUESTION), assistant.ask(QUESTION)
     with pytest.raises(Refused) as refused:
@@ -452,7 +452,7 @@ def test_closing_stops_the_model_and_stores_the_text_so_far(assistant_with: Make
 
 
 def test_closing_before_the_first_word_stores_nothing(assistant_with: Make) -> None:
-    """Waiting and evidence alone make no turn."""
+    """A stream closed while it waits, or after the evidence, stores no turn."""
     engine = saying("", LEAVE)
     assistant = assistant_with(engine)
     for steps in (0, 1, 2):
@@ -474,7 +474,7 @@ def test_closing_after_the_answer_stores_it_once(assistant_with: Make) -> None:
 
 
 def test_a_stream_that_was_never_started_frees_its_place(assistant_with: Make) -> None:
-    """Whether it is closed or only garbage-collected, started or not."""
+    """A stream frees its place when it is closed or garbage-collected, started or not."""
     assistant = assistant_with(ScriptedEngine(endless), queue_size=0)
     assistant.ask(QUESTION).close()
     forgotten = assistant.ask(QUESTION)

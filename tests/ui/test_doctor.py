@@ -179,7 +179,7 @@ def test_broken_weights_and_wrong_names_are_problems(
 
 
 def test_a_hub_that_answers(site: Settings, hub: LoopbackHub) -> None:
-    """With its address."""
+    """The hub is named with its address."""
     assert findings_by_name(site)["hub"] == Finding("hub", True, f"{hub.endpoint} answers")
 
 

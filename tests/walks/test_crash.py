@@ -1,4 +1,4 @@
-"""Never half: killed at any moment, on a full disk, beside a second writer, under a reader all the time."""
+"""A library is never half written: writers are killed, or meet a full disk or a second writer, under a reader."""
 
 from __future__ import annotations
 

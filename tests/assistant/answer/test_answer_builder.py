@@ -19,7 +19,7 @@ FOUND = Evidence((SOURCE,), SENTENCES, 0.8, abstained=False)
 
 
 def test_a_checked_answer_is_what_was_shown() -> None:
-    """The texts shown join to the answer, with our markers; `model_text` stays what the model wrote."""
+    """The texts shown join to the answer, with the markers of the check; `model_text` stays what the model wrote."""
     builder = AnswerBuilder(FOUND, "transformers", StepClock(), CheckedText((SOURCE,)))
     shown = [builder.add(text) for text in ("", "Every employee has 25 days [", "7] of leave. ", "Parking is free.")]
     shown.append(builder.finish())
@@ -32,7 +32,7 @@ def test_a_checked_answer_is_what_was_shown() -> None:
 
 
 def test_a_quoted_answer_cites_what_it_quotes() -> None:
-    """Without a check the text is passed on as it is, with the citations that were given."""
+    """Without a check the text is returned unchanged, with the citations that were given."""
     citations = tuple(cite_evidence(SENTENCES[:1], FOUND.sources))
     builder = AnswerBuilder(FOUND, "extractive", StepClock(), citations=citations)
     assert builder.add("“Every employee …” [1]") == "“Every employee …” [1]"

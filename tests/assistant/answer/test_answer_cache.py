@@ -16,7 +16,7 @@ def turns(*texts: str) -> list[ChatMessage]:
 
 
 def test_an_answer_is_found_by_its_key() -> None:
-    """The answer of a key, and nothing for a key that was never used."""
+    """A key gives its answer; a key that was never stored gives None."""
     cache = AnswerCache()
     cache.put("a", CachedAnswer("22 days", "stop"))
     assert cache.get("a") == CachedAnswer("22 days", "stop")
@@ -50,14 +50,14 @@ def test_the_least_recently_used_answer_is_dropped() -> None:
 def test_anything_that_could_change_the_answer_changes_the_key(
     messages: list[ChatMessage], model: str, sampling: str
 ) -> None:
-    """A changed passage, question, instruction, history, model or sampling is another key."""
+    """A changed passage, question, instruction, history, model or sampling gives another key."""
     assert answer_key(messages, model, sampling) != answer_key(
         turns("system", "passage: 22 days. Question?"), "openvino 1", "256 0.7"
     )
 
 
 def test_the_same_prompt_is_the_same_key() -> None:
-    """Also when the messages are other objects."""
+    """The key depends on the content of the messages, not on the objects."""
     assert answer_key(turns("a", "b"), "m", "s") == answer_key(turns("a", "b"), "m", "s")
 
 

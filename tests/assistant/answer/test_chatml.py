@@ -59,7 +59,7 @@ def test_ids_equal_the_tokenizers_own_template(name: str, family: str, tiny_fami
 
 
 def test_a_model_that_can_think_is_asked_to_answer_at_once(tiny_family: Callable[[str], Path]) -> None:
-    """One empty thought at the very end, in the tokens made for it, and none in the turns before."""
+    """A prompt ends with one empty thought, in the tokens made for it; earlier turns have none."""
     tokenizer = load_tokenizer(tiny_family("qwen3"))
     ids = chatml.encode(CONVERSATIONS["assistant turns"], tokenizer)
     thought = [tokenizer.token_to_id(marker) for marker in (chatml.THINK, chatml.END_OF_THOUGHT)]
@@ -130,7 +130,7 @@ def test_counts_add_up_to_the_ids(family: str, tiny_family: Callable[[str], Path
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_stops_where_the_checkpoint_says(family: str, tiny_family: Callable[[str], Path]) -> None:
-    """Both ways Qwen ends an answer are known, and they are those that generation_config.json lists."""
+    """The stop ids are both that end an answer of Qwen, as generation_config.json lists them."""
     folder = tiny_family(family)
     tokenizer = load_tokenizer(folder)
     ends = json.loads((folder / "generation_config.json").read_text())["eos_token_id"]
@@ -151,6 +151,6 @@ def test_a_tokenizer_without_control_tokens_is_named() -> None:
 
 
 def test_unknown_roles_are_a_programming_error(tokenizer: Tokenizer) -> None:
-    """Nothing is silently left out of the prompt."""
+    """An unknown role raises an error: no message is silently left out."""
     with pytest.raises(ValueError, match="ChatML has no role 'tool'"):
         chatml.encode(messages(("tool", "x")), tokenizer)

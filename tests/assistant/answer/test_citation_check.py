@@ -101,7 +101,7 @@ def test_any_chunking_gives_the_same(answer: str) -> None:
 
 
 def test_any_chunking_of_scrambled_text_gives_the_same() -> None:
-    """The same for text that no model would write: brackets, numbers, line breaks and closing marks in any order."""
+    """Also for text that no model would write: brackets, numbers, line breaks and closing marks in any order."""
     scraps = ["[", "]", "1", "12", ",", "【", "】", " ", "\n", ".", "。", "?", '"', "e.g.", "x" * 60, "一", "、", "）"]
     scraps += ["| ", "- ", "25 days", " of annual leave", "请保留发票", "#", "…"]
     for seed in range(1, 600):
@@ -114,7 +114,7 @@ def test_any_chunking_of_scrambled_text_gives_the_same() -> None:
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_markers_stand_after_sentences_and_never_inside_words(answer: str) -> None:
-    """Before each of our markers a sentence ends, and after it comes a line break, white space or a new sentence."""
+    """Each marker of the check follows the end of a sentence, and a line break, white space or sentence follows it."""
     text = checked(pieces(answer, 3)).text
     plain = re.sub(r" \[\d\]", "", text)
     for marker in re.finditer(r" \[\d\]", text):

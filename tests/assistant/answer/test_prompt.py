@@ -81,7 +81,7 @@ def test_the_count_is_what_the_model_will_read(counter: Counter, tokenizer: Toke
 
 
 def test_the_transcript_only_grows(counter: Counter, tokenizer: Tokenizer) -> None:
-    """The next prompt begins with this turn's prompt and its answer, token for token: a prefix to keep computed."""
+    """The next prompt begins with this turn's prompt and answer, token for token, so an engine can reuse them."""
     first = build_prompt(QUESTION, SOURCES[:1], [], counter, 4000)
     history = [PastTurn(first.user_content, "25 days. [1]")]
     second = build_prompt("And part-time staff?", SOURCES[2:], history, counter, 4000)
@@ -140,7 +140,7 @@ def test_a_passage_without_sentences_is_cut_at_a_character(counter: Counter) -> 
 
 
 def test_a_question_longer_than_the_budget_is_still_asked_whole(counter: Counter) -> None:
-    """In the extreme everything else is left out, and the count is still right."""
+    """A very long question leaves room for nothing else, and the count is still right."""
     question = "why " * 500
     prompt = build_prompt(question, SOURCES, [PastTurn("a", "b")], counter, 300)
     assert prompt.user_content.endswith(question)
@@ -190,8 +190,8 @@ def passages_in(prompt: Prompt) -> list[str]:
 
 
 def test_neighbours_are_added_while_there_is_room(counter: Counter, tokenizer: Tokenizer) -> None:
-    """With room the whole section; with less the best source grows first, nearest first; without, only the passages
-    found. The count is what the model reads."""
+    """With room the prompt has the whole section; with less, neighbours of the best source come first; without, it has
+    only the passages found. `tokens` counts what the model reads."""
     assert passages_in(build_prompt(QUESTION, SECTIONS, [], counter, 4000)) == [source.text for source in SECTIONS]
     bare = build_prompt(
         QUESTION,

@@ -31,7 +31,7 @@ def test_it_quotes_the_best_three_sentences_with_their_sources() -> None:
 
 
 def test_it_speaks_the_language_of_the_question() -> None:
-    """Not that of the passages."""
+    """The lead-in is in the question's language, not in that of the passages."""
     assert quote("年假有多少天？", SENTENCES[:1]) == [
         "文件中这样写：",
         "「Every employee has 25 days of annual leave.」 [1]",
@@ -43,5 +43,5 @@ def test_it_speaks_the_language_of_the_question() -> None:
 )
 @pytest.mark.parametrize("sentences", [(), (EvidenceSentence(1, "…", 0, 1, 0.5, "…"),)])
 def test_without_evidence_it_says_so(question: str, answer: str, sentences: tuple[EvidenceSentence, ...]) -> None:
-    """Nothing is invented: without a sentence of words the answer is one honest line."""
+    """Nothing is invented: without a sentence to quote, the answer says that the documents do not say."""
     assert quote(question, sentences) == [answer]

@@ -23,7 +23,7 @@ def settings(tmp_path: Path, **values: object) -> Settings:
 def test_auto_takes_the_model_when_its_weights_are_here(
     tiny_checkpoint: Path, tiny_models: Path, tmp_path: Path
 ) -> None:
-    """Sound weights are used, and there is no note."""
+    """Undamaged weights are used, and there is no note."""
     choice = choose_engine(settings(tmp_path, model=str(tiny_checkpoint), answers_at_once=3, models_cache=tiny_models))
     assert isinstance(choice.engine, OpenVINOEngine)
     assert (choice.name, choice.model, choice.note) == ("openvino", str(tiny_checkpoint), "")
@@ -40,7 +40,7 @@ def test_transformers_by_name_is_what_one_gets(tiny_checkpoint: Path, tmp_path: 
 
 
 def test_an_engine_needs_no_disk_to_be_loaded(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """An engine whose reading rate cannot be stored answers all the same."""
+    """An engine answers also when its reading rate cannot be stored."""
     (tmp_path / "file").touch()
     choice = choose_engine(
         settings(tmp_path, model=str(tiny_checkpoint), engine="transformers", home=tmp_path / "file" / "home")
@@ -86,7 +86,7 @@ def test_auto_without_weights_quotes_and_says_how_to_get_them(tmp_path: Path) ->
 
 
 def test_auto_with_broken_weights_quotes_and_names_the_reason(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """Damage is not hidden behind the fallback."""
+    """Damaged weights are named: with `auto` in the note, with an engine by name in the error."""
     folder = tmp_path / "broken"
     shutil.copytree(tiny_checkpoint, folder)
     (folder / "model.safetensors").write_bytes(b"")

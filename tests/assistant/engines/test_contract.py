@@ -59,7 +59,7 @@ def test_the_texts_joined_are_the_answer(engine: Engine, question: str) -> None:
 
 
 def test_greedy_gives_the_same_text_for_the_same_messages(engine: Engine) -> None:
-    """Also after other answers, and also when the beginning of the prompt was computed before."""
+    """Greedy answers are the same after other answers, and when the beginning of the prompt was computed before."""
     long = asked("How many days of leave? " * 30)
     engine.generate(long)  # see above
     first = engine.generate(long).text
@@ -86,7 +86,7 @@ def test_the_number_of_tokens_is_limited(engine: Engine) -> None:
 
 @pytest.mark.parametrize("records", [1, 3])
 def test_a_closed_stream_is_over(engine: Engine, records: int) -> None:
-    """Whether it is closed while the prompt is read or later, nothing comes any more and the next answer is whole."""
+    """A stream that is closed, in the prompt or later, yields nothing more, and the next answer is complete."""
     stream = engine.stream(asked("days " * 600), replace(engine.sampling, max_new_tokens=200))
     for _ in range(records):
         assert next(stream).finish_reason == ""
@@ -102,7 +102,7 @@ def test_a_prompt_longer_than_the_model_reads_is_refused(engine: Engine) -> None
 
 
 def test_tokens_are_counted_as_the_tokenizer_does(engine: Engine, tiny_checkpoint: Path) -> None:
-    """Of a text, and of a whole prompt: its messages and the opening of the answer."""
+    """Tokens are counted as the prompt has them: of a text, of messages and of the opening of the answer."""
     tokenizer = load_tokenizer(tiny_checkpoint)
     for question in QUESTIONS:
         assert engine.count_tokens(question) == len(tokenizer.encode(question, add_special_tokens=False).ids)
@@ -114,7 +114,7 @@ def test_tokens_are_counted_as_the_tokenizer_does(engine: Engine, tiny_checkpoin
 
 
 def test_an_engine_says_what_it_is(engine: Engine) -> None:
-    """Its model, the version of the weights, how many answers at once, and that it is running in these processes."""
+    """An engine says its model, version of the weights, number of answers at once, and processes."""
     assert engine.model
     assert engine.version
     assert engine.at_once >= 1

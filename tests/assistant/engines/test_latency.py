@@ -32,7 +32,7 @@ from tests.conftest import fill
     ],
 )
 def test_the_budget_is_what_can_be_read_in_time(rate: float, seconds: float, most: int, tokens: int) -> None:
-    """Rate times time, within the setting, and never too little for one passage."""
+    """The tokens are rate × time, at most the setting, and at least enough for one passage."""
     assert tokens_in_time(rate, seconds, most) == tokens
 
 
@@ -42,7 +42,7 @@ def test_the_rate_is_measured_on_the_engine(transformers_engine: Engine) -> None
 
 
 def test_the_rate_is_kept_for_the_doctor(tmp_path: Path) -> None:
-    """What one process measured another can tell; before the first there is nothing."""
+    """Another process reads the rate that one has stored; before that there is none."""
     assert read_rate(tmp_path / "home") is None
     rate = ReadingRate("openvino", "qwen/Qwen1.5-0.5B-Chat", 1100.5, 1485, 1.5)
     store_rate(tmp_path / "home", rate)
@@ -50,7 +50,7 @@ def test_the_rate_is_kept_for_the_doctor(tmp_path: Path) -> None:
 
 
 def test_a_rate_that_cannot_be_kept_is_only_logged(small_disk: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """On a full disk the engine works all the same; the file of before stays whole, and the log says why."""
+    """On a full disk the engine still works, the earlier file stays complete, and the log has the reason."""
     rate = ReadingRate("openvino", "qwen/Qwen1.5-0.5B-Chat", 1100.5, 1485, 1.5)
     store_rate(small_disk, rate)
     fill(small_disk / "filler", free=0)
@@ -67,7 +67,7 @@ def test_a_rate_that_cannot_be_kept_is_only_logged(small_disk: Path, capfd: pyte
      '{"engine": "a", "model": "b", "tokens_per_second": "fast", "prompt_tokens": 1, "first_word_seconds": 1}'],
 )  # fmt: skip
 def test_a_damaged_rate_counts_as_not_measured(content: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Whatever a crash or a hand left in the file, nothing fails, and the log names the file."""
+    """A damaged file raises no error, and the log names it."""
     (tmp_path / RATE_FILE).write_text(content)
     configure_logs("warning")
     assert read_rate(tmp_path) is None

@@ -59,7 +59,7 @@ def test_people_asking_together_get_what_they_would_get_alone(quoting_model: Pat
 
 
 def test_closing_the_stream_frees_the_model(openvino_engine: OpenVINOEngine) -> None:
-    """A caller who leaves, in the prompt or in the answer, leaves no request behind in the worker."""
+    """When a caller closes the stream, during prompt or answer, the worker keeps no request."""
     for records in (1, 3):
         limit = replace(openvino_engine.sampling, max_new_tokens=200)
         stream = openvino_engine.stream(messages("days " * 600), limit)
@@ -70,7 +70,7 @@ def test_closing_the_stream_frees_the_model(openvino_engine: OpenVINOEngine) -> 
 
 
 def test_prompt_and_answer_fit_into_the_cache(tiny_openvino: Path) -> None:
-    """An answer ends where the cache is full; a prompt that fills it is an error in words. The model stays alive."""
+    """An answer ends when the cache is full; a prompt that fills it raises a DocentError. The model keeps running."""
     smallest = greedy_settings(max_new_tokens=4096).model_copy(update={"cache_gigabytes": 0.0})
     engine = OpenVINOEngine(tiny_openvino, smallest)
     try:

@@ -117,7 +117,7 @@ def test_penalty_arithmetic_ignores_the_prompt() -> None:
 
 
 def test_a_seed_repeats_and_top_p_narrows(engine: TransformersEngine) -> None:
-    """Sampling is repeatable by seed; a vanishing top-p is greedy again."""
+    """A seed makes sampling repeatable; a top-p near 0 is greedy."""
     assert our_tokens(engine, 20, temperature=1.5, seed=3) == our_tokens(engine, 20, temperature=1.5, seed=3)
     assert our_tokens(engine, 20, temperature=1.5, seed=3) != our_tokens(engine, 20, temperature=1.5, seed=4)
     assert our_tokens(engine, 20, temperature=1.0, top_p=1e-6, seed=3) == our_tokens(engine, 20)

@@ -1,4 +1,4 @@
-"""The measuring itself: that it measures what it says, on a real engine. The figures are nobody's promise."""
+"""Measuring a real engine gives figures of what their names say; their size is not tested."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_each_engine_gives_the_contracts_figures(
 
 
 def test_asking_together_is_told_as_ratios(tiny_checkpoint: Path, tiny_models: Path, tmp_path: Path) -> None:
-    """Ratios are of the times that stand beside them."""
+    """The ratios are those of the times in the same figures."""
     figures = bench_engine(settings(tiny_checkpoint, tmp_path, engine="transformers"), 40, 3, users=1, repeats=1)
     assert "users" not in figures
     openvino = settings(tiny_checkpoint, tmp_path, engine="openvino", models_cache=tiny_models)
@@ -49,6 +49,6 @@ def test_asking_together_is_told_as_ratios(tiny_checkpoint: Path, tiny_models: P
 
 
 def test_without_a_model_there_is_nothing_to_measure(tmp_path: Path) -> None:
-    """The line says how to get one."""
+    """Without a model, the error says how to get one."""
     with pytest.raises(SettingsError, match=r"no model to measure: No model weights .* Run `docent models pull`"):
         bench_engine(settings(Path("qwen/Qwen1.5-0.5B-Chat"), tmp_path), 60, 4)

@@ -1,4 +1,4 @@
-"""llama.cpp as a contender; only where its package is installed, which nothing else of Docent needs."""
+"""Measuring llama.cpp, where its package is installed, which no other part of Docent needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed: pip 
 
 
 def test_it_runs_the_same_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """The GGUF file is made once, and the figures have the names of our own engines'."""
+    """The GGUF file is made once, and the figures have the same names as those of Docent's engines."""
     from assistant.measure.bench_llama_cpp import bench_llama_cpp
 
     figures = bench_llama_cpp(tiny_checkpoint, tmp_path, "Q8_0", 40, 4, 1)

@@ -46,7 +46,7 @@ def made(synthetic_library: Path, settings: Settings, monkeypatch: pytest.Monkey
 
 
 def test_made_once(made: Settings) -> None:
-    """It has the size asked for, is complete, and is not made a second time."""
+    """The library has the requested size, is complete, and is not made a second time."""
     catalog = Catalog(made.home / CATALOG_FILE)
     assert catalog.counts() == (3, 250)
     revision = catalog.revision
@@ -71,12 +71,12 @@ def test_figures(made: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_recall_is_of_the_truly_nearest(made: Settings) -> None:
-    """It is 0 when none of the nearest passages is found."""
+    """Recall is 0 when none of the nearest passages is found."""
     assert bench_search._recall(made.home, [[-1] * 10] * 25) == 0.0
 
 
 def test_made_vectors_are_like_their_origin() -> None:
-    """They have length 1, and are near to what they are mixed from."""
+    """The vectors have length 1 and are similar to the two that each was made from."""
     base = np.eye(64, dtype=np.float32)
     mixed = mixed_vectors(base, 200, np.random.default_rng(0))
     assert np.linalg.norm(mixed, axis=1) == pytest.approx(np.ones(200), abs=1e-5)

@@ -63,6 +63,6 @@ def test_an_interval_is_as_wide_as_statistics_say() -> None:
 
 
 def test_resamples_that_do_not_allow_the_metric_are_left_out() -> None:
-    """Not-a-number among the values moves no end; with nothing else there is no interval."""
+    """NaN among the values does not change the interval; with only NaN there is no interval."""
     assert interval(np.array([NAN, 1.0, 2.0, 3.0])) == interval(np.array([1.0, 2.0, 3.0]))
     assert np.isnan(interval(np.array([NAN, NAN]))).all()

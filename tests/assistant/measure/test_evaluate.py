@@ -92,7 +92,7 @@ def test_a_question_scores_what_its_set_allows() -> None:
 
 
 def test_answers_of_an_unanswerable_question_do_not_count() -> None:
-    """Nor does an empty list of answers: there is no evidence to be found."""
+    """An unanswerable question, or one with an empty list of answers, has no score of evidence."""
     assert "evidence@1" not in scores(asked(evidence=("x",), answers=("x",), answerable=False))
     assert "evidence@1" not in scores(asked(evidence=("x",), answers=()))
 
@@ -143,7 +143,7 @@ def test_follow_up_questions_are_measured_where_a_set_has_them(folder: Path, set
 
 
 def test_a_wrong_folder_among_several_is_named_before_any_work(folder: Path, settings: Settings) -> None:
-    """And not after the minutes that the folders before it take."""
+    """A wrong folder is an error before any other folder is searched."""
     progress: list[tuple[str, int, int]] = []
     with pytest.raises(SettingsError, match="not in BEIR layout"):
         list(evaluate([folder, folder.parent], settings, None, lambda *step: progress.append(step)))
@@ -152,7 +152,7 @@ def test_a_wrong_folder_among_several_is_named_before_any_work(folder: Path, set
 
 @pytest.mark.usefixtures("prepared")
 def test_a_limit_takes_the_first_questions(folder: Path, settings: Settings) -> None:
-    """All documents are there, but only so many questions are asked."""
+    """With a limit, all documents are ingested, but only so many questions are asked."""
     (folder / "qrels.tsv").unlink()
     one, found = evaluated(folder, settings, 1)
     assert (one.documents, len(one.questions), found["evidence@1"]) == (5, 1, 1.0)

@@ -33,7 +33,7 @@ def test_one_set_is_an_object_as_it_always_was_and_its_intervals() -> None:
 
 
 def test_several_sets_are_a_list_of_them() -> None:
-    """In the order in which they were measured."""
+    """Several sets are a list, in the order in which they were measured."""
     printed = as_json([report(evaluation([1], "b")), report(evaluation([0], "a"))])
     assert [(evaluated["set"], evaluated["hit@5"]) for evaluated in printed] == [("b", 1.0), ("a", 0.0)]
 
@@ -54,7 +54,7 @@ def test_a_saved_run_can_be_compared_with(tmp_path: Path, names: list[str]) -> N
 
 
 def test_without_values_per_question_a_difference_has_no_interval(tmp_path: Path) -> None:
-    """The difference of the metrics is there, but not whether it is chance."""
+    """Without scores per question there are differences, but not whether they are significant."""
     file = tmp_path / "before.json"
     file.write_text(json.dumps(as_json([report(evaluation([0, 1]))])), "utf-8")
     compared = report(evaluation([1, 1]), read_earlier(file)).as_json()["comparison"]

@@ -39,7 +39,7 @@ def test_an_ideal_ranking_has_no_more_than_ten_places() -> None:
 
 
 def test_an_answer_is_found_whatever_its_spaces_and_case() -> None:
-    """In any of the texts shown, any of the answers will do."""
+    """It is enough that any of the texts contains any of the answers."""
     assert contains(["You have 25\nDays."], ["never", "25 days"])
     assert not contains(["You have 2 or 5 days."], ["25 days"])
     assert not contains([], ["25 days"])
@@ -90,7 +90,7 @@ def test_metrics_the_questions_do_not_allow_are_left_out() -> None:
 
 
 def test_metrics_come_in_one_order() -> None:
-    """However the questions were written down, a table reads the same."""
+    """Metrics are in the order of METRICS, whatever the order of a question's scores."""
     one = question(0, **{"evidence@3": 1, "ndcg@10": 1, "answerable": True})
     assert list(measure([one, question(1, answerable=False)])) == [name for name in METRICS if name not in (
         "hit@5", "mrr@10", "recall@10", "evidence@1"
@@ -123,7 +123,7 @@ def test_a_difference_that_may_be_chance_is_not_significant() -> None:
 
 
 def test_times_are_compared_but_never_called_significant() -> None:
-    """What else the machine did is not in the questions."""
+    """A difference in time is never called significant: the questions do not show the machine's other load."""
     found, _ = compare(questions("ms", [10.0] * 20), questions("ms", [20.0] * 20))
     assert (found["p50_ms"].difference, found["p50_ms"].significant) == (10.0, None)
 

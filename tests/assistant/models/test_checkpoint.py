@@ -38,7 +38,7 @@ def test_every_generation_is_a_checkpoint_we_run(family: str, tiny_family: Calla
 
 
 def test_the_weights_are_counted_from_their_shapes(tiny_checkpoint: Path) -> None:
-    """As many as the tensors have elements."""
+    """The number of weights is the number of elements of all tensors."""
     tensors = load_file(tiny_checkpoint / "model.safetensors")
     assert count_weights(tiny_checkpoint) == sum(tensor.numel() for tensor in tensors.values())
 
@@ -88,7 +88,7 @@ def test_a_shard_without_its_index_is_missed(tiny_family: Callable[[str], Path],
 
 
 def test_an_output_matrix_that_is_not_tied_must_be_there(copy: Path) -> None:
-    """transformers would fill it with random numbers."""
+    """A checkpoint that lacks a tensor is refused: transformers would fill it with random numbers."""
     tensors = load_file(copy / "model.safetensors")
     tensors.pop("lm_head.weight", None)
     save_file(tensors, copy / "model.safetensors")

@@ -219,7 +219,7 @@ def test_after_a_kill_conversion_starts_again_cleanly(
     tmp_path: Path,
     step: str,
 ) -> None:
-    """What kill -9 leaves at any step is not loaded, does not hinder the next conversion, and is gone after it."""
+    """What kill -9 leaves at any step is not loaded, does not prevent the next conversion, and is removed by it."""
     shutil.copytree(killed / step, tmp_path, dirs_exist_ok=True)
     assert find_converted(tiny_checkpoint, tmp_path) is None
     assert [name[:8] for name in folders(tmp_path)] == [".making-"]

@@ -1,4 +1,4 @@
-"""The errors when memory or disk do not suffice to convert a model."""
+"""The errors when memory or disk are too small to convert a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate: a model that says something else than its original is found out."""
+"""Parity: a converted model that differs from its original is recognised."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_a_text_has_as_many_tokens_as_letters(checkpoint: Path) -> None:
 
 
 def test_what_is_there_is_not_made_again(checkpoint: Path) -> None:
-    """The same folder, untouched."""
+    """A second call returns the same folder, unchanged."""
     before = (checkpoint / "model.safetensors").stat().st_mtime_ns
     assert make_random_checkpoint("small", checkpoint.parent) == checkpoint
     assert (checkpoint / "model.safetensors").stat().st_mtime_ns == before

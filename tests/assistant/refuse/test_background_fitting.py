@@ -20,7 +20,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("ingested_office")
 def test_a_server_fits_a_library_that_nobody_fitted(settings: Settings) -> None:
-    """A library without a fit has one that holds soon after the server has started."""
+    """Soon after the server has started, a library without fitted thresholds has them."""
     fitting = BackgroundFitting(settings.home, settings.passages)
     fitting.start()
     while read_fitted_thresholds(settings.home) is None:

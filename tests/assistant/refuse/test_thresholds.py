@@ -83,7 +83,7 @@ def library(depots: Path, settings: Settings) -> Iterator[Library]:  # noqa: ARG
 
 
 def test_without_questions_the_defaults_stay() -> None:
-    """There is nothing to fit on."""
+    """Without questions the defaults are returned."""
     assert fit([], []) == DEFAULTS
 
 
@@ -179,7 +179,7 @@ def test_thresholds_follow_the_file(settings: Settings) -> None:
 def test_a_fit_that_fails_leaves_everything_as_it_was(
     library: Library, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An ingest does not fail because of it: nothing is raised and nothing is stored."""
+    """A fit that fails does not fail the ingest: nothing is raised and nothing is stored."""
     library.close()
 
     def broken(*_: object) -> None:

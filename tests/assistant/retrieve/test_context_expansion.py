@@ -1,4 +1,4 @@
-"""Sources out of passages: neighbours become one, sections come along, and offsets stay right."""
+"""Context expansion: adjacent passages become one source with their neighbours, and offsets stay right."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_rows_that_were_found_keep_their_header(catalog: Catalog) -> None:
 
 
 def test_sentences_are_where_they_are_said_to_be(catalog: Catalog) -> None:
-    """Whatever became of their passages, `text == source.text[start:end]` and the part that holds it is theirs."""
+    """After expansion `text == source.text[start:end]`, inside the part of the sentence's passage."""
     passages = found(catalog, 4, 7, 3, 9)
     sentences = [
         EvidenceSentence(source.n, own, source.text.index(own), len(source.text), 1.0, own)

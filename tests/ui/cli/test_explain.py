@@ -68,7 +68,7 @@ def test_a_question_that_would_be_refused(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_nothing_found(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a hit the decision is shown all the same."""
+    """The decision is shown also when there is no hit."""
     text = " ".join(explained(capsys, "饕餮").split())
     assert "No passage found: none shares a word" in text
     assert "nearest documents: none." in text

@@ -1,4 +1,4 @@
-"""Answers over HTTP: the exact shape of the stream, and what is freed when a caller hangs up."""
+"""Answers over HTTP: the exact shape of the stream, and what is freed when a caller disconnects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ui.http import server
 
 @pytest.fixture
 def address(assistant: ScriptedAssistant) -> Iterator[str]:
-    """The same application on a real socket, which a caller can hang up on. The page is not started."""
+    """The same application on a real socket, from which a caller can disconnect. The page is not started."""
     app = server.create_app(assistant)  # type: ignore[arg-type]
     running = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None, log_level="warning"))
     listener = socket.create_server(("127.0.0.1", 0))
@@ -104,7 +104,7 @@ def test_health_answers_while_an_answer_runs(address: str, assistant: ScriptedAs
 
 @pytest.mark.parametrize("path", ["/stream_chat", "/chat"])
 def test_hanging_up_closes_the_answer(address: str, assistant: ScriptedAssistant, path: str) -> None:
-    """When the caller hangs up, the assistant's stream is closed within moments and its thread is free."""
+    """When the caller disconnects, the assistant's stream is closed within moments and its thread is free."""
     assistant.pause, assistant.answer = 0.05, "word " * 400
     hang_up = httpx.stream("POST", f"{address}{path}", json={"input": "Leave?"}, timeout=0.5)
     with contextlib.suppress(httpx.ReadTimeout), hang_up as stream:

@@ -62,6 +62,6 @@ def test_the_request_id_is_bound_for_the_assistant(client: TestClient, assistant
 
 
 def test_a_body_that_is_too_large_is_refused(client: TestClient) -> None:
-    """One request cannot fill the memory of the server."""
+    """A request that is too large is answered with 413: it cannot fill the server's memory."""
     response = client.post("/chat", content=b" " * 1_000_001, headers={"Content-Type": "application/json"})
     assert response.status_code == 413

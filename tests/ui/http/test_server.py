@@ -106,7 +106,7 @@ def test_too_many_questions_get_429(tmp_path: Path) -> None:
 
 
 def test_health_says_alive_and_ready_apart(client: TestClient, assistant: ScriptedAssistant) -> None:
-    """Alive is 200 always; ready needs a loaded engine, passages and a sound library."""
+    """The status is always 200; `ready` needs a loaded engine, passages and a library without problems."""
     health = client.get("/health").json()
     assert health.pop("timestamp").endswith("+00:00")
     assert health == {

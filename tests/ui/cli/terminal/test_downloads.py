@@ -15,7 +15,7 @@ def progress(done: int, total: int = 1_240_000_000, name: str = "owner/model") -
 
 
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """Beside JSON not a word is printed."""
+    """With --json no progress is printed."""
     with download_shown(quiet=True) as show:
         show(progress(1))
     assert capsys.readouterr() == ("", "")

@@ -18,7 +18,7 @@ class Point:
 
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """JSON for programs, with Chinese as it is."""
+    """JSON for programs, in which Chinese is not escaped."""
     print_json({"path": "差旅.md", "score": 0.5})
     shown = capsys.readouterr().out
     assert json.loads(shown) == {"path": "差旅.md", "score": 0.5}
