@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from ingest.base.errors import DocentError
@@ -39,18 +39,21 @@ def open_for_writing(settings: Settings, command: str, create: bool = False) -> 
     Raises AnotherWriter while another process writes, DocentError when there is no library (and `create` is false) or
     the disk fails.
     """
+    documents_kept = 0
     with write_lock(settings.home, command) as publish_progress:
-        catalog = Catalog(settings.home / CATALOG_FILE, create)
-        publisher = Publisher(settings.home / INDEX_FOLDER)
-        library = LibraryWriter(catalog, publisher, publish_progress)
         try:
-            yield library
+            with (
+                closing(Catalog(settings.home / CATALOG_FILE, create)) as catalog,
+                closing(Publisher(settings.home / INDEX_FOLDER)) as publisher,
+            ):
+                library = LibraryWriter(catalog, publisher, publish_progress)
+                try:
+                    yield library
+                finally:
+                    documents_kept = library.documents_kept
         except sqlite3.DatabaseError as error:
             log.error("library.not_written", exc_info=True)
             raise DocentError(
                 f"The library in {settings.home} cannot be written ({error}): free or repair the disk and run the same "
-                f"command again; the {library.documents_kept} documents finished in this run are kept."
+                f"command again; the {documents_kept} documents finished in this run are kept."
             ) from error
-        finally:
-            publisher.close()
-            catalog.close()

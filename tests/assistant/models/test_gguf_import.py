@@ -264,7 +264,7 @@ def test_killed_in_the_middle_it_starts_again_cleanly(make_gguf: MakeGguf, tmp_p
     """kill -9 between weights and config.json leaves nothing that loads; the next run clears up and finishes."""
     path = make_gguf()
     program = (
-        "import sys; from pathlib import Path; from assistant import gguf_import\n"
+        "import sys; from pathlib import Path; from assistant.models import gguf_import\n"
         "def hang(_reader): print('here', flush=True); sys.stdin.read()\n"
         "gguf_import._config = hang\n"
         "gguf_import.unpack(Path(sys.argv[1]), Path(sys.argv[2]))"
