@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ingest.base.language import sentence_spans
+from ingest.documents.structure.markdown import table_cells
 
 _TABLE_RULE = re.compile(r"[\s|:\-]+")
 
@@ -45,8 +46,8 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
 def readable(text: str, header: str = "") -> str:
     """A sentence or row for people to read: on one line, without Markdown; a row as 'column: cell' pairs."""
     if text.startswith("|"):
-        columns = _cells(header)
-        cells = _cells(text)
+        columns = table_cells(header)
+        cells = table_cells(text)
         columns += [""] * (len(cells) - len(columns))
         return "; ".join(
             f"{column}: {cell}" if column and column != cell else cell
@@ -61,8 +62,3 @@ def readable(text: str, header: str = "") -> str:
 def is_question(text: str) -> bool:
     """True when the text ends with a question mark; marks of emphasis after it do not count."""
     return text.rstrip("*_ ").endswith(("?", "？"))
-
-
-def _cells(row: str) -> list[str]:
-    cells = re.split(r"(?<!\\)\|", row.strip().removeprefix("|").removesuffix("|")) if row else []
-    return [cell.strip().replace("\\|", "|") for cell in cells]

@@ -40,6 +40,12 @@ def _cells(row: Iterable[str]) -> list[str]:
     return [flat(text).replace("|", "\\|") for text in row]
 
 
+def table_cells(row: str) -> list[str]:
+    """The cells of one row that `markdown_table` wrote, in order and without escapes; none for an empty row."""
+    cells = re.split(r"(?<!\\)\|", row.strip().removeprefix("|").removesuffix("|")) if row else []
+    return [cell.strip().replace("\\|", "|") for cell in cells]
+
+
 def join(blocks: Iterable[str]) -> str:
     """The blocks with a blank line between them, list items without; blank blocks are left out."""
     text, previous = "", ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest.documents.structure.markdown import flat, heading, join, markdown_table, paragraph
+from ingest.documents.structure.markdown import flat, heading, join, markdown_table, paragraph, table_cells
 
 
 def test_pieces() -> None:
@@ -16,6 +16,14 @@ def test_pieces() -> None:
 def test_table() -> None:
     """Each row gets as many cells as the longest; `|` in a cell is escaped."""
     assert markdown_table([["a"], ["b", "c|d"]]) == "| a |  |\n| --- | --- |\n| b | c\\|d |"
+
+
+def test_the_cells_of_a_row() -> None:
+    """Reading a row gives the cells that were written, bars in them and empty ones included."""
+    rows = [["Route", "a|b"], ["", "x \\ y"]]
+    written = markdown_table(rows).splitlines()
+    assert [table_cells(written[0]), table_cells(written[2])] == rows
+    assert table_cells("") == []
 
 
 def test_join() -> None:
