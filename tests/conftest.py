@@ -141,18 +141,30 @@ def write_office(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def office_library(tmp_path_factory: pytest.TempPathFactory, embedders_folder: Path) -> Path:
-    """A folder with the small office in `office` and its library in `library`, ingested once in this test run."""
+def ingested_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, embedders_folder: Path, write: Callable[[Path], object]
+) -> Path:
+    """The folder `name` of this test run: documents that `write` puts into `office`, and their library in `library`.
 
-    def ingest_office(folder: Path) -> None:
-        library = folder / "library"
+    They are ingested once; `copy_library` gives a test its own copy.
+    """
+
+    def ingest_documents(folder: Path) -> None:
+        library, documents = folder / "library", folder / "office"
         library.mkdir()
+        documents.mkdir()
+        write(documents)
         (library / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
-        sync.ingest([write_office(folder / "office")], load_settings(home=library, engine="extractive"))
+        assert sync.ingest([documents], load_settings(home=library, engine="extractive")).failed == []
         (library / EMBEDDERS_FOLDER).unlink()
 
-    return made_once(tmp_path_factory, "office-library", ingest_office)
+    return made_once(tmp_path_factory, name, ingest_documents)
+
+
+@pytest.fixture(scope="session")
+def office_library(tmp_path_factory: pytest.TempPathFactory, embedders_folder: Path) -> Path:
+    """The small office and its library, ingested once in this test run."""
+    return ingested_once(tmp_path_factory, "office-library", embedders_folder, write_office)
 
 
 @pytest.fixture

@@ -26,11 +26,10 @@ from assistant.engines.transformers_engine import TransformersEngine
 from assistant.events import Delta, Done, Event, Evidence, Failed, Queued
 from ingest.base.errors import DocentError
 from ingest.base.logs import configure_logs
-from ingest.base.settings import Settings, load_settings
-from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
+from ingest.base.settings import Settings
 from ingest.runs.select import remove
 from ingest.sync import ingest
-from tests.conftest import copy_library, made_once
+from tests.conftest import copy_library, ingested_once
 from tests.fakes.scripted_engine import ScriptedEngine, saying
 from tests.project import PROJECT
 
@@ -56,17 +55,11 @@ def endless() -> Iterator[str]:
 def ingested_documents(tmp_path_factory: pytest.TempPathFactory, embedders_folder: Path) -> Path:
     """`DOCUMENTS` and their library, ingested once in this test run."""
 
-    def ingest_documents(folder: Path) -> None:
-        library, documents = folder / "library", folder / "office"
-        library.mkdir()
-        documents.mkdir()
+    def write(folder: Path) -> None:
         for name, text in DOCUMENTS.items():
-            (documents / name).write_text(text, "utf-8")
-        (library / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
-        assert ingest([documents], load_settings(home=library, engine="extractive")).failed == []
-        (library / EMBEDDERS_FOLDER).unlink()
+            (folder / name).write_text(text, "utf-8")
 
-    return made_once(tmp_path_factory, "assistant-library", ingest_documents)
+    return ingested_once(tmp_path_factory, "assistant-library", embedders_folder, write)
 
 
 @pytest.fixture

@@ -23,11 +23,10 @@ from assistant.refuse.thresholds import (
     read_fitted_thresholds,
     still_holds,
 )
-from ingest.base.settings import Settings, load_settings
+from ingest.base.settings import Settings
 from ingest.library import Library
-from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.sync import ingest
-from tests.conftest import copy_library, made_once
+from tests.conftest import copy_library, ingested_once
 
 PLACES = (
     "Arden Birch Calder Dunmore Elsdon Farrow Glen Harrow Islay Jarrow Kelso Lorne Moray Nairn Orford Perth Quorn "
@@ -45,19 +44,13 @@ def fewer_questions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def depots_library(tmp_path_factory: pytest.TempPathFactory, embedders_folder: Path) -> Path:
-    """The depots in `office` and their library in `library`, as `copy_library` copies them."""
+    """The depots and their library, ingested once in this test run."""
 
-    def ingest_depots(folder: Path) -> None:
-        depots, home = folder / "office", folder / "library"
-        depots.mkdir()
-        home.mkdir()
+    def write_depots(folder: Path) -> None:
         for number, place in enumerate(PLACES):
-            write(depots, place, number)
-        (home / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
-        ingest([depots], load_settings(home=home, engine="extractive"))
-        (home / EMBEDDERS_FOLDER).unlink()
+            write(folder, place, number)
 
-    return made_once(tmp_path_factory, "depots-library", ingest_depots)
+    return ingested_once(tmp_path_factory, "depots-library", embedders_folder, write_depots)
 
 
 @pytest.fixture
