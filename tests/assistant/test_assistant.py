@@ -1,16 +1,14 @@
-"""The walk of a question: events, queue, stopping, conversations, errors, and what the log has of it."""
+"""The walk of a question: events, queue, conversations, and what the log has of it."""
 
 from __future__ import annotations
 
-import gc
 import json
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from llama_index.core.llms import MessageRole
@@ -23,86 +21,26 @@ from assistant.engines.admission import Refused
 from assistant.engines.choose import EXTRACTIVE, TRANSFORMERS, EngineChoice, choose_engine
 from assistant.engines.loader import EngineState
 from assistant.engines.transformers_engine import TransformersEngine
-from assistant.events import Delta, Done, Event, Evidence, Failed, Queued
+from assistant.events import Delta, Done, Evidence, Failed, Queued
 from ingest.base.errors import DocentError
 from ingest.base.logs import configure_logs
 from ingest.base.settings import Settings
 from ingest.runs.select import remove
 from ingest.sync import ingest
-from tests.conftest import copy_library, ingested_once
+from tests.assistant.conftest import (
+    LEAVE,
+    QUESTION,
+    Make,
+    done_of,
+    endless,
+    kinds,
+    log_records,
+    text_of,
+)
 from tests.fakes.scripted_engine import ScriptedEngine, saying
 from tests.project import PROJECT
 
-LEAVE = "Every employee has 25 days of annual leave a year."
-CARRY_OVER = "Unused days of annual leave may be carried over until 31 March."
-DOCUMENTS = {
-    "leave.md": f"# Leave policy\n\n## Annual leave\n\n{LEAVE} {CARRY_OVER}\n\n## Sick leave\n\n"
-    "Tell your manager on the first day. A doctor's note is needed from the fourth day of illness.\n",
-    "travel.md": "# Travel guide\n\n## Hotels\n\nA hotel room may cost up to 150 euros a night.\n",
-    "休假制度.md": "# 休假制度\n\n## 年休假\n\n员工每年享有25天年休假。未休年休假须在次年3月31日前使用。\n",
-}
-QUESTION = "How many days of annual leave does an employee have?"
 UNANSWERABLE = "Who won the football world cup in 1998?"
-
-
-def endless() -> Iterator[str]:
-    while True:
-        time.sleep(0.01)
-        yield "and "
-
-
-@pytest.fixture(scope="session")
-def ingested_documents(tmp_path_factory: pytest.TempPathFactory, embedders_folder: Path) -> Path:
-    """`DOCUMENTS` and their library, ingested once in this test run."""
-
-    def write(folder: Path) -> None:
-        for name, text in DOCUMENTS.items():
-            (folder / name).write_text(text, "utf-8")
-
-    return ingested_once(tmp_path_factory, "assistant-library", embedders_folder, write)
-
-
-@pytest.fixture
-def documents(settings: Settings, tmp_path: Path, ingested_documents: Path) -> Path:
-    """A folder of English and Chinese documents that the library in `settings.home` holds."""
-    copy_library(ingested_documents, tmp_path / "documents", settings.home)
-    return tmp_path / "documents"
-
-
-Make = Callable[..., Assistant]
-
-
-@pytest.fixture
-def assistant_with(settings: Settings, documents: Path) -> Iterator[Make]:  # noqa: ARG001
-    """Makes an assistant over the documents, with a scripted engine and changed settings."""
-    assistants: list[Assistant] = []
-
-    def make(engine: ScriptedEngine | None = None, **changes: Any) -> Assistant:
-        choice = EngineChoice(engine or saying(LEAVE))
-        assistant = Assistant(settings.model_copy(update=changes), lambda _settings: choice)
-        assistant.load()
-        assistants.append(assistant)
-        return assistant
-
-    yield make
-    for assistant in assistants:
-        assistant.close()
-
-
-def text_of(events: Sequence[Event]) -> str:
-    return "".join(event.text for event in events if isinstance(event, Delta))
-
-
-def kinds(events: Sequence[Event]) -> list[str]:
-    """The kinds of event in order, each run of the same kind once."""
-    names = [type(event).__name__ for event in events]
-    return [name for index, name in enumerate(names) if index == 0 or names[index - 1] != name]
-
-
-def done_of(events: Sequence[Event]) -> Done:
-    last = events[-1]
-    assert isinstance(last, Done), last
-    return last
 
 
 def check_citations(assistant: Assistant, done: Done) -> None:
@@ -390,98 +328,6 @@ def test_an_answer_that_takes_too_long_is_cut(assistant_with: Make) -> None:
     assert engine.ended == ["closed"]
 
 
-def test_an_unforeseen_error_ends_in_500_and_is_in_the_log(assistant_with: Make, tmp_path: Path) -> None:
-    """The person reads an id and no details; under that id the log has the traceback; the place is free again."""
-
-    def broken() -> Iterator[str]:
-        yield "Every employee"
-        raise ZeroDivisionError("a secret of the inside")
-
-    assistant = assistant_with(ScriptedEngine(broken), queue_size=0)
-    configure_logs("info", tmp_path / "logs", console=False)
-    events = list(assistant.ask(QUESTION, "talk"))
-    assert kinds(events) == ["Evidence", "Delta", "Failed"]
-    failed = events[-1]
-    assert isinstance(failed, Failed)
-    assert failed.status == 500
-    assert failed.request_id in failed.message
-    assert "secret" not in failed.message
-    assert "Zero" not in failed.message
-    records = log_records(tmp_path / "logs")
-    (record,) = [record for record in records if record["event"] == "question.failed"]
-    assert record["request_id"] == failed.request_id
-    assert "ZeroDivisionError: a secret of the inside" in str(record["exception"])
-    assert assistant.conversations.turns("talk") == []
-    assistant.ask(QUESTION).close()
-
-
-def test_a_foreseen_error_ends_in_its_own_line(assistant_with: Make) -> None:
-    """An error with a line for people ends in 503 and that line."""
-
-    def no_room() -> Iterator[str]:
-        raise DocentError("the prompt is too long: lower `prompt_tokens`.")
-        yield ""
-
-    failed = list(assistant_with(ScriptedEngine(no_room)).ask(QUESTION))[-1]
-    assert isinstance(failed, Failed)
-    assert (failed.status, failed.message) == (503, "the prompt is too long: lower `prompt_tokens`.")
-
-
-def test_closing_stops_the_model_and_stores_the_text_so_far(assistant_with: Make) -> None:
-    """The engine's stream is closed, the place is free, and the turn is stored as stopped with its text so far."""
-    engine = ScriptedEngine(lambda: iter([LEAVE, " ", "Unused days", " may never", " be said"]))
-    assistant = assistant_with(engine, queue_size=0)
-    stream = assistant.ask(QUESTION, "talk")
-    for _ in range(4):
-        next(stream)
-    stream.close()
-    assert engine.ended == ["closed"]
-    (turn,) = assistant.conversations.turns("talk")
-    assert (turn.done.finish_reason, turn.done.answer) == ("stopped", f"{LEAVE} [1] Unused days [1]")
-    assert turn.model_text == f"{LEAVE} Unused days"
-    assert [citation.quote for citation in turn.done.citations] == [LEAVE, CARRY_OVER]
-    assert list(stream) == []
-    assistant.ask(QUESTION).close()
-
-
-def test_closing_before_the_first_word_stores_nothing(assistant_with: Make) -> None:
-    """A stream closed while it waits, or after the evidence, stores no turn."""
-    engine = saying("", LEAVE)
-    assistant = assistant_with(engine)
-    for steps in (0, 1, 2):
-        stream = assistant.ask(QUESTION, "talk")
-        for _ in range(steps):
-            next(stream)
-        stream.close()
-    assert assistant.conversations.turns("talk") == []
-
-
-def test_closing_after_the_answer_stores_it_once(assistant_with: Make) -> None:
-    """A caller who stops reading at `Done` has one finished turn and no stopped one."""
-    assistant = assistant_with()
-    stream = assistant.ask(QUESTION, "talk")
-    while not isinstance(next(stream), Done):
-        pass
-    stream.close()
-    assert [turn.done.finish_reason for turn in assistant.conversations.turns("talk")] == ["stop"]
-
-
-def test_a_stream_that_was_never_started_frees_its_place(assistant_with: Make) -> None:
-    """A stream frees its place when it is closed or garbage-collected, started or not."""
-    assistant = assistant_with(ScriptedEngine(endless), queue_size=0)
-    assistant.ask(QUESTION).close()
-    forgotten = assistant.ask(QUESTION)
-    with pytest.raises(Refused):
-        assistant.ask(QUESTION)
-    del forgotten
-    gc.collect()
-    started = assistant.ask(QUESTION)
-    next(started)
-    del started
-    gc.collect()
-    assistant.ask(QUESTION).close()
-
-
 def test_a_conversation_only_grows_at_its_end(assistant_with: Make) -> None:
     """Every prompt begins with the whole prompt before it and what the model wrote, to the letter; another conversation
     starts with nothing."""
@@ -525,19 +371,6 @@ def test_an_answer_that_cannot_be_stored_is_still_given(
     assert "move that file to another folder" in failed.message
 
 
-def test_every_step_may_be_taken_in_another_thread(assistant_with: Make) -> None:
-    """A server steps an answer on any free thread and closes it on another."""
-    assistant = assistant_with(saying("Every employee has 25 days", " of annual leave."))
-    events: list[Event] = []
-    stream = assistant.ask(QUESTION, "talk")
-    while not events or not isinstance(events[-1], Done):
-        in_a_thread(lambda: events.append(next(stream)))
-    in_a_thread(stream.close)
-    assert done_of(events).answer == "Every employee has 25 days of annual leave. [1]"
-    in_a_thread(lambda: events.append(Delta(str(len(assistant.conversations.turns("talk"))))))
-    assert events[-1] == Delta("1")
-
-
 def test_people_who_ask_at_the_same_time_are_answered_one_after_another(assistant_with: Make) -> None:
     """Each gets the answer to their own question, and the engine never generates two at a time."""
     using: list[int] = []
@@ -570,12 +403,6 @@ def test_people_who_ask_at_the_same_time_are_answered_one_after_another(assistan
         assert [turn.question for turn in assistant.conversations.turns(question)] == [question]
 
 
-def in_a_thread(work: Callable[[], object]) -> None:
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-
-
 def test_questions_and_documents_are_in_no_log(assistant_with: Make, tmp_path: Path) -> None:
     """At `info` the log has counts and times; the text of a question only appears at `debug`."""
     assistant = assistant_with(saying(LEAVE))
@@ -595,10 +422,6 @@ def test_questions_and_documents_are_in_no_log(assistant_with: Make, tmp_path: P
         assert text not in json.dumps(quiet)
     asked = [record for record in log_records(tmp_path / "debug") if record["event"] == "question.asked"]
     assert [record["question"] for record in asked] == [secret, secret]
-
-
-def log_records(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "docent.log").read_text("utf-8").splitlines()]
 
 
 def test_the_newest_version_answers_unless_another_is_asked_for(
