@@ -11,7 +11,6 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +104,7 @@ class WorkingCopy:
         folder = self._folder / f"{version.revision}-{os.urandom(4).hex()}"
         self._work.rename(folder)
         self._work = None
-        return replace(self.commit(version), bm25=BM25Index.open(folder / BM25_FOLDER), folder=folder)
+        return IndexSnapshot(self._vectors, BM25Index.open(folder / BM25_FOLDER), version, self._fingerprint, folder)
 
     def close(self) -> None:
         """Delete the copy's folder."""
