@@ -21,7 +21,7 @@ from pathlib import Path
 
 from assistant.models.checkpoint import check_checkpoint, count_weights
 from assistant.models.gguf_export import write_gguf
-from assistant.models.int8_weights import round_model
+from ingest.base.int8_weights import round_model
 from assistant.models.machine import require_disk, require_memory
 from assistant.models.parity import Parity, compare
 from ingest.base.cpu import cpu_features

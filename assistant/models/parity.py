@@ -14,7 +14,7 @@ import numpy as np
 from llama_index.core.llms import ChatMessage, MessageRole
 
 from assistant.answer import chatml
-from assistant.models.int8_weights import openvino_options
+from ingest.base.int8_weights import openvino_options
 
 # Above this mean divergence, in nats, rounding has changed the model's answers. Q8_0 with random weights gave 0.0002
 # for the exact architecture of Qwen1.5-0.5B and 0.01 for a model of two layers of 64.

@@ -41,10 +41,11 @@ class Settings(BaseSettings):
         description="state folder: the library with its catalog and indexes, the conversations and the logs",
     )
     embedder: str = Field(
-        "all-MiniLM-L6-v2",
+        "multilingual-e5-small",
         min_length=1,
-        description="embedding model: the bundled `all-MiniLM-L6-v2`, a ModelScope name (`owner/name`) or a folder. "
-        "If you do not set it, a library keeps the model that it was built with",
+        description="embedding model: the bundled `multilingual-e5-small` or `all-MiniLM-L6-v2` (English only), a "
+        "ModelScope name (`owner/name`) or a folder. If you do not set it, a library keeps the model that it was built "
+        "with",
     )
     reranker: str | None = Field(
         None,

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
-from tokenizers import Tokenizer
 
 from ingest.base.errors import DocentError
 from ingest.base.logs import get_logger
 from ingest.base.types import Vectors
 from ingest.passages.embedders.openvino_embedding import TEXTS_PER_CALL, OpenVINOEmbedding
+from ingest.passages.embedders.tokenizer import Tokenizer, open_tokenizer, unknown_share
 
 CARD_FILE = "embedder.json"
 # Texts per inference of sentence-transformers, for a model that OpenVINO cannot compile.
@@ -55,7 +55,6 @@ class Embedder:
         self.card = card
         self.model = model
         self._tokenizer = tokenizer
-        self._unknown = _unknown_token(tokenizer)
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Vectors of the texts with the passage prefix, shape (len(texts), dimension)."""
@@ -76,41 +75,36 @@ class Embedder:
 
     def count_tokens(self, text: str) -> int:
         """Number of tokens of the text, without prefix and special tokens, and without truncation."""
-        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return len(self._tokenizer.token_ids(text))
 
     @property
     def passage_tokens(self) -> int:
         """How many tokens of a passage the model reads: searches would not find the rest of a longer passage."""
-        special = self._tokenizer.num_special_tokens_to_add(False)
-        return self.card.max_tokens - special - self.count_tokens(self.card.passage_prefix)
+        return self.card.max_tokens - self._tokenizer.special - self.count_tokens(self.card.passage_prefix)
 
     def unknown_share(self, text: str) -> float:
         """Share, 0 to 1, of the text's tokens that are not in the model's vocabulary."""
-        token_ids = self._tokenizer.encode(text, add_special_tokens=False).ids
-        return sum(token_id == self._unknown for token_id in token_ids) / max(1, len(token_ids))
+        return unknown_share(self._tokenizer, text)
+
+    def has_word(self, word: str) -> bool:
+        """Whether the word is one token of the model's vocabulary, as only common words are."""
+        return self._tokenizer.has_word(word)
 
 
 def load_embedder(folder: Path) -> Embedder:
     """Open a folder made by `prepare_embedder`. Raises DocentError when it is damaged or is no such folder."""
     try:
         card = EmbedderCard(**json.loads((folder / CARD_FILE).read_text("utf-8")))
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # the tokenizers package raises bare Exception for a damaged file
-        raise _not_opened(folder, error) from error
-    tokenizer.no_padding()
-    counter = Tokenizer.from_str(tokenizer.to_str())
-    counter.no_truncation()
-    tokenizer.enable_truncation(card.max_tokens)
-    try:
+        tokenizer = open_tokenizer(folder)
         model = _open_model(folder, card, tokenizer)
-    except (OSError, ValueError, RuntimeError) as error:  # OpenVINO raises RuntimeError for a damaged model file
+    except Exception as error:  # the tokenizers package raises bare Exception for a damaged file, OpenVINO RuntimeError
         raise _not_opened(folder, error) from error
-    return Embedder(card, model, counter)
+    return Embedder(card, model, tokenizer)
 
 
 def _open_model(folder: Path, card: EmbedderCard, tokenizer: Tokenizer) -> BaseEmbedding:
     if card.runtime == "openvino":
-        return OpenVINOEmbedding(folder, tokenizer, model_name=card.name)
+        return OpenVINOEmbedding(folder, tokenizer, card.max_tokens, model_name=card.name)
     from llama_index.embeddings.huggingface import HuggingFaceEmbedding
 
     model: BaseEmbedding = HuggingFaceEmbedding(
@@ -124,17 +118,6 @@ def _not_opened(folder: Path, error: Exception) -> DocentError:
     log.warning("embedder.unopened", folder=str(folder), exc_info=error)
     reason = " ".join(str(error).split())[:200]
     return DocentError(f"The embedding model in {folder} cannot be opened ({reason}): run `docent rebuild`.")
-
-
-def _unknown_token(tokenizer: Tokenizer) -> int | None:
-    """Id of the token for everything outside the vocabulary; None when the tokenizer has none."""
-    model = json.loads(tokenizer.to_str())["model"]
-    unknown = model.get("unk_token")
-    if unknown is None:  # a Unigram vocabulary names it by number
-        number: int | None = model.get("unk_id")
-        return number
-    token_id: int | None = tokenizer.token_to_id(unknown)
-    return token_id
 
 
 def _unit_length(vectors: Vectors) -> Vectors:

@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import PrivateAttr
-from tokenizers import Tokenizer
 
 from ingest.base.cpu import usable_cores
+from ingest.base.int8_weights import openvino_options
+from ingest.passages.embedders.tokenizer import Tokenizer
 
 # Tokens of a batch, padding included: of 300, 600, 1,200 and 2,400 the fastest for MiniLM's passages of 155 tokens and
 # for sentences of 20, on two cores with avx512_bf16 (179 and 1,413 a second; 178 and 1,395 were the next best).
@@ -36,18 +37,19 @@ class OpenVINOEmbedding(BaseEmbedding):
     _queue: Any = PrivateAttr()
     _lock: threading.Lock = PrivateAttr()
     _tokenizer: Tokenizer = PrivateAttr()
+    _max_tokens: int = PrivateAttr()
 
-    def __init__(self, folder: Path, tokenizer: Tokenizer, **kwargs: Any) -> None:
-        """Open `folder/model.xml`. Raises RuntimeError when OpenVINO cannot."""
+    def __init__(self, folder: Path, tokenizer: Tokenizer, max_tokens: int, **kwargs: Any) -> None:
+        """Open `folder/model.xml`, which reads at most `max_tokens`. Raises RuntimeError when OpenVINO cannot."""
         super().__init__(embed_batch_size=TEXTS_PER_CALL, **kwargs)
         self._folder = folder
         self._compile(_LATENCY)
         # A compiled model has one inference request: a second thread would get an error or the vectors of the first.
         self._lock = threading.Lock()
-        self._tokenizer = tokenizer
+        self._tokenizer, self._max_tokens = tokenizer, max_tokens
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        token_ids = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+        token_ids = [self._tokenizer.inputs(text, self._max_tokens) for text in texts]
         batches = list(_batches(token_ids))
         with self._lock:
             rows = (
@@ -89,11 +91,9 @@ class OpenVINOEmbedding(BaseEmbedding):
         import openvino
 
         self._queue = self._model = None  # two copies of a large model would not fit into memory
-        core = openvino.Core()
-        # Only where the CPU multiplies bfloat16 itself is it faster than float32; elsewhere it is emulated.
-        has_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        precision = {"INFERENCE_PRECISION_HINT": "bf16" if has_bfloat16 else "f32"}
-        self._model = core.compile_model(self._folder / "model.xml", "CPU", {**precision, **options})
+        self._model = openvino.Core().compile_model(
+            self._folder / "model.xml", "CPU", {**openvino_options(), **options}
+        )
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return self._get_text_embeddings([text])[0]

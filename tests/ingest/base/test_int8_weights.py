@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.models.int8_weights import GROUP, group_size, round_model, round_to_int8
+from ingest.base.int8_weights import GROUP, group_size, round_model, round_to_int8
 
 
 @pytest.mark.parametrize(("inputs", "size"), [(1024, 128), (2816, 128), (896, 128), (96, 32), (64, 64), (50, 50)])
