@@ -7,11 +7,11 @@ markers, such as `[1]`, are removed, and the markers of this check are inserted.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 from assistant.events import Citation, EvidenceSentence, Source, SourcePassage
 from ingest.base.language import sentence_spans, terms
+from ingest.base.normal_forms import claimed_numbers, stated_numbers, supports
 from ingest.passages.split import context_line
 
 # Share of a sentence's words, weighted by how rare they are, that a passage must contain to support it. Not all words,
@@ -23,8 +23,6 @@ _OPEN_MARKER = re.compile(r"\s*(?:[\[［【][\d\s,，]*)*$")
 # Text that may become the number of a list item, which ends the sentence before it.
 _OPEN_LINE = re.compile(r"\s*\n\s*(?:\d{1,3}|[（(]?[一二三四五六七八九十]*)$")
 _LIST_NUMBER = re.compile(r"(?:\d{1,3}[.)、．]|[（(]?[一二三四五六七八九十]+[)）、])\s*(?=\D)")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 
 class CheckedText:
@@ -45,7 +43,7 @@ class CheckedText:
                 source,
                 passage,
                 set(terms(f"{context_line(source.title, source.heading)}\n{text}")),
-                _numbers(f"{source.title} {source.heading} {text}"),
+                stated_numbers(f"{source.title}\n{source.heading}\n{text}"),
             )
             for source in sources
             for index, passage in enumerate(source.passages)
@@ -102,11 +100,11 @@ class CheckedText:
 
     def _best_passage(self, claim: str, wanted: Sequence[str]) -> tuple[tuple[Source, SourcePassage] | None, float]:
         """The passage with the largest share of the wanted terms among those with all numbers, and that share."""
-        claimed = _numbers(claim)
+        claimed = claimed_numbers(claim)
         best, best_share = None, 0.0
         for source, passage, words, numbers in self._passages:
-            # A wrong number is the worst error, so the passage must have every number of the claim.
-            if not claimed <= numbers:
+            # A wrong number is the worst error, so the passage must have every number of the claim, in any form.
+            if not supports(numbers, claimed):
                 continue
             share = self._share(wanted, words)
             if share > best_share:
@@ -136,11 +134,6 @@ def _start(pattern: re.Pattern[str], text: str) -> int:
     """Where the pattern begins in the text; the text's length when it does not occur."""
     match = pattern.search(text)
     return len(text) if match is None else match.start()
-
-
-def _numbers(text: str) -> set[str]:
-    """Every number in the text, with full-width digits made plain and thousands separators removed."""
-    return set(_NUMBER.findall(_THOUSANDS.sub("", unicodedata.normalize("NFKC", text))))
 
 
 def cite(source: Source, passage: SourcePassage, quote: str) -> Citation:

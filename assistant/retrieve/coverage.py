@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from assistant.events import Source
+from ingest.base.dates import MONTHS
 from ingest.base.language import terms
+from ingest.base.normal_forms import find_forms, fold
 from ingest.passages.split import context_line
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9.,’'/_-]*")
@@ -69,10 +70,19 @@ def names(question: str) -> list[set[str]]:
     """The names and codes in a question, in Latin letters: words with a capital letter, and codes such as E-19.
 
     Each is given as the set of terms that a text must contain to mention it; a code is one term. The first word of a
-    question has a capital letter anyway, so it is no name.
+    question has a capital letter anyway, so it is no name. Of a date only its month counts, where it has a name: a
+    passage may give the year in its heading, and the day in another form.
     """
-    named = []
-    for match in _WORD.finditer(unicodedata.normalize("NFKC", question)):
+    folded = fold(question)
+    dates = [form for form in find_forms(folded) if form.date is not None]
+    named = [
+        set(terms(MONTHS[form.date.month - 1]))
+        for form in dates
+        if form.date and form.date.month and re.search("[A-Z]", folded[form.start : form.end])
+    ]
+    for match in _WORD.finditer(folded):
+        if any(form.start <= match.start() < form.end for form in dates):
+            continue
         word = match.group().rstrip(".,'’")
         word_terms = terms(word)
         if word_terms and re.search(r"\d", word) and re.search(r"[A-Za-z]", word):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ingest.base.chinese_script import simplified
 from ingest.base.language import is_chinese, terms
 
 # How many previous questions are used: each may be a follow-up itself.
@@ -58,6 +59,7 @@ def stand_alone(question: str, earlier: Sequence[str]) -> str:
 def depends_on_earlier(question: str) -> bool:
     """Whether the form of the question says that it cannot be understood without the previous question."""
     if is_chinese(question):
+        question = simplified(question)
         return bool(
             _CHINESE_OPENS.match(question)
             or _CHINESE_ASKS_FOR_OTHER.search(question)
@@ -69,7 +71,8 @@ def depends_on_earlier(question: str) -> bool:
         _OPENS.match(question)
         or _ABOUT.match(question)
         or _POINTS_BACK.search(question)
-        or len(set(terms(question))) <= 1
+        # A single word: a code such as SEV2 is one, though it has several terms.
+        or len({tuple(terms(word)) for word in question.split()} - {()}) <= 1
     )
 
 
@@ -78,12 +81,22 @@ def _resolve(question: str, previous: str) -> str:
     if not depends_on_earlier(question):
         return question
     if is_chinese(question):
-        fragment = _CHINESE_ASKS_FOR_OTHER.sub("", _CHINESE_OPENS.sub("", question)).strip(" 　？?，,")
+        fragment = _without_chinese_frame(question).strip(" 　？?，,")
         return f"{fragment}，{_with_codes_replaced(previous, fragment)}" if fragment else previous
     fragment = _ABOUT.sub("", _OPENS.sub("", question)).strip(" ?.,!")
     if _POINTS_BACK.search(question) or _ASKING.match(fragment):
         return f"{_OPENS.sub('', question).strip()} ({_ASKING.sub('', previous, count=1).strip(' ?.')})"
     return _with_fragment(fragment, previous)
+
+
+def _without_chinese_frame(question: str) -> str:
+    """The question without 那 or 还有 at its beginning and 呢 at its end, in the characters it was asked in."""
+    # The patterns are in simplified characters, which have the same places.
+    compared = simplified(question)
+    opens = _CHINESE_OPENS.match(compared)
+    start = opens.end() if opens else 0
+    ends = _CHINESE_ASKS_FOR_OTHER.search(compared, start)
+    return question[start : ends.start() if ends else len(question)]
 
 
 def _with_fragment(fragment: str, previous: str) -> str:

@@ -2,17 +2,20 @@
 
 Everything that compares words uses the same terms: the BM25 index, the question, and the choice of evidence sentences.
 Chinese is cut into characters and pairs of characters, which needs no dictionary; words are lower-cased and stemmed;
-codes and numbers stay whole.
+numbers, dates and codes have one form however they are written, and traditional characters become simplified ones.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
+from operator import add
 
 import Stemmer
+
+from ingest.base.normal_forms import find_forms, fold, surroundings, token_terms
 
 # What a Chinese character is, for the whole product: these go inside the [...] of a regular expression.
 # Unicode's block CJK Unified Ideographs holds nearly all that people write. It is enough where a character must be
@@ -32,7 +35,9 @@ _CJK_RUN = re.compile(f"[{_CJK}]+")
 # A word, or a code or number such as E-07, 3.5, v2.1, 1,200: joined by single punctuation marks inside it.
 _WORD = re.compile(rf"[^\W_{_CJK}]+(?:[.,:/+&'’_-][^\W_{_CJK}]+)*", re.UNICODE)
 _WORD_PART = re.compile(r"[^\W_]+", re.UNICODE)
-_TOKEN = re.compile(f"{_CJK_RUN.pattern}|{_WORD.pattern}", re.UNICODE)
+_TOKEN = re.compile(f"(?P<cjk>{_CJK_RUN.pattern})|{_WORD.pattern}", re.UNICODE)
+_DIGIT = re.compile("[0-9]")
+_DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
 
 # Function words carry no topic; the list is the closed classes of English (articles, pronouns, auxiliaries,
 # prepositions, conjunctions, question words).
@@ -51,6 +56,8 @@ CHINESE_STOP_CHARACTERS = frozenset(
 _thread = threading.local()
 
 
+# The few words that most of a text consists of are not stemmed again each time.
+@lru_cache(maxsize=20_000)
 def _stem(word: str) -> str:
     stemmer = getattr(_thread, "stemmer", None)
     if stemmer is None:
@@ -64,21 +71,57 @@ def terms(text: str) -> list[str]:
 
     A run of Chinese, Japanese or Korean becomes its single characters and its adjacent pairs; a word becomes its stem;
     a code such as `E-07` stays whole and also becomes its parts. Stop words and single stop characters are left out.
-    Full-width forms become ordinary ones (NFKC).
+    Numbers, dates and codes have one form however they are written (`normal_forms`): a date becomes its year, its
+    month, its day and what they say together. Full-width forms and traditional characters become ordinary ones.
     """
+    folded = fold(text)
+    lower = folded.lower()
+    if len(lower) != len(folded):  # a rare letter such as İ becomes two
+        folded = lower
     result: list[str] = []
-    for match in _TOKEN.finditer(unicodedata.normalize("NFKC", text).lower()):
+    done = 0
+    for form in find_forms(folded):
+        _add_words(lower, done, form.start, result)
+        for term in form.terms:
+            _add_part(term, result)
+        done = form.end
+    _add_words(lower, done, len(lower), result)
+    return result
+
+
+def _add_words(text: str, start: int, end: int, result: list[str]) -> None:
+    """Append the terms of the words and runs of characters in `text[start:end]`, which is folded and in lower case."""
+    for match in _TOKEN.finditer(text, start, end):
         token = match.group()
-        if _CJK_RUN.fullmatch(token):
-            result.extend(character for character in token if character not in CHINESE_STOP_CHARACTERS)
-            result.extend(token[i : i + 2] for i in range(len(token) - 1))
+        if match.lastgroup == "cjk":
+            result.extend([character for character in token if character not in CHINESE_STOP_CHARACTERS])
+            result.extend(map(add, token, token[1:]))
+            continue
+        if token.isalpha():
+            if token not in ENGLISH_STOP_WORDS:
+                result.append(_stem(token))
+            continue
+        if token.isdecimal():
+            result.append(token)
             continue
         token = token.removesuffix("'s").removesuffix("’s")
-        parts = _WORD_PART.findall(token)
-        if len(parts) > 1:
-            result.append(token)
-        result.extend(_stem(part) for part in parts if part not in ENGLISH_STOP_WORDS)
-    return result
+        if _DIGIT.search(token):
+            whole, parts = token_terms(token, *surroundings(text, match))
+            _add_part(whole, result)
+        else:
+            parts = _WORD_PART.findall(token)
+            if len(parts) > 1:
+                result.append(token)
+        for part in parts:
+            if part not in ENGLISH_STOP_WORDS:
+                _add_part(part, result)
+
+
+def _add_part(part: str, result: list[str]) -> None:
+    """Append a number or code as it is, or the stem of a word; of 3.8 also 3 and 8, but an address stays whole."""
+    result.append(_stem(part))
+    if _DECIMAL.fullmatch(part):
+        result.extend(part.split("."))
 
 
 def is_chinese(text: str) -> bool:

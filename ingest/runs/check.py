@@ -16,6 +16,7 @@ from ingest.passages.embedders.embedder import load_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.search.indexes.bm25_index import digest_of
 from ingest.search.indexes.search_index import INDEX_FOLDER, SearchIndex
+from ingest.search.indexes.snapshot import has_other_format
 from ingest.search.indexes.vector_index import Ids, VectorIndex
 from ingest.search.indexes.working_copy import indexed_terms
 from ingest.store.catalog import CATALOG_FILE, Catalog
@@ -110,9 +111,9 @@ def _embedder_problems(home: Path, fingerprint: str) -> list[str]:
 
 def _index_problems(home: Path, catalog: Catalog, index: SearchIndex) -> list[str]:
     in_catalog, snapshot = catalog.passage_ids(), index.snapshot
-    if snapshot.revision < 0:
-        if len(in_catalog) == 0:
-            return []
+    if snapshot.revision < 0 and len(in_catalog) == 0:
+        return []
+    if snapshot.revision < 0 and not has_other_format(home / INDEX_FOLDER):
         return [f"index: no usable snapshot in {home / INDEX_FOLDER}; the next `docent ingest` builds it."]
     problems = []
     changed = snapshot.changed_files()
@@ -121,7 +122,8 @@ def _index_problems(home: Path, catalog: Catalog, index: SearchIndex) -> list[st
     if snapshot.revision != catalog.revision:
         if is_locked(home):
             return problems  # its writer publishes when it is done
-        # A run that was interrupted, or changed little, publishes nothing: every reader then updates a private copy.
+        # A run that was interrupted, or changed little, publishes nothing: every reader then updates a private copy. It
+        # builds one from the catalog where another version of Docent published the snapshot.
         index.refresh(catalog)
         snapshot = index.snapshot
     digests = snapshot.bm25.digests()

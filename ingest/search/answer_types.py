@@ -1,15 +1,16 @@
 """The type of answer that a question asks for, and whether a text has one, in English and Chinese.
 
 The types are those that a pattern can recognise: a moment, a duration, a sum of money, a number, a person, a place, a
-reason, a yes or no.
+reason, a yes or no. The patterns are in simplified characters, and texts are compared with them in those.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 
+from ingest.base.chinese_script import simplified
 from ingest.base.language import COMMON_IDEOGRAPHS
+from ingest.base.normal_forms import claimed_numbers, fold, stated_numbers
 
 _DIGITS = r"\d[\d,.]*"
 _CHINESE_NUMBER = r"(?:\d[\d,.]*|[一二三四五六七八九十百千万亿两零〇半]+)"
@@ -97,37 +98,37 @@ _COUNTED = re.compile(
     rf"(?:多少|几)个?(?P<unit>[{COMMON_IDEOGRAPHS}])",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"\d(?:[\d.,]*\d)?")
 
 
 def answer_types_asked(question: str) -> list[str]:
     """The types of answer that the question asks for; none when no pattern matches."""
+    question = simplified(question)
     return [kind for kind, pattern in _ASKED_PATTERNS.items() if pattern.search(question)]
 
 
 def has_answer_type(text: str, kind: str) -> bool:
     """Whether the text has something of this type, one of those that `answer_types_asked` returns."""
-    return _HAS_PATTERNS[kind].search(text) is not None
+    return _HAS_PATTERNS[kind].search(simplified(text)) is not None
 
 
 def asks_yes_or_no(question: str) -> bool:
     """Whether the question asks for yes or no: by its first verb in English, by 吗, 是否 or 能不能 in Chinese."""
-    return _ASKS_YES_OR_NO.search(question) is not None
+    return _ASKS_YES_OR_NO.search(simplified(question)) is not None
 
 
 def says_yes_or_no(text: str) -> bool:
     """Whether the text begins with a yes or no."""
-    return _YES_OR_NO.match(text) is not None
+    return _YES_OR_NO.match(simplified(text)) is not None
 
 
 def new_numbers(text: str, question: str) -> bool:
-    """Whether the text has a number in digits that the question does not have."""
-    return bool(set(_NUMBER.findall(_folded(text))) - set(_NUMBER.findall(_folded(question))))
+    """Whether the text has a number, date or code that the question does not have in any form."""
+    return not claimed_numbers(text) <= stated_numbers(question)
 
 
 def counts_what_is_asked(text: str, question: str) -> bool:
     """Whether a number in the text is followed by what 'how many …' or 多少… counts."""
-    asked = _COUNTED.search(question)
+    asked = _COUNTED.search(simplified(question))
     if asked is None:
         return False
     if asked["unit"]:
@@ -135,8 +136,4 @@ def counts_what_is_asked(text: str, question: str) -> bool:
     else:
         noun = re.escape((asked["noun"] or asked["next"]).rstrip("s"))
         pattern = rf"(?:{_DIGITS}|\b{_NUMBER_WORD}\b)(?:\W+\w+){{0,3}}?\W+{noun}"
-    return re.search(pattern, text, re.IGNORECASE) is not None
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text)
+    return re.search(pattern, fold(text), re.IGNORECASE) is not None

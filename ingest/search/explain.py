@@ -164,7 +164,9 @@ def _question_words(question: str, index: IndexSnapshot) -> tuple[QuestionWord, 
 def _as_asked(term: str, question: str) -> str:
     """The word that the term was made from; the term itself for a Chinese term and for a part of a code."""
     for word in question.split():
-        if terms(word) == [term]:
+        made = terms(word)
+        # A code's first term is the whole of it, which may be written with a hyphen in the question.
+        if made == [term] or (made[:1] == [term] and len(term) > 1 and word.isascii()):
             return word.strip(".,:;!?()[]\"'“”‘’")
     return term
 

@@ -59,7 +59,7 @@ def first_found(settings: Settings, question: str) -> str:
 
 @pytest.mark.usefixtures("office")
 def test_its_passages_are_found(settings: Settings, embedder: Embedder) -> None:
-    """In both languages, the newer version first, and the index that was published then is used as it is."""
+    """In both languages, the newer version first; the index, whose terms were others then, is built again for that."""
     assert check(settings.home) == []
     catalog = Catalog(settings.home / CATALOG_FILE)
     card = catalog.embedder() or {}

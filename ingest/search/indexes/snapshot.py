@@ -24,7 +24,8 @@ from ingest.store.vectors import exact_cosines
 LINEAGE = "lineage"
 VECTORS_FILE = "vectors.faiss"
 BM25_FOLDER = "words"
-_FORMAT = 3
+# Of the files, and of the terms in them: a text must become the same terms as when it was indexed.
+_FORMAT = 4
 log = get_logger(__name__)
 
 
@@ -156,6 +157,15 @@ def open_published(folder: Path, dimension: int, fingerprint: str, lineage: str 
             # A deleted or damaged cache is built from the catalog again, and the log says why.
             log.warning("index.snapshot_unusable", snapshot=name, reason=str(error))
     return None
+
+
+def has_other_format(folder: Path) -> bool:
+    """Whether another version of Docent published the snapshot in `folder`; it is then built from the catalog again."""
+    try:
+        manifest = json.loads((folder / published_name(folder) / MANIFEST).read_text("utf-8"))
+        return bool(manifest["format"] != _FORMAT)
+    except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is damaged
+        return False
 
 
 def _open(folder: Path, dimension: int, fingerprint: str, lineage: str | None) -> IndexSnapshot | None:

@@ -148,6 +148,23 @@ def test_numbers_written_differently_are_the_same() -> None:
     assert [citation.quote for citation in answer.citations] == ["差旅费用在14天内报销。", "住宿每晚不超过1,200元。"]
 
 
+@pytest.mark.parametrize(
+    ("said", "supported"),
+    [
+        ("Unused days may be carried over until March 31.", True),
+        ("Unused days may be carried over until March 30.", False),
+        ("Unused days may be carried over until 31 May.", False),
+        ("住宿每晚不超过一千二百元。", True),
+        ("住宿每晚不超过一千三百元。", False),
+        ("差旅費用在十四天內報銷。", True),
+        ("差旅費用在十五天內報銷。", False),
+    ],
+)
+def test_numbers_and_dates_are_compared_by_their_normal_form(said: str, supported: bool) -> None:
+    """A date in another order, a sum in numerals and another script are supported; another date or sum is not."""
+    assert (checked([said]).unsupported == []) is supported
+
+
 @pytest.mark.parametrize("number", ["1. ", "12) ", "3、"])
 def test_the_number_of_a_list_item_is_no_claim(number: str) -> None:
     """An item is supported by its words; its position in the model's list is in no passage."""

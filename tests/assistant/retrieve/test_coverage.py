@@ -34,9 +34,11 @@ def test_headings_count_and_rare_words_count_more() -> None:
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        ("What does error E-19 on the AQ-400 mean?", [{"e-19"}, {"aq-400"}]),
+        ("What does error E-19 on the AQ-400 mean?", [{"e19"}, {"aq400"}]),
         ("Where is the hotel in Mars?", [{"mar"}]),
-        ("AQ-400报E-09故障怎么处理？", [{"aq-400"}, {"e-09"}]),
+        ("AQ-400报E-09故障怎么处理？", [{"aq400"}, {"e09"}]),
+        ("What does Error PPR9087 mean?", [{"error"}, {"ppr9087"}]),
+        ("What is closed on June 11th, 2027?", [{"june"}]),
         ("Which days are free in 2027?", []),
         ("年假有多少天？", []),
     ],
@@ -52,6 +54,21 @@ def test_a_near_miss_by_one_name_is_seen() -> None:
     text = "Error E-07 means that the certificate has expired."
     assert measure("What does error E-19 mean?", weights, source(1, text)).lacks_name == 1.0
     assert measure("What does error E-07 mean?", weights, source(1, text)).lacks_name == 0.0
+
+
+@pytest.mark.parametrize("written", ["PPR-9087", "PPR9087", "PPR 9087", "ppr-9087"])
+def test_a_code_is_found_in_any_of_its_forms(written: str) -> None:
+    """The passage mentions the code of the question with a hyphen, without, and with a space; never another code."""
+    text = f"The valve {written} fits every pump."
+    assert measure("What does PPR-9087 fit?", {"fit": 1.0}, source(1, text)).lacks_name == 0.0
+    assert measure("What does PPR-8907 fit?", {"fit": 1.0}, source(1, text)).lacks_name == 1.0
+
+
+def test_a_date_is_no_missing_name() -> None:
+    """A month with a capital letter is found in a date in digits; the day's ending is no code that is missing."""
+    dated = source(1, "The office is closed on 2027-06-11.")
+    assert measure("What is closed on June 11th, 2027?", {"close": 1.0}, dated).lacks_name == 0.0
+    assert measure("What is closed on Sept 11th, 2027?", {"close": 1.0}, dated).lacks_name == 1.0
 
 
 def test_nothing_found_covers_nothing() -> None:

@@ -22,6 +22,7 @@ FOLLOWUPS = PROJECT / "data" / "eval" / "followups.jsonl"
          "How many days of leave do employees get for part-timers"),
         ("How heavy is the AQ-400?", "How long must it warm up?", "How long must it warm up? (heavy is the AQ-400)"),
         ("丧假几天？", "婚假呢？", "婚假，丧假几天？"),
+        ("喪假幾天？", "還有婚假呢？", "婚假，喪假幾天？"),
         ("AQ-400报E-12是什么意思？", "那E-24呢？", "E-24，AQ-400报E-24是什么意思？"),
         ("国内出差要提前几天申请？", "由谁审批？", "由谁审批，国内出差要提前几天申请？"),
     ],

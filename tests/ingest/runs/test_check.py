@@ -21,7 +21,7 @@ from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.runs.check import check
 from ingest.runs.rebuild import rebuild
 from ingest.search.indexes.search_index import INDEX_FOLDER, SearchIndex
-from ingest.search.indexes.snapshot_files import CURRENT, point_to
+from ingest.search.indexes.snapshot_files import CURRENT, MANIFEST, point_to
 from ingest.search.indexes.working_copy import WorkingCopy
 from ingest.store.catalog import CATALOG_FILE
 from ingest.sync import ingest
@@ -53,6 +53,19 @@ def test_vector_changed_in_the_catalog(whole: Path) -> None:
     vector = np.zeros(384, np.float32)
     change(whole, "UPDATE passages SET vector = ? WHERE id = 2", vector.tobytes())
     assert check(whole) == ["FAISS and the catalog have different vectors for 1 passages (2): run `docent rebuild`."]
+
+
+def test_an_index_of_another_version_is_built_again(whole: Path, office: Path, settings: Settings) -> None:
+    """Its terms are others, so nothing of it is used; that is no problem, and the next run publishes a new one."""
+    old = snapshot(whole)
+    manifest = json.loads((old / MANIFEST).read_text())
+    (old / MANIFEST).write_text(json.dumps(manifest | {"format": manifest["format"] - 1}))
+    assert check(whole) == []
+    assert snapshot(whole) == old
+    assert ingest([office], settings).unchanged == 4
+    assert json.loads((snapshot(whole) / MANIFEST).read_text())["format"] == manifest["format"]
+    assert snapshot(whole) != old
+    assert check(whole) == []
 
 
 def test_vector_of_the_wrong_length(whole: Path) -> None:

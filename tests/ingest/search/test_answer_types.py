@@ -109,6 +109,43 @@ def test_new_numbers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "question", "expected"),
+    [
+        ("It opens on 2027-06-11.", "What opens on 11 June 2027?", False),
+        ("It opens on 2027-06-12.", "What opens on 11 June 2027?", True),
+        ("It opens in June.", "What opens on 2027-06-11?", False),
+        ("上限为一千五百元。", "1,500元是多少？", False),
+        ("上限为一千五百元。", "上限是多少？", True),
+        ("万一遗失，十分麻烦。", "上限是多少？", False),
+        ("Form PPR-9087 is used.", "Is PPR9087 used?", False),
+    ],
+)
+def test_new_numbers_are_new_in_every_form(text: str, question: str, expected: bool) -> None:
+    """A date, sum or code that the question has in another form is not new; words with numerals are no numbers."""
+    assert new_numbers(text, question) is expected
+
+
+@pytest.mark.parametrize(
+    ("traditional", "simple"),
+    [
+        ("什麼時候截止？", "什么时候截止？"), ("誰負責？", "谁负责？"), ("為什麼延遲？", "为什么延迟？"),
+        ("會議室有幾個？", "会议室有几个？"), ("地點在哪裡？", "地点在哪里？"),
+    ],
+)  # fmt: skip
+def test_traditional_questions_ask_for_the_same(traditional: str, simple: str) -> None:
+    """The types of answer do not depend on the script, and there is at least one."""
+    assert answer_types_asked(traditional) == answer_types_asked(simple) != []
+
+
+def test_traditional_texts_have_the_same() -> None:
+    """An answer in traditional characters has its type, its yes or no, and what is counted."""
+    assert has_answer_type("由於颱風停工。", "reason")
+    assert asks_yes_or_no("可以結轉嗎？")
+    assert says_yes_or_no("沒有，請先申請。")
+    assert counts_what_is_asked("共有三個會議室。", "有多少個會議室？")
+
+
+@pytest.mark.parametrize(
     ("question", "text", "expected"),
     [
         ("How many tackles did he have?", "He had 118 total tackles.", True),
