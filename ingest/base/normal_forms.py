@@ -113,16 +113,15 @@ def find_forms(text: str) -> Iterator[NormalForm]:
 
     A single word, such as a code or `1,500`, is not among them: `token_terms` knows these.
     """
-    position = done = 0
+    position = 0
     while (trigger := _TRIGGER.search(text, position)) is not None:
         position = trigger.start()
         form = _form_at(text, position, trigger.group().isascii())
-        position = trigger.end()
-        # A form may begin before its first digit, with a month that the form before it has: '11 June 12, 2027'.
-        if form is not None and form.start >= done:
-            yield form
-            done = form.end
-            position = max(position, done)
+        if form is None:
+            position = trigger.end()
+            continue
+        yield form
+        position = max(form.end, trigger.end())
 
 
 def _form_at(text: str, start: int, digit: bool) -> NormalForm | None:

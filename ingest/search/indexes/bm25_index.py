@@ -79,6 +79,14 @@ class BM25Index:
         counts = {term: min(self._searcher.doc_freq("terms", term), total) for term in dict.fromkeys(query_terms)}
         return {term: math.log(1 + (total - n + 0.5) / (n + 0.5)) for term, n in counts.items()}
 
+    def passage_counts(self, query_terms: Sequence[str]) -> dict[str, int]:
+        """Term → how many passages have it. Passages that were removed count until their segment is merged."""
+        return {term: int(self._searcher.doc_freq("terms", term)) for term in query_terms}
+
+    def terms_with_prefix(self, prefix: str) -> dict[str, int]:
+        """Term → how many passages have it, for the terms that begin with `prefix`, the most frequent first."""
+        return dict(self._searcher.terms_with_prefix("terms", prefix))
+
     def bound(self, query_terms: Sequence[str]) -> float:
         """The BM25 score that no passage can exceed for these terms; 0 when there are none."""
         return (_K1 + 1) * sum(self.inverse_frequencies(query_terms).values())
