@@ -1,4 +1,4 @@
-"""The walk of a question: complete → retrieve → decide → prompt → generate → check and store.
+"""The walk of a question: complete and correct → retrieve → decide → prompt → generate → check and store.
 
 `Assistant.ask` is the one entry for the page, the HTTP API and the terminal.
 """
@@ -26,7 +26,7 @@ from assistant.events import Done, Event, Evidence
 from assistant.generate import generate, quote_evidence
 from assistant.models.tokens import EstimatedTokens
 from assistant.refuse.answerability import Thresholds
-from assistant.refuse.assess import assess
+from assistant.refuse.assess import assess, is_doubtful
 from assistant.refuse.background_fitting import BackgroundFitting
 from assistant.refuse.thresholds import CurrentThresholds
 from assistant.retrieve.evidence import worth_quoting
@@ -39,6 +39,7 @@ from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
 from ingest.library import Library
 from ingest.search.rerank import reranker_of
+from ingest.search.spelling import CorrectedQuestion
 
 log = get_logger(__name__)
 
@@ -64,9 +65,10 @@ class Assistant:
         """
         return self.engines.load()
 
-    def ask(self, question: str, conversation_id: str | None = None) -> EventStream:
+    def ask(self, question: str, conversation_id: str | None = None, as_typed: bool = False) -> EventStream:
         """The events of one answer. Close the stream to stop the work.
 
+        With `as_typed` the question is searched for word for word: nothing is completed or corrected.
         Raises Refused at once for an empty or over-long question (422), a full queue, an empty library or an engine
         that is still loading (503).
         """
@@ -75,7 +77,8 @@ class Assistant:
         place = self.admission.enter()
         request_id = structlog.contextvars.get_contextvars().get("request_id") or uuid.uuid4().hex
         log.debug("question.asked", request_id=request_id, question=question)
-        return EventStream(self._answer(choice, place, question, conversation_id, request_id), place, request_id)
+        events = self._answer(choice, place, question, conversation_id, request_id, as_typed)
+        return EventStream(events, place, request_id)
 
     def admit(self, question: str) -> str:
         """The question, trimmed. Raises Refused when it is empty or too long (422) or the library is empty (503)."""
@@ -90,28 +93,31 @@ class Assistant:
             raise Refused(503, problem or "The library is empty: run `docent ingest FOLDER` to fill it.", 60)
         return question
 
-    def evidence_for(self, question: str, earlier: Sequence[str] = ()) -> Evidence:
+    def evidence_for(self, question: str, earlier: Sequence[str] = (), as_typed: bool = False) -> Evidence:
         """The first half of the walk: the evidence for a question, and the decision whether it is enough to answer.
 
-        `earlier` are the questions before it in its conversation, oldest first. Raises DocentError while there is no
-        library.
+        `earlier` are the questions before it in its conversation, oldest first. With `as_typed` neither they nor the
+        spelling of the library change what is searched for. Raises DocentError while there is no library.
         """
-        # 1. Complete the question: what a follow-up lacks is taken from the questions before it.
-        searched = stand_alone(question, earlier)
+        # 1. Complete the question: what a follow-up lacks is taken from the questions before it. Correct its spelling.
+        completed = question.strip() if as_typed else stand_alone(question, earlier)
+        corrected = CorrectedQuestion(completed) if as_typed else self.library.correct_spelling(completed)
 
         # 2. Retrieve passages and their best sentences.
-        retrieved = retrieve(self.library, searched, self.settings.passages)
+        retrieved = retrieve(self.library, corrected.text, self.settings.passages)
 
         # 3. Decide whether that is enough: answer, answer with caution, or abstain.
-        return assess(self.library, question, searched, retrieved, self.thresholds)
+        doubtful = is_doubtful(self.library, completed, corrected, self.settings.passages, self.thresholds)
+        return assess(self.library, question, corrected.text, retrieved, self.thresholds, doubtful)
 
     def _answer(
-        self, choice: EngineChoice, place: Place, question: str, conversation_id: str | None, request_id: str
-    ) -> Generator[Event, None, None]:
+        self, choice: EngineChoice, place: Place, question: str, conversation_id: str | None, request_id: str,
+        as_typed: bool,
+    ) -> Generator[Event, None, None]:  # fmt: skip
         """The whole walk. When the caller stops, GeneratorExit is raised at the `yield` that was reached."""
         clock = StepClock()
         turns = self.conversations.turns(conversation_id) if conversation_id else []
-        evidence = self.evidence_for(question, [turn.question for turn in turns])
+        evidence = self.evidence_for(question, [turn.question for turn in turns], as_typed)
         clock.mark("search")
         if evidence.searched:
             log.debug("question.completed", request_id=request_id, searched=evidence.searched)

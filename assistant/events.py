@@ -101,8 +101,8 @@ class Evidence:
     """What the library has on a question, before the model has written anything.
 
     `confidence` (0 to 1) estimates whether the library can answer; `abstained`: it is too low, so no answer is written.
-    With `caution` the question is answered although the evidence may not answer it. `searched` is the completed
-    question where it differs from the question asked (a follow-up), else ''.
+    With `caution` the question is answered although the evidence may not answer it. `searched` is what was
+    searched for where it differs from the question asked (a follow-up was completed, a word corrected), else ''.
     """
 
     sources: tuple[Source, ...]

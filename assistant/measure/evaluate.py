@@ -113,7 +113,7 @@ def _evaluate(evaluation_set: EvaluationSet, settings: Settings, report: Callabl
 
 def _ask(assistant: Assistant, query: EvaluationQuery, ids: dict[str, str]) -> Outcome:
     started = time.monotonic()
-    hits = assistant.library.search(query.text, PASSAGES)
+    hits = assistant.library.search(assistant.library.correct_spelling(query.text).text, PASSAGES)
     search_seconds = time.monotonic() - started
     evidence = assistant.evidence_for(query.text)
     return Outcome(

@@ -92,6 +92,7 @@ class ScriptedAssistant:
         self.raised: Exception | None = None
         self.pause = 0.0
         self.asked: list[str] = []
+        self.asked_as_typed: list[bool] = []
         self.closed = 0
         self.finished = 0
         self.ended = threading.Event()
@@ -103,19 +104,20 @@ class ScriptedAssistant:
             else ["How many days of leave?", "Who books trips?"]
         )
 
-    def ask(self, question: str, conversation_id: str | None = None) -> Iterator[Event]:
+    def ask(self, question: str, conversation_id: str | None = None, as_typed: bool = False) -> Iterator[Event]:
         """Refuses in the call itself, as the real one does."""
         if not question.strip() or len(question) > self.settings.question_characters:
             raise Refused(422, f"A question has 1 to {self.settings.question_characters} characters: shorten it.", None)
         if self.refused is not None:
             raise self.refused
         self.asked.append(question)
-        return self._events(question, conversation_id)
+        self.asked_as_typed.append(as_typed)
+        return self._events(question, conversation_id, "" if as_typed else self.searched)
 
-    def _events(self, question: str, conversation_id: str | None) -> Iterator[Event]:
+    def _events(self, question: str, conversation_id: str | None, searched: str) -> Iterator[Event]:
         try:
             confidence = 0.1 if self.abstained else 0.9
-            found = Evidence(self.sources, self.sentences, confidence, self.abstained, self.searched, self.caution)
+            found = Evidence(self.sources, self.sentences, confidence, self.abstained, searched, self.caution)
             yield found
             if self.raised is not None:
                 raise self.raised

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingest.base.errors import DocentError
-from ui.cli.terminal.options import json_option, question_from, settings_from, settings_options
-from ui.cli.terminal.output import print_json, print_line
+from ui.cli.terminal.options import as_typed_option, json_option, question_from, settings_from, settings_options
+from ui.cli.terminal.output import print_json, print_line, print_searched
 
 if TYPE_CHECKING:
     from assistant.events import Done
@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 
 @click.command("ask")
 @click.argument("text")
+@as_typed_option
 @json_option
 @settings_options("home", "engine", "model", "temperature")
-def ask_command(text: str, as_json: bool, **flags: Any) -> int:
+def ask_command(text: str, as_typed: bool, as_json: bool, **flags: Any) -> int:
     """Answer the question TEXT from the documents.
 
     The answer is printed while it is written, its sources after it. Exit code 1 when there is no answer.
     """
     from assistant.assistant import Assistant
-    from assistant.events import Delta, Done, Failed, to_json
+    from assistant.events import Delta, Done, Evidence, Failed, to_json
 
     question = question_from(text)
     assistant = Assistant(settings_from(flags))
@@ -34,8 +35,11 @@ def ask_command(text: str, as_json: bool, **flags: Any) -> int:
         choice = assistant.load()
         if choice.note and not as_json:
             click.echo(f"({choice.note})\n", err=True)
-        for event in assistant.ask(question):
+        for event in assistant.ask(question, as_typed=as_typed):
             match event:
+                case Evidence() if event.searched and not as_json:
+                    print_searched(event.searched)
+                    click.echo()
                 case Delta() if not as_json:
                     click.echo(event.text, nl=False)
                 case Failed():

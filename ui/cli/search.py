@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ui.cli.explain import NOTHING_FOUND, explain_search
-from ui.cli.terminal.options import json_option, question_from, settings_from, settings_options
-from ui.cli.terminal.output import print_json, print_line
+from ui.cli.terminal.options import as_typed_option, json_option, question_from, settings_from, settings_options
+from ui.cli.terminal.output import print_json, print_line, print_searched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +22,10 @@ _SHOWN_CHARACTERS = 300
 @click.argument("text")
 @click.option("-k", "count", type=click.IntRange(1, 100), default=5, show_default=True, help="number of passages")
 @click.option("--explain", is_flag=True, help="show how each passage was scored, and whether they answer TEXT")
+@as_typed_option
 @json_option
 @settings_options("home", "reranker")
-def search_command(text: str, count: int, explain: bool, as_json: bool, **flags: Any) -> int:
+def search_command(text: str, count: int, explain: bool, as_typed: bool, as_json: bool, **flags: Any) -> int:
     """Find the passages nearest to TEXT, best first.
 
     No chat model is needed.
@@ -39,10 +40,13 @@ def search_command(text: str, count: int, explain: bool, as_json: bool, **flags:
         reranker.open()  # raises when it cannot be used; a server would search without it, and so does --explain
     library = Library(settings.home, reranker)
     try:
+        searched = question if as_typed else library.correct_spelling(question).text
+        if searched != question:
+            print_searched(searched, err=as_json)  # standard output is for the JSON alone
         if explain:
-            explain_search(library, question, count, settings.passages, as_json)
+            explain_search(library, searched, count, settings.passages, as_json)
             return 0
-        hits = library.search(question, count)
+        hits = library.search(searched, count)
     finally:
         library.close()
     print_json(hits) if as_json else _show(hits)

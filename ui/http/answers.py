@@ -40,13 +40,14 @@ class Answering:
         self.assistant = assistant
         self._threads = anyio.CapacityLimiter(assistant.settings.queue_size + SPARE_THREADS)
 
-    async def start(self, question: str, session: str) -> RunningAnswer:
+    async def start(self, question: str, session: str, as_typed: bool = False) -> RunningAnswer:
         """Start an answer and wait for its first event. Raises Refused when the question is not admitted."""
-        return RunningAnswer(*await run_sync(self._ask, question, session, limiter=self._threads), self._threads)
+        started = await run_sync(self._ask, question, session, as_typed, limiter=self._threads)
+        return RunningAnswer(*started, self._threads)
 
-    def _ask(self, question: str, session: str) -> tuple[EventStream, Event | None]:
+    def _ask(self, question: str, session: str, as_typed: bool) -> tuple[EventStream, Event | None]:
         # The first step is taken before anything is sent: an error in it can still be an HTTP status.
-        events = self.assistant.ask(question, session)
+        events = self.assistant.ask(question, session, as_typed)
         return events, next(events, None)
 
 
@@ -69,13 +70,15 @@ class RunningAnswer:
             await run_sync(self._events.close, limiter=self._threads)
 
 
-async def whole_answer(answering: Answering, question: str, session: str | None, request: Request) -> dict[str, Any]:
+async def whole_answer(
+    answering: Answering, question: str, session: str | None, request: Request, as_typed: bool = False
+) -> dict[str, Any]:
     """The answer as one JSON object. Stops the model when the caller disconnects.
 
     Raises Refused when the question is not admitted, HTTPException when the answer failed or the caller disconnected.
     """
     session = session or uuid.uuid4().hex
-    running = await answering.start(question, session)
+    running = await answering.start(question, session, as_typed)
     try:
         while (event := await running.step()) is not None:
             if isinstance(event, Done):
@@ -106,10 +109,12 @@ class AnswerStream(Response):
         self._sent_at = time.monotonic()
 
     @classmethod
-    async def open(cls, answering: Answering, question: str, session: str | None) -> AnswerStream:
+    async def open(
+        cls, answering: Answering, question: str, session: str | None, as_typed: bool = False
+    ) -> AnswerStream:
         """Start the answer before anything is sent, so that a refusal (Refused) still has its HTTP status."""
         session = session or uuid.uuid4().hex
-        return cls(await answering.start(question, session), session)
+        return cls(await answering.start(question, session, as_typed), session)
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -63,6 +63,7 @@ class Question(BaseModel):
     input: str | None = Field(None, description="the question")
     message: str | None = Field(None, description="the question, under the other name clients use")
     session: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="the conversation to continue")
+    as_typed: bool = Field(False, description="search for the question word for word: nothing completed or corrected")
 
     @model_validator(mode="after")
     def has_a_question(self) -> Self:
@@ -96,11 +97,12 @@ def create_app(assistant: Assistant) -> FastAPI:
 
     @app.post("/chat", dependencies=limited, summary="Answer a question in one response")
     async def chat(question: Question, request: Request) -> JSONResponse:
-        return JSONResponse(await whole_answer(answering, question.text, question.session, request))
+        answer = await whole_answer(answering, question.text, question.session, request, question.as_typed)
+        return JSONResponse(answer)
 
     @app.post("/stream_chat", dependencies=limited, summary="Answer a question as server-sent events")
     async def stream_chat(question: Question) -> Response:
-        return await AnswerStream.open(answering, question.text, question.session)
+        return await AnswerStream.open(answering, question.text, question.session, question.as_typed)
 
     @app.get(
         "/stream_chat",
@@ -108,7 +110,7 @@ def create_app(assistant: Assistant) -> FastAPI:
         summary="Answer a question as server-sent events, for a browser's EventSource",
     )
     async def stream_chat_get(question: Annotated[Question, Query()]) -> Response:
-        return await AnswerStream.open(answering, question.text, question.session)
+        return await AnswerStream.open(answering, question.text, question.session, question.as_typed)
 
     @app.get("/health", summary="Say that the server is alive, and whether it can answer questions")
     async def health() -> dict[str, Any]:

@@ -65,7 +65,7 @@ def answer_html(text: str, numbers: Collection[int] = ()) -> str:
 
 
 def turn_html(done: Done, strings: Strings, problem: str = "") -> str:
-    """A finished turn without its question: the answer, its cautions and its sources, or only `problem`."""
+    """A finished turn below its question and what was searched for: answer, cautions and sources, or only `problem`."""
     if problem:
         return note_html(problem, "caution")
     if done.evidence.abstained:
@@ -73,7 +73,7 @@ def turn_html(done: Done, strings: Strings, problem: str = "") -> str:
     else:
         answer = answer_html(done.answer, source_numbers(done.evidence)) if done.answer else ""
     sources = sources_html(done.evidence, done.citations, strings)
-    return searched_html(done.evidence, strings) + answer + cautions_html(done, strings) + sources
+    return answer + cautions_html(done, strings) + sources
 
 
 def source_numbers(evidence: Evidence) -> set[int]:
@@ -82,7 +82,7 @@ def source_numbers(evidence: Evidence) -> set[int]:
 
 
 def searched_html(evidence: Evidence, strings: Strings) -> str:
-    """The completed question, where it differs from the question asked; else empty."""
+    """What was searched for, where it differs from the question asked; else empty."""
     return note_html(strings.searched.format(question=evidence.searched), "quiet") if evidence.searched else ""
 
 

@@ -68,12 +68,12 @@ def main() -> None:
     _header(strings)
     with st.container():
         usable = _banners(assistant, strings)
-    question = st.session_state.pop("pending", None) or _input(assistant, usable, strings)
+    question, as_typed = st.session_state.pop("pending", None) or (_input(assistant, usable, strings), False)
     # The examples are in an element of their own, which is emptied when a question is asked, not after its answer.
     welcome = st.empty()
     drawn = _history(assistant, conversation, strings)
     if question:
-        _answer(assistant, question, conversation, strings)
+        _answer(assistant, question, conversation, strings, as_typed)
     elif not drawn:
         with welcome.container():
             _welcome(assistant, usable, strings)
@@ -142,11 +142,12 @@ def _welcome(assistant: Assistant, usable: bool, strings: Strings) -> None:
     if examples:
         st.html(html.note_html(strings.try_one, "label"))
     for number, example in enumerate(examples):
-        st.button(example, key=f"example-{number}", on_click=_ask_example, args=(example,), width="stretch")
+        st.button(example, key=f"example-{number}", on_click=_ask_next, args=(example,), width="stretch")
 
 
-def _ask_example(question: str) -> None:
-    st.session_state["pending"] = question
+def _ask_next(question: str, as_typed: bool = False) -> None:
+    """Let the next run of the script ask this question."""
+    st.session_state["pending"] = (question, as_typed)
 
 
 def _history(assistant: Assistant, conversation: str, strings: Strings) -> int:
@@ -176,10 +177,18 @@ def _settle(conversation: str, stored: int) -> list[LocalTurn]:
 
 def _draw(question: str, done: Done, strings: Strings, key: str, problem: str = "") -> None:
     st.html(html.question_html(question))
+    _searched(question, done.evidence, strings, key)
     st.html(html.turn_html(done, strings, problem))
     if _can_copy(done, problem):
         with st.popover(strings.copy, type="tertiary", key=f"copy-{key}"):
             _copy(done, strings)
+
+
+def _searched(question: str, evidence: Evidence, strings: Strings, key: str) -> None:
+    """Draws what was searched for in place of the question, and a button that asks the question as it was typed."""
+    if evidence.searched:
+        st.html(html.searched_html(evidence, strings))
+        st.button(strings.as_typed, type="tertiary", key=f"as-typed-{key}", on_click=_ask_next, args=(question, True))
 
 
 def _can_copy(done: Done, problem: str) -> bool:
@@ -191,22 +200,24 @@ def _copy(done: Done, strings: Strings) -> None:
     st.code(done.answer, language=None, wrap_lines=True)
 
 
-def _answer(assistant: Assistant, question: str, conversation: str, strings: Strings) -> None:
+def _answer(assistant: Assistant, question: str, conversation: str, strings: Strings, as_typed: bool) -> None:
     """Draws the answer while it is generated, then draws the complete turn as the next run will draw it."""
     after = len(assistant.conversations.turns(conversation))
     turn = LocalTurn(conversation, question, after, NOTHING_YET)
     st.session_state["local_turns"].append(turn)
     with st.container():
         st.html(html.question_html(question))
-        body, control, sources = st.empty(), st.empty(), st.empty()
+        searched, body, control, sources = st.empty(), st.empty(), st.empty(), st.empty()
     body.html(html.note_html(strings.searching))
     control.button(strings.stop, key="stop", icon=":material/stop:")
     with structlog.contextvars.bound_contextvars(request_id=uuid.uuid4().hex):
         try:
-            with contextlib.closing(assistant.ask(question, conversation)) as events:
+            with contextlib.closing(assistant.ask(question, conversation, as_typed)) as events:
                 _follow(events, turn, strings, body, sources)
         except DocentError as error:
             turn.problem = _refusal(getattr(error, "status", 500), str(error), "", strings)
+    with searched.container():
+        _searched(question, turn.done.evidence, strings, f"stored-{after}")
     body.html(html.turn_html(turn.done, strings, turn.problem))
     sources.empty()
     control.empty()

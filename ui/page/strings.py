@@ -18,6 +18,7 @@ class Strings:
     stop: str
     searching: str
     searched: str
+    as_typed: str
     queued: str
     queued_next: str
     queued_estimate: str
@@ -60,6 +61,7 @@ ENGLISH = Strings(
     stop="Stop",
     searching="Searching the documents …",
     searched="Searched for: {question}",
+    as_typed="Search exactly as typed",
     queued="{position} questions before yours …",
     queued_next="1 question before yours …",
     queued_estimate=" About {seconds} s.",
@@ -103,6 +105,7 @@ CHINESE = Strings(
     stop="停止",
     searching="正在查找文档……",
     searched="实际检索：{question}",
+    as_typed="按我输入的原文检索",
     queued="前面还有 {position} 个问题……",
     queued_next="前面还有 1 个问题……",
     queued_estimate="大约 {seconds} 秒。",

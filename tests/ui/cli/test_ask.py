@@ -45,6 +45,16 @@ def test_ask_prints_an_answer(run_docent: Docent) -> None:
 
 
 @pytest.mark.usefixtures("filled")
+def test_a_misspelled_word_is_corrected_unless_as_typed(run_docent: Docent) -> None:
+    """The answer says what was searched for; with --as-typed nothing is corrected."""
+    typed = "How many days of anual leave do full-time staff get?"
+    corrected = run_docent("ask", typed, "--json").json
+    assert (corrected["searched"], corrected["abstained"]) == (QUESTION, False)
+    assert run_docent("ask", typed).out.startswith(f"Searched for: {QUESTION} (with --as-typed: for the text as typed)")
+    assert run_docent("ask", typed, "--as-typed", "--json").json["searched"] == ""
+
+
+@pytest.mark.usefixtures("filled")
 def test_a_doubtful_answer_is_given_with_a_caution(run_docent: Docent, settings: Settings) -> None:
     """Below the second threshold the answer stays the same, with a caution in both forms; above it there is none."""
     sure = run_docent("ask", QUESTION, "--json").json

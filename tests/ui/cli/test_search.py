@@ -32,6 +32,19 @@ def test_search_prints_hits(run_docent: Docent) -> None:
 
 
 @pytest.mark.usefixtures("filled")
+def test_a_misspelled_word_is_corrected_unless_as_typed(run_docent: Docent) -> None:
+    """What was searched for is said first, with --json on standard error; with --as-typed nothing is corrected."""
+    said = "Searched for: certificate expired (with --as-typed: for the text as typed)"
+    lines = run_docent("search", "certifcate expired").out.splitlines()
+    assert (lines[0], lines[1][:13]) == (said, "1. it/vpn.txt")
+    result = run_docent("search", "certifcate expired", "--json")
+    assert (result.json[0]["path"], result.err.strip()) == ("it/vpn.txt", said)
+    assert "certificate expired" in run_docent("search", "certifcate expired", "--explain").out
+    as_typed = run_docent("search", "certifcate expired", "--as-typed")
+    assert "Searched for" not in as_typed.out + as_typed.err
+
+
+@pytest.mark.usefixtures("filled")
 def test_search_says_when_nothing_is_found(run_docent: Docent) -> None:
     """No hit is a result, not a failure: an empty list, or one line."""
     assert run_docent("search", "饕餮", "--json").json == []

@@ -70,6 +70,18 @@ def test_stream_has_its_exact_shape(client: TestClient, assistant: ScriptedAssis
     assert {**whole, "session": "", "request_id": ""} == {**done, "session": "", "request_id": ""}
 
 
+@pytest.mark.parametrize("route", ["/chat", "/stream_chat", "/stream_chat?input=Leeve%3F&as_typed=true"])
+def test_a_question_can_be_asked_as_typed(client: TestClient, assistant: ScriptedAssistant, route: str) -> None:
+    """`as_typed` reaches the assistant over every route; without it what was searched for is in the answer."""
+    assistant.searched = "Leave?"
+    assert client.post("/chat", json={"input": "Leeve?"}).json()["searched"] == "Leave?"
+    body = {"input": "Leeve?", "as_typed": True}
+    response = client.get(route) if "?" in route else client.post(route, json=body)
+    assert (assistant.asked, assistant.asked_as_typed) == (["Leeve?", "Leeve?"], [False, True])
+    answer = response.json() if route == "/chat" else dict(blocks(response.text))["done"]
+    assert answer["searched"] == ""
+
+
 def test_failure_after_the_stream_began(client: TestClient, assistant: ScriptedAssistant) -> None:
     """A late failure is an event with its status, and the stream still ends with [DONE]."""
     assistant.failed = Failed("The model stopped: ask again.", 500, "x")

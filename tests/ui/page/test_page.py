@@ -347,15 +347,27 @@ def test_an_unfinished_answer_is_marked(answer: str, reason: str, line: str) -> 
     assert cautions_html(done, ENGLISH) == f'<div class="docent-caution">{line}</div>'
 
 
-def test_a_completed_question_is_shown(assistant: ScriptedAssistant) -> None:
-    """A follow-up keeps the person's words; the completed question is one quiet line, also after a refresh."""
-    assert "Searched for" not in shown(ask(visit(), "How much leave?"))
+@pytest.mark.parametrize(("language", "label"), [("en", "Search exactly as typed"), ("zh", "按我输入的原文检索")])
+def test_what_was_searched_for_is_shown(
+    assistant: ScriptedAssistant, monkeypatch: pytest.MonkeyPatch, language: str, label: str
+) -> None:
+    """The question keeps the person's words; what was searched for is one quiet line, also after a refresh, and one
+    click asks the question as it was typed."""
+    monkeypatch.setattr(ContextProxy, "locale", property(lambda _self: language))
+    searched = strings_for(language).searched.partition("{")[0]
+    assert searched not in shown(ask(visit(), "How much leave?"))
     assistant.searched = "How much leave do <part-timers> get?"
-    line = '<div class="docent-quiet">Searched for: How much leave do &lt;part-timers&gt; get?</div>'
-    html = shown(ask(visit(), "And part-timers?"))
+    line = f'<div class="docent-quiet">{searched}How much leave do &lt;part-timers&gt; get?</div>'
+    html = shown(ask(visit(), "And part-timrs?"))
     assert html.count(line) == 1
-    assert '<div class="docent-question">And part-timers?</div>' in html
-    assert shown(visit()).count(line) == 1
+    assert '<div class="docent-question">And part-timrs?</div>' in html
+    page = visit()
+    assert shown(page).count(line) == 1
+    (as_typed,) = [button for button in page.button if button.label == label]
+    html = shown(as_typed.click().run())
+    assert (assistant.asked[-1], assistant.asked_as_typed) == ("And part-timrs?", [False, False, True])
+    assert html.count(line) == 1  # of the first turn: the second was searched for as typed
+    assert html.count('<div class="docent-question">And part-timrs?</div>') == 2
 
 
 def test_a_card_names_the_cited_page_and_the_versions() -> None:

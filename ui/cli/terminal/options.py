@@ -12,6 +12,9 @@ from ingest.base.settings import Settings, load_settings
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
+as_typed_option = click.option(
+    "--as-typed", is_flag=True, help="search for TEXT word for word: without correcting its spelling"
+)
 
 
 def settings_options(*names: str) -> Callable[[_Command], _Command]:

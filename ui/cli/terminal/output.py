@@ -26,6 +26,11 @@ def print_line(line: str, err: bool = False) -> None:
     click.echo(printable(line), err=err)
 
 
+def print_searched(searched: str, err: bool = False) -> None:
+    """Print what is searched for in place of the text as typed."""
+    print_line(f"Searched for: {searched} (with --as-typed: for the text as typed)", err)
+
+
 def print_json(value: Any) -> None:
     """Print the result of a command for programs."""
     click.echo(json_text(value, indent=2))
