@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from assistant.engines.choose import EXTRACTIVE, TRANSFORMERS, EngineChoice, cho
 from assistant.engines.loader import EngineState
 from assistant.engines.transformers_engine import TransformersEngine
 from assistant.events import Delta, Done, Evidence, Failed, Queued
+from assistant.refuse.answerability import Thresholds
 from ingest.base.errors import DocentError
 from ingest.base.logs import configure_logs
 from ingest.base.settings import Settings
@@ -540,3 +542,37 @@ def test_the_section_comes_along_and_quotes_stay_exact(
     assert rules[57] in rows[citation.passage_id]["text"]
     for rule in rules:
         assert sum(source.text.count(rule) for source in keys) <= 1
+
+
+def test_a_misspelled_word_is_corrected_for_the_search(assistant_with: Make) -> None:
+    """The search uses the corrected question, of a follow-up too; as typed it uses the person's own words."""
+    engine = saying(LEAVE)
+    assistant = assistant_with(engine)
+    done = done_of(list(assistant.ask("How many days of anual leave does an employee have?", "talk")))
+    assert (done.evidence.searched, done.evidence.abstained) == (QUESTION, False)
+    assert str(engine.asked[-1][-1].content).endswith("Question: How many days of anual leave does an employee have?")
+    after = assistant.evidence_for("And of sick leeave?", ["How many days of annual leave does an employee have?"])
+    assert "leeave" not in after.searched
+    assert assistant.evidence_for("anual leave", as_typed=True).searched == ""
+    assert assistant.evidence_for("And of sick leave?", [QUESTION], as_typed=True).searched == ""
+
+
+def test_a_corrected_name_is_answered_with_a_caution_at_best(
+    assistant_with: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name is never proof of another name, and a question that would be refused as typed is never answered surely."""
+    assistant = assistant_with(saying(LEAVE))
+    sure = Thresholds(0.0, 0.0)
+    monkeypatch.setattr(Assistant, "thresholds", property(lambda _self: sure))
+    corrected = assistant.library.correct_spelling("How many days of anual leave?")
+    assert not assistant.evidence_for("How many days of anual leave?").caution
+    renamed = replace(corrected, corrections=(replace(corrected.corrections[0], is_name=True),))
+    monkeypatch.setattr(assistant.library, "correct_spelling", lambda _question: renamed)
+    assert assistant.evidence_for("How many days of anual leave?").caution
+    monkeypatch.undo()
+    as_typed = assistant.evidence_for("anual", as_typed=True).confidence
+    right = assistant.evidence_for("annual").confidence
+    assert as_typed < right
+    between = Thresholds((as_typed + right) / 2, (as_typed + right) / 2)
+    monkeypatch.setattr(Assistant, "thresholds", property(lambda _self: between))
+    assert (assistant.evidence_for("annual").caution, assistant.evidence_for("anual").caution) == (False, True)
