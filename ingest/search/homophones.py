@@ -25,14 +25,17 @@ _RUN = re.compile(f"[{COMMON_IDEOGRAPHS}]{{2,}}")
 # Readings of a character that count; the others are rare.
 _READINGS = 2
 # A pair of characters is a word of the library, not two neighbours by chance, when at least this share of the passages
-# with its rarer character has the pair.
+# with its rarer character has the pair; for a word of the dictionary the second number is enough.
 _COHESION = 0.2
 _WORD_COHESION = 0.05
 # A candidate is clearly more frequent than another when it is in this many times as many passages.
 _CLEARLY = 3
 # The passage that the rest of the question fits best and that has the candidate reaches at least this share of the BM25
-# that it reaches in any passage.
+# that it reaches in any passage; for a word of the dictionary the second number.
 _FITS = 0.5
+_WORD_FITS = 0.25
+# In so many passages a pair is frequent.
+_FREQUENT = 3
 # jieba's tags of function words (particles, adverbs, prepositions, conjunctions, pronouns, numerals, classifiers,
 # directions) and of names of persons: such a character alone is a word, and right as it stands.
 _RIGHT_TAGS = ("u", "d", "p", "c", "r", "m", "q", "f", "y", "nr")
@@ -141,7 +144,7 @@ def _meant(question: str, at: int, changeable: Sequence[bool], alone: bool, inde
     if alone and not candidates:
         both = [a + b for a, b in itertools.product(firsts, seconds)]
         candidates = {word: count for word, count in _words(both, index).items() if rjieba.has_word(word)}
-    rest = [term for term in terms(before + " " + after) if len(term) > 1]
+    rest = _content(before) + _content(after)
     fitting = {word: count for word, count in candidates.items() if _fits(word, rest, index)}
     ranked = sorted(fitting, key=lambda word: -fitting[word])
     if not ranked or (len(ranked) > 1 and fitting[ranked[0]] < _CLEARLY * fitting[ranked[1]]):
@@ -157,21 +160,36 @@ def _words(pairs: list[str], index: IndexSnapshot) -> dict[str, int]:
     """Pair → in how many passages it is, for those pairs that are words of the library."""
     import rjieba
 
+    pairs = [pair for pair in pairs if not set(pair) & CHINESE_STOP_CHARACTERS]
     counts = {pair: count for pair, count in index.bm25.passage_counts(pairs).items() if count}
     words = {}
     for pair, count in counts.items():
-        # The index has function characters in pairs only.
-        alone = index.bm25.passage_counts([character for character in pair if character not in CHINESE_STOP_CHARACTERS])
-        in_dictionary = rjieba.has_word(pair)
-        if len(alone) < len(pair) and not in_dictionary:
-            continue
-        if count >= (_WORD_COHESION if in_dictionary else _COHESION) * min(alone.values(), default=0):
+        rarer = min(index.bm25.passage_counts(list(pair)).values())
+        if count >= (_WORD_COHESION if rjieba.has_word(pair) else _COHESION) * rarer:
             words[pair] = count
     return words
 
 
+def _content(text: str) -> list[str]:
+    """The terms of a text without its function words, of more than one character."""
+    import rjieba
+
+    words = [word for word, tag in rjieba.tag(text) if not tag.startswith(_RIGHT_TAGS)]
+    return [term for word in words for term in terms(word) if len(term) > 1]
+
+
 def _fits(word: str, rest: list[str], index: IndexSnapshot) -> bool:
-    """Whether a passage with the word has much of what passages have of the rest of the question."""
+    """Whether the word occurs with the rest of the question.
+
+    It does when a passage with it has much of what passages have of the rest; for a word of the dictionary less is
+    enough. Where there is no rest, another pair must be frequent.
+    """
+    import rjieba
+
+    in_dictionary = rjieba.has_word(word)
+    having = index.lexical([word], 100)
     best = max(index.lexical(rest, 1).values(), default=0.0)
-    with_word = max(index.lexical(rest, 1, among=list(index.lexical([word], 100))).values(), default=0.0)
-    return with_word >= _FITS * best
+    if best == 0:
+        return in_dictionary or len(having) >= _FREQUENT
+    with_word = max(index.lexical(rest, 1, among=list(having)).values(), default=0.0)
+    return with_word >= (_WORD_FITS if in_dictionary else _FITS) * best
