@@ -62,6 +62,8 @@ def near_words(typed: str, index: IndexSnapshot, catalog: Catalog, at_most: int)
     edits = min(at_most, 2 if len(typed) >= _TWO_EDITS else 1)
     near = [word for initial in _initials(typed) for word in _near(typed, edits, words_beginning_with(initial), index)]
     nearest = min((word.distance for word in near if word.passages), default=edits)
+    if any(word.passages and word.distance == 1 and word.likely for word in near):
+        return near  # nothing can be nearer, and looking for the library's own words takes most of the time
     stems = _near_stems(typed, nearest, index, known={word.term for word in near})
     own_words = {word.lower() for word in _words_of(stems, index, catalog)} - {word.word for word in near}
     return near + _near(typed, nearest, [word for word in own_words if word.startswith(_initials(typed))], index)
