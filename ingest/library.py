@@ -15,8 +15,9 @@ from pathlib import Path
 from ingest.base.errors import DocentError
 from ingest.base.logs import get_logger
 from ingest.base.types import DocumentRecord, Hit, ReadDocument
-from ingest.passages.embedders.embedder import Embedder, load_embedder
-from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
+from ingest.passages.embedders.embedder import CARD_FILE, Embedder
+from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER, embedder_for_search
+from ingest.passages.embedders.unavailable import UnavailableEmbedder
 from ingest.search.explain import SearchExplanation, explain
 from ingest.search.fuse import FUSION, FusionWeights
 from ingest.search.hybrid import ScoredHit, SearchResult, search
@@ -69,6 +70,8 @@ class Library:
         self._refreshing = threading.RLock()
         # Exchanged together: an index can only be searched with vectors of its own embedder.
         self._opened: tuple[Embedder, SearchIndex] | None = None
+        # When the embedder was prepared that was opened, or could not be.
+        self._prepared_ns = 0
         # The revision of the catalog, and what `_superseded` returns at that revision.
         self._older: tuple[int, dict[int, str]] = (-1, {})
         self._stop = threading.Event()
@@ -84,8 +87,17 @@ class Library:
 
     @property
     def embedder(self) -> Embedder:
-        """The model the library was made with. Raises DocentError while the library is empty."""
+        """The model the library was made with; an `UnavailableEmbedder` when that cannot be opened.
+
+        Raises DocentError while the library is empty.
+        """
         return self._open()[0]
+
+    @property
+    def embedder_problem(self) -> str:
+        """One line when the embedder cannot be used, so that only words are searched; '' before the library is open."""
+        embedder = self._opened[0] if self._opened is not None else None
+        return embedder.problem if isinstance(embedder, UnavailableEmbedder) else ""
 
     @property
     def index(self) -> IndexSnapshot:
@@ -104,7 +116,7 @@ class Library:
     def refresh(self) -> bool:
         """Bring embedder and index up to date with the catalog. True when anything changed.
 
-        Raises DocentError while there is no library, or when its embedder cannot be opened.
+        Raises DocentError while there is no library.
         """
         with self._refreshing:
             card = self.catalog.embedder()
@@ -112,8 +124,12 @@ class Library:
                 return False
             fingerprint = card["fingerprint"]
             opened = self._opened
-            if opened is None or opened[0].card.fingerprint != fingerprint:
-                embedder = load_embedder(self.home / EMBEDDERS_FOLDER / fingerprint)
+            prepared_ns = _modified_ns(self.home / EMBEDDERS_FOLDER / fingerprint / CARD_FILE)
+            # An embedder that could not be opened is tried again when it was prepared again since.
+            is_back = bool(self.embedder_problem) and prepared_ns != self._prepared_ns
+            if opened is None or opened[0].card.fingerprint != fingerprint or is_back:
+                embedder = embedder_for_search(card, self.home)
+                self._prepared_ns = _modified_ns(self.home / EMBEDDERS_FOLDER / fingerprint / CARD_FILE)
                 index = SearchIndex(self.home / INDEX_FOLDER, embedder.card.dimension, fingerprint)
                 index.refresh(self.catalog, or_in_memory=True)
                 self._opened = embedder, index
@@ -251,9 +267,10 @@ class Library:
             card = self.catalog.embedder() or {}
             if card:
                 self.refresh()
+            notes = (self.embedder_problem, self.reranker.problem if self.reranker is not None else "")
             return replace(
                 status, documents=documents, passages=passages, revision=self.catalog.revision,
-                embedder=card.get("name", ""), note=self.reranker.problem if self.reranker is not None else "",
+                embedder=card.get("name", ""), note=" ".join(filter(None, notes)),
             )  # fmt: skip
         except DocentError as error:
             return replace(status, problem=str(error))
@@ -270,6 +287,14 @@ class Library:
         except Exception:
             log.warning("library.not_ready", exc_info=True)
             return False
+
+
+def _modified_ns(path: Path) -> int:
+    """When a file was written, in ns since 1970; 0 when it cannot be read."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def best_hit_per_document(hits: Sequence[Hit]) -> list[Hit]:

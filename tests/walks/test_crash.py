@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest import library as library_module
 from ingest.base.errors import DocentError
 from ingest.library import Library
+from ingest.passages.embedders import library_embedder
 from ingest.runs import check as check_module
 from ingest.runs.check import check
 from ingest.store.catalog import CATALOG_FILE, Catalog
@@ -32,7 +32,7 @@ SENTENCE = re.compile(r"(file\d+) round(\d+) part(\d+)")
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the library will be; searched with the toy embedder that the writer uses."""
-    monkeypatch.setattr(library_module, "load_embedder", load_toy)
+    monkeypatch.setattr(library_embedder, "load_embedder", load_toy)
     monkeypatch.setattr(check_module, "load_embedder", load_toy)
     return tmp_path / "library"
 

@@ -57,7 +57,7 @@ def explain_search(library: Library, question: str, count: int, passages: int, a
     from rich.console import Console
 
     console = Console()
-    _show_question(console, explanation)
+    _show_question(console, explanation, library.embedder_problem)
     for hit in explanation.hits:
         _show_hit(console, explanation, hit)
     _show_answerability(console, explanation, answerability)
@@ -73,9 +73,9 @@ def _row(console: Console, label: str, text: str, indent: int = 0, column: int =
         label = ""
 
 
-def _show_question(console: Console, search: SearchExplanation) -> None:
+def _show_question(console: Console, search: SearchExplanation, embedder_problem: str) -> None:
     _row(console, "question", search.question)
-    _row(console, "embedding", _embedding_weight(search))
+    _row(console, "embedding", f"weight 0: {embedder_problem}" if embedder_problem else _embedding_weight(search))
     known = [f"{word.shown} {_share(word.share)}" for word in search.words if word.known]
     unknown = [f"{word.shown} {_share(word.share)}" for word in search.words if not word.known]
     _row(console, "words", f"weights {_listed(known)}" if known else "no passage has any of them")

@@ -63,8 +63,9 @@ def ingest_command(
     if watching:
         code = 0
         click.echo("Watching for changes; press Ctrl-C to stop.", err=True)
-        for report in watch(paths, settings, partial(ingest, paths, settings, allow_removals=allow_removals)):
-            code = finish_run(report, settings, as_json, quiet)
+        runs = watch(paths, settings, partial(ingest, paths, settings, allow_removals=allow_removals))
+        for number, report in enumerate(runs):
+            code = finish_run(report, settings, as_json, quiet, advise=number == 0)
         return code
     with progress_shown("Reading" if dry else "Ingesting", as_json, json_lines) as progress:
         if dry:
@@ -74,13 +75,15 @@ def ingest_command(
     return show_dry_run(forecast, as_json) if dry else finish_run(report, settings, as_json, quiet)
 
 
-def finish_run(report: IngestReport, settings: Settings, as_json: bool, quiet: bool) -> int:
+def finish_run(report: IngestReport, settings: Settings, as_json: bool, quiet: bool, advise: bool = True) -> int:
     """The end of every run that may have changed the library: print its report and fit the confidence thresholds.
 
-    Fitting takes seconds, and happens only when a tenth of the library has changed; `quiet` does not announce it.
-    Returns the exit code of the run.
+    Fitting takes seconds, and happens only when a tenth of the library has changed; `quiet` does not announce it. With
+    `advise`, and not `quiet`, a line says what the English embedder costs, where the library has that. Returns the exit
+    code of the run.
     """
     from assistant.refuse.thresholds import fit_thresholds_when_due
+    from ingest.passages.embedders.english_only import english_only_note
 
     def announce() -> None:
         if not quiet:
@@ -88,6 +91,9 @@ def finish_run(report: IngestReport, settings: Settings, as_json: bool, quiet: b
 
     code = show_report(report, as_json)
     fit_thresholds_when_due(settings, announce)
+    note = english_only_note(settings) if advise and not quiet else ""
+    if note:
+        click.echo(f"Note: {note}", err=True)
     return code
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +120,7 @@ def status_command(as_json: bool, **flags: Any) -> int:
     Prints what it contains, which command changes it now, and any problem. Exit code 1 when there is a problem.
     """
     from ingest.library import Library
+    from ingest.passages.embedders.english_only import english_only_note
     from ingest.search.rerank import reranker_of
 
     settings = settings_from(flags)
@@ -128,6 +129,8 @@ def status_command(as_json: bool, **flags: Any) -> int:
         state = library.status()
     finally:
         library.close()
+    if not state.problem:
+        state = replace(state, note=" ".join(filter(None, (state.note, english_only_note(settings)))))
     if as_json:
         print_json({"home": settings.home, **asdict(state)})
     else:

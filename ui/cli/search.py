@@ -47,9 +47,12 @@ def search_command(text: str, count: int, explain: bool, as_typed: bool, as_json
             explain_search(library, searched, count, settings.passages, as_json)
             return 0
         hits = library.search(searched, count)
+        problem = library.embedder_problem
     finally:
         library.close()
     print_json(hits) if as_json else _show(hits)
+    if problem:
+        click.echo(f"Note: {problem}", err=True)
     return 0
 
 

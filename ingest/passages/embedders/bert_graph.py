@@ -31,13 +31,13 @@ def build_model(source: E5File, rounded: bool = True) -> Any:
     builder = _Builder(source, rounded)
     ids = operations.parameter([-1, -1], np.int64, name="input_ids")
     mask = operations.parameter([-1, -1], np.int64, name="attention_mask")
-    attended = operations.not_equal(mask, _whole(0))
+    attended = operations.not_equal(mask, _scalar(0))
     hidden = builder.embeddings(ids)
     allowed = operations.unsqueeze(attended, operations.constant(np.array([1, 2])))
     for layer in range(source.sizes.layers):
         hidden = builder.layer(hidden, allowed, f"l{layer}.")
-    kept = operations.unsqueeze(operations.convert(attended, np.float32), _whole(2))
-    total = operations.reduce_sum(operations.multiply(hidden, kept), _whole(1))
+    kept = operations.unsqueeze(operations.convert(attended, np.float32), _scalar(2))
+    total = operations.reduce_sum(operations.multiply(hidden, kept), _scalar(1))
     # The length of the sum and that of the mean differ by a factor, which making the vector's length 1 takes away.
     outputs = [_unit_length(total), _unit_length(hidden)]
     model = openvino.Model(outputs, [ids, mask], "multilingual-e5-small")
@@ -60,15 +60,16 @@ class _Builder:
     def embeddings(self, ids: Any) -> Any:
         """Word, position and type embeddings, normalised: shape (texts, tokens, hidden)."""
         operations = self._operations
-        words = self._rows(self._matrix("emb.word", self._sizes.vocabulary, self._sizes.hidden), ids)
-        positions = self._vector("emb.pos", self._sizes.positions * self._sizes.hidden).reshape(-1, self._sizes.hidden)
-        types = self._vector("emb.type", self._sizes.types * self._sizes.hidden).reshape(-1, self._sizes.hidden)
-        length = operations.gather(operations.shape_of(ids), _whole(1), _whole(0))
+        sizes, vector = self._sizes, self._source.vector
+        words = self._table_rows("emb.word", sizes.vocabulary, sizes.hidden, ids)
+        positions = vector("emb.pos", sizes.positions * sizes.hidden).reshape(-1, sizes.hidden)
+        types = vector("emb.type", sizes.types * sizes.hidden).reshape(-1, sizes.hidden)
+        length = operations.gather(operations.shape_of(ids), _scalar(1), _scalar(0))
         # Every token has the first type, so its vector is added to those of the positions.
-        near = operations.slice(
-            operations.constant(positions + types[0]), _list(0), operations.unsqueeze(length, _whole(0)), _list(1)
+        places = operations.slice(
+            operations.constant(positions + types[0]), _list(0), operations.unsqueeze(length, _scalar(0)), _list(1)
         )
-        return self._normalised(operations.add(words, near), "emb.ln.")
+        return self._normalised(operations.add(words, places), "emb.ln.")
 
     def layer(self, hidden: Any, allowed: Any, prefix: str) -> Any:
         """Self-attention and feed-forward network, each added to its input and normalised."""
@@ -95,52 +96,46 @@ class _Builder:
 
     def _linear(self, vectors: Any, name: str, outputs: int, inputs: int = 0) -> Any:
         operations = self._operations
-        weights = self._matrix(f"{name}.w", outputs, inputs or self._sizes.hidden)
-        product = operations.matmul(vectors, self._constant_matrix(weights), False, True)
-        return operations.add(product, operations.constant(self._vector(f"{name}.b", outputs)))
+        weights = self._constant_matrix(f"{name}.w", outputs, inputs or self._sizes.hidden)
+        product = operations.matmul(vectors, weights, False, True)
+        return operations.add(product, operations.constant(self._source.vector(f"{name}.b", outputs)))
 
     def _normalised(self, vectors: Any, prefix: str) -> Any:
         operations, hidden = self._operations, self._sizes.hidden
         normalised = operations.mvn(
             vectors, _list(-1), normalize_variance=True, eps=self._sizes.epsilon, eps_mode="inside_sqrt"
         )
-        scaled = operations.multiply(normalised, operations.constant(self._vector(prefix + "w", hidden)))
-        return operations.add(scaled, operations.constant(self._vector(prefix + "b", hidden)))
+        scaled = operations.multiply(normalised, operations.constant(self._source.vector(prefix + "w", hidden)))
+        return operations.add(scaled, operations.constant(self._source.vector(prefix + "b", hidden)))
 
-    def _constant_matrix(self, weights: Any) -> Any:
+    def _constant_matrix(self, name: str, rows: int, columns: int) -> Any:
         """A matrix in the graph, in the form in which OpenVINO keeps it as int8 while it multiplies."""
         operations = self._operations
         if not self._rounded:
-            return operations.constant(weights)
-        numbers, scales = round_to_int8(weights)
+            return operations.constant(self._source.matrix(name, rows, columns))
+        numbers, scales = self._rounded_matrix(name, rows, columns)
         scaled = operations.multiply(
             operations.convert(operations.constant(numbers), np.float16), operations.constant(scales)
         )
-        shape = operations.constant(np.array(weights.shape, np.int64))
+        shape = operations.constant(np.array([rows, columns], np.int64))
         return operations.convert(operations.reshape(scaled, shape, False), np.float32)
 
-    def _rows(self, weights: Any, ids: Any) -> Any:
-        """The rows of a matrix with these numbers. Only these rows become float32: the whole table would be 384 MB."""
+    def _table_rows(self, name: str, rows: int, columns: int, ids: Any) -> Any:
+        """The rows of a table with these ids. Only these become float32: the whole table of words would be 384 MB."""
         operations = self._operations
         if not self._rounded:
-            return operations.gather(operations.constant(weights), ids, _whole(0))
-        numbers, scales = round_to_int8(weights)
-        chosen = operations.convert(operations.gather(operations.constant(numbers), ids, _whole(0)), np.float32)
-        scale = operations.convert(operations.gather(operations.constant(scales), ids, _whole(0)), np.float32)
-        shape = operations.constant(np.array([0, 0, weights.shape[1]]))
+            return operations.gather(operations.constant(self._source.matrix(name, rows, columns)), ids, _scalar(0))
+        numbers, scales = self._rounded_matrix(name, rows, columns)
+        chosen = operations.convert(operations.gather(operations.constant(numbers), ids, _scalar(0)), np.float32)
+        scale = operations.convert(operations.gather(operations.constant(scales), ids, _scalar(0)), np.float32)
+        shape = operations.constant(np.array([0, 0, columns]))
         return operations.reshape(operations.multiply(chosen, scale), shape, special_zero=True)
 
-    def _matrix(self, name: str, rows: int, columns: int) -> Any:
-        weights = self._source.matrix(name, columns)
-        if weights.shape != (rows, columns):
-            raise ValueError(f"tensor {name} has the shape {weights.shape}, not {(rows, columns)}")
-        return weights
-
-    def _vector(self, name: str, length: int) -> Any:
-        vector = self._source.vector(name)
-        if vector.shape != (length,):
-            raise ValueError(f"tensor {name} has {len(vector)} numbers, not {length}")
-        return vector
+    def _rounded_matrix(self, name: str, rows: int, columns: int) -> tuple[Any, Any]:
+        """The matrix as `round_to_int8` gives it, rounded part by part, so that it is never in memory as float32."""
+        parts = [round_to_int8(part) for part in self._source.matrix_parts(name, rows, columns)]
+        numbers, scales = zip(*parts, strict=True)
+        return np.concatenate(numbers), np.concatenate(scales)
 
 
 def _unit_length(vectors: Any) -> Any:
@@ -149,7 +144,7 @@ def _unit_length(vectors: Any) -> Any:
     return operations.normalize_l2(vectors, _list(-1), 1e-12, "max")
 
 
-def _whole(number: int) -> Any:
+def _scalar(number: int) -> Any:
     from openvino import opset13 as operations
 
     return operations.constant(np.array(number, np.int64))

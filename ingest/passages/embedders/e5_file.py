@@ -9,8 +9,9 @@ byte j has weight j in its low half and weight j + 16 in its high half; a weight
 from __future__ import annotations
 
 import struct
+import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ _BLOCK = 32
 _BLOCK_TYPE = np.dtype([("scale", "<f2"), ("halves", "u1", _BLOCK // 2)])
 # Kinds of tensors in the directory.
 _FLOAT32, _BLOCKS = 0, 1
+# Rows of a matrix that are decoded at once.
+_PART_ROWS = 8_192
 
 
 @dataclass(frozen=True)
@@ -65,22 +68,27 @@ class E5File:
     tensors: Mapping[str, tuple[int, int, int]]
     data: memoryview
 
-    def vector(self, name: str) -> Weights:
-        """A tensor of float32 numbers, shape (numbers,). Raises ValueError when the file does not have it."""
+    def vector(self, name: str, length: int) -> Weights:
+        """A tensor of float32 numbers, shape (length,). Raises ValueError when the file does not have such a one."""
         kind, count, offset = self._entry(name)
-        if kind != _FLOAT32:
-            raise ValueError(f"tensor {name} is not of float32 numbers")
+        if kind != _FLOAT32 or count != length:
+            raise ValueError(f"tensor {name} is not a vector of {length} float32 numbers")
         return np.frombuffer(self.data, "<f4", count, offset)
 
-    def matrix(self, name: str, columns: int) -> Weights:
+    def matrix(self, name: str, rows: int, columns: int) -> Weights:
         """A tensor of 4-bit blocks as float32, shape (rows, columns). Raises ValueError as `vector` does."""
+        return np.concatenate(list(self.matrix_parts(name, rows, columns)))
+
+    def matrix_parts(self, name: str, rows: int, columns: int) -> Iterator[Weights]:
+        """The same matrix as parts of at most 8,192 rows, in order: as a whole, the table of words takes 384 MB."""
         kind, count, offset = self._entry(name)
-        if kind != _BLOCKS or count % columns or columns % _BLOCK:
-            raise ValueError(f"tensor {name} is not a matrix of {columns} columns in blocks")
-        blocks = np.frombuffer(self.data, _BLOCK_TYPE, count // _BLOCK, offset)
-        halves = np.concatenate([blocks["halves"] & 15, blocks["halves"] >> 4], axis=1).astype(np.float32) - 8
-        weights: Weights = (halves * blocks["scale"].astype(np.float32)[:, None]).reshape(-1, columns)
-        return weights
+        if kind != _BLOCKS or count != rows * columns or columns % _BLOCK:
+            raise ValueError(f"tensor {name} is not a matrix of {rows} rows and {columns} columns in blocks")
+        blocks = np.frombuffer(self.data, _BLOCK_TYPE, count // _BLOCK, offset).reshape(rows, -1)
+        for first in range(0, rows, _PART_ROWS):
+            part = blocks[first : first + _PART_ROWS]
+            halves = np.concatenate([part["halves"] & 15, part["halves"] >> 4], axis=2).astype(np.float32) - 8
+            yield (halves * part["scale"].astype(np.float32)[:, :, None]).reshape(-1, columns)
 
     def _entry(self, name: str) -> tuple[int, int, int]:
         if name not in self.tensors:
@@ -101,9 +109,12 @@ def read_e5(path: Path) -> E5File:
         raise ValueError(f"it has version {version} of its layout, not {_VERSION}")
     sizes = E5Sizes(*cursor.numbers("7if"))
     (block,) = cursor.numbers("i")
-    if block != _BLOCK or sizes.heads < 1 or sizes.hidden % sizes.heads or sizes.hidden % _BLOCK:
+    counts = (sizes.hidden, sizes.layers, sizes.heads, sizes.inner, sizes.vocabulary, sizes.positions, sizes.types)
+    if block != _BLOCK or min(counts) < 1 or sizes.hidden % sizes.heads or sizes.hidden % _BLOCK:
         raise ValueError("the sizes in its header do not fit each other")
     vocabulary = _read_vocabulary(cursor)
+    if len(vocabulary.pieces) > sizes.vocabulary:
+        raise ValueError("its vocabulary is larger than its embedding table")
     return E5File(sizes, vocabulary, _read_directory(cursor), cursor.data)
 
 
@@ -128,7 +139,10 @@ def _read_replaced(cursor: _Cursor) -> dict[str, str]:
     replaced = {}
     for _ in range(count):
         character, replacements = entries.numbers("IB")
-        replacement = "".join(map(chr, entries.numbers(f"{replacements}I")))
+        codes = entries.numbers(f"{replacements}I")
+        if max((character, *codes)) > sys.maxunicode:
+            raise ValueError("its map of characters is damaged")
+        replacement = "".join(map(chr, codes))
         if unicodedata.normalize("NFKC", chr(character)) != replacement:
             replaced[chr(character)] = replacement
     return replaced

@@ -7,9 +7,10 @@ one that OpenVINO cannot compile.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -18,6 +19,7 @@ from ingest.base.errors import DocentError
 from ingest.base.logs import get_logger
 from ingest.base.types import Vectors
 from ingest.passages.embedders.openvino_embedding import TEXTS_PER_CALL, OpenVINOEmbedding
+from ingest.passages.embedders.prepared_files import changed_files
 from ingest.passages.embedders.tokenizer import Tokenizer, open_tokenizer, unknown_share
 
 CARD_FILE = "embedder.json"
@@ -46,6 +48,15 @@ class EmbedderCard:
     passage_prefix: str
     runtime: str
     source: str
+
+
+def read_card(values: Mapping[str, Any]) -> EmbedderCard:
+    """The card with these values, as a folder or a catalog has them; those that a later version added are left out.
+
+    Raises TypeError when a value is missing.
+    """
+    known = {field.name for field in fields(EmbedderCard)}
+    return EmbedderCard(**{key: value for key, value in values.items() if key in known})
 
 
 class Embedder:
@@ -94,7 +105,10 @@ class Embedder:
 def load_embedder(folder: Path) -> Embedder:
     """Open a folder made by `prepare_embedder`. Raises DocentError when it is damaged or is no such folder."""
     try:
-        card = EmbedderCard(**json.loads((folder / CARD_FILE).read_text("utf-8")))
+        changed = changed_files(folder)
+        if changed:
+            raise ValueError(f"damaged or cut short: {', '.join(changed)}")
+        card = read_card(json.loads((folder / CARD_FILE).read_text("utf-8")))
         tokenizer = open_tokenizer(folder)
         model = _open_model(folder, card, tokenizer)
     except Exception as error:  # the tokenizers package raises bare Exception for a damaged file, OpenVINO RuntimeError

@@ -12,7 +12,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,13 @@ from ingest.passages.embedders.bundled import (
     ENGLISH,
     MULTILINGUAL,
     MULTILINGUAL_PROMPTS,
+    WeightsUnusable,
     compile_multilingual,
     english_folder,
     multilingual_fingerprint,
 )
 from ingest.passages.embedders.embedder import CARD_FILE, EmbedderCard
+from ingest.passages.embedders.prepared_files import changed_files, has_checksums, write_checksums
 
 # The files that identify a model: its weights, its vocabulary and the chain of its modules.
 _FINGERPRINTED = (
@@ -41,24 +43,66 @@ _FINGERPRINTED = (
 log = get_logger(__name__)
 
 
-def prepare_embedder(settings: Settings, embedders: Path) -> Path:
+def prepare_embedder(settings: Settings, embedders: Path, repair: bool = False) -> Path:
     """The folder, below `embedders`, of the embedder that the settings name; prepares it if it does not exist.
 
-    Where nobody has set one and multilingual-e5-small cannot be prepared, this is all-MiniLM-L6-v2. Raises
-    SettingsError when the setting names no model, DocentError when the model cannot be downloaded or loaded.
+    A folder with files that are missing or cut short is made again; with `repair` also one with any other damage, and
+    one without checksums. Where nobody has set an embedder and multilingual-e5-small cannot be prepared, this is
+    all-MiniLM-L6-v2. Raises SettingsError when the setting names no model, DocentError when the model cannot be
+    downloaded or loaded.
     """
     try:
-        return _prepare(settings, embedders)
-    except DocentError as error:
+        return _prepared(_model_of(settings), embedders, repair)
+    except WeightsUnusable as error:
         if settings.embedder != MULTILINGUAL or "embedder" in settings.model_fields_set:
             raise
         log.warning("embedder.english_only", reason=str(error))
-        return _prepare(settings.model_copy(update={"embedder": ENGLISH}), embedders)
+        return _prepared(_model_of(settings.model_copy(update={"embedder": ENGLISH})), embedders, repair)
 
 
-def _prepare(settings: Settings, embedders: Path) -> Path:
-    bundled = settings.embedder == MULTILINGUAL
-    source = None if bundled else embedder_source(settings)
+def restore_embedder(card: EmbedderCard, embedders: Path) -> Path:
+    """Prepare the embedder with this card again, from its package or folder; returns its folder below `embedders`.
+
+    Raises DocentError when that is not on this machine or is another version, OSError when it cannot be written.
+    """
+    if card.name == MULTILINGUAL:
+        source = None
+    elif card.name == ENGLISH:
+        source = english_folder()
+    elif Path(card.source).is_dir():
+        source = Path(card.source)
+    else:
+        raise DocentError(
+            f"It was prepared from {card.source}, which is not there: put that back, or run `docent rebuild` with "
+            "another `embedder`."
+        )
+    model = _Model(card.name, source, card.query_prefix, card.passage_prefix)
+    if model.fingerprint() != card.fingerprint:
+        raise DocentError(
+            f"The embedding model {card.name} on this machine is another version of it: put back the version the "
+            "library was made with, or run `docent rebuild` to change to this one."
+        )
+    return _prepared(model, embedders, repair=True)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What is prepared: `source` is a sentence-transformers folder, or None for multilingual-e5-small."""
+
+    name: str
+    source: Path | None
+    query_prefix: str
+    passage_prefix: str
+
+    def fingerprint(self) -> str:
+        """The name of the prepared folder. Reads every byte of the source."""
+        if self.source is None:
+            return multilingual_fingerprint(self.query_prefix, self.passage_prefix)
+        return _fingerprint(self.source, self.query_prefix, self.passage_prefix)
+
+
+def _model_of(settings: Settings) -> _Model:
+    source = None if settings.embedder == MULTILINGUAL else embedder_source(settings)
     prompts = MULTILINGUAL_PROMPTS if source is None else _prompts(source)
     query_prefix = settings.embedder_query_prefix
     passage_prefix = settings.embedder_passage_prefix
@@ -66,25 +110,34 @@ def _prepare(settings: Settings, embedders: Path) -> Path:
         query_prefix = prompts.get("query", "")
     if passage_prefix is None:
         passage_prefix = prompts.get("document") or prompts.get("passage", "")
-    fingerprint = (
-        multilingual_fingerprint(query_prefix, passage_prefix)
-        if source is None
-        else _fingerprint(source, query_prefix, passage_prefix)
-    )
+    return _Model(settings.embedder, source, query_prefix, passage_prefix)
+
+
+def _prepared(model: _Model, embedders: Path, repair: bool) -> Path:
+    fingerprint = model.fingerprint()
     target = embedders / fingerprint
-    if (target / CARD_FILE).is_file():
+    if _is_whole(target, repair):
         return target
-    log.info("embedder.preparing", name=settings.embedder, fingerprint=fingerprint)
+    log.info("embedder.preparing", name=model.name, fingerprint=fingerprint, again=target.exists())
     with alone_in(embedders):
-        if not (target / CARD_FILE).is_file():  # or another process has prepared it meanwhile
+        if not _is_whole(target, repair):  # or another process has prepared it meanwhile
             with whole_folder(target) as unfinished:
-                card = (
-                    compile_multilingual(unfinished, fingerprint, query_prefix, passage_prefix)
-                    if source is None
-                    else _compile(settings.embedder, source, unfinished, fingerprint, query_prefix, passage_prefix)
-                )
+                card = _compiled(model, unfinished, fingerprint)
+                write_checksums(unfinished)
                 (unfinished / CARD_FILE).write_text(json.dumps(asdict(card), ensure_ascii=False, indent=1), "utf-8")
     return target
+
+
+def _is_whole(folder: Path, every_byte: bool) -> bool:
+    if not (folder / CARD_FILE).is_file() or (every_byte and not has_checksums(folder)):
+        return False
+    return not changed_files(folder, every_byte)
+
+
+def _compiled(model: _Model, folder: Path, fingerprint: str) -> EmbedderCard:
+    if model.source is None:
+        return compile_multilingual(folder, fingerprint, model.query_prefix, model.passage_prefix)
+    return _compile(model.name, model.source, folder, fingerprint, model.query_prefix, model.passage_prefix)
 
 
 def embedder_source(settings: Settings) -> Path:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from sentencepiece import SentencePieceProcessor, sentencepiece_model_pb2
+from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer as HuggingFace
 
 from ingest.passages.embedders.e5_file import E5Vocabulary
@@ -98,6 +98,9 @@ def write_pieces(vocabulary: E5Vocabulary, folder: Path) -> None:
     SentencePiece normalises nothing here: Python normalises by NFKC, which with the vocabulary's own map for the
     characters that NFKC leaves as they are is SentencePiece's `nmt_nfkc`.
     """
+    # Imported here: only preparing needs it, and it takes a protobuf runtime along.
+    from sentencepiece import sentencepiece_model_pb2
+
     messages: Any = sentencepiece_model_pb2  # its classes are made when it is imported
     model = messages.ModelProto()
     kinds = messages.ModelProto.SentencePiece

