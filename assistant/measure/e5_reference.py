@@ -1,4 +1,4 @@
-"""multilingual-e5-small as sentence-transformers runs it, from the weights that Docent uses: what it is compared with.
+"""What multilingual-e5-small is compared with: the same weights in float32, as sentence-transformers runs them.
 
 It needs torch, transformers and sentence-transformers.
 """

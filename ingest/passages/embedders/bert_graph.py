@@ -1,4 +1,4 @@
-"""multilingual-e5-small as an OpenVINO model, built from its weights without torch: a BERT encoder in int8.
+"""The OpenVINO model of multilingual-e5-small, built from its weights without torch: a BERT encoder in int8.
 
 Inputs `input_ids` and `attention_mask`, int64 of shape (texts, tokens). Outputs: `sentence_embedding`, the mean of the
 token vectors that are not padding, at length 1, shape (texts, hidden); and `token_embeddings`, each at length 1, shape
