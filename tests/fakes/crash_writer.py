@@ -58,7 +58,7 @@ def load_toy(_folder: Path) -> ToyEmbedder:
     return ToyEmbedder()
 
 
-def prepare_toy(_settings: object, embedders: Path) -> Path:
+def prepare_toy(_settings: object, embedders: Path, _repair: bool = False) -> Path:
     folder = embedders / "toy"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CARD_FILE).write_text("{}")

@@ -80,7 +80,7 @@ def _cut_cost(step: float) -> float:
 
 @cache
 def _word_costs() -> dict[str, float]:
-    """Minus the logarithm of each English word's share of text, from its rank in the bundled embedder's vocabulary.
+    """Minus the logarithm of each English word's share of text, from its rank in all-MiniLM-L6-v2's vocabulary.
 
     BERT's vocabulary is ordered by frequency; by Zipf's law the word of rank r of N has a share of 1 / (r ln N).
     """
