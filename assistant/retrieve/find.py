@@ -10,7 +10,6 @@ from assistant.retrieve.coverage import Coverage
 from assistant.retrieve.evidence import pick_evidence
 from ingest.base.types import Hit
 from ingest.library import Library
-from ingest.search.fuse import FUSION
 from ingest.search.hybrid import ScoredHit
 from ingest.search.versions import names_version
 
@@ -42,7 +41,7 @@ def retrieve_from(library: Library, question: str, hits: Sequence[ScoredHit], co
     passages = tuple(_source(number, hit, replaced) for number, hit in enumerate(kept[:count], 1))
     best_cosine = max((scored.parts.cosines.passage for scored in hits), default=0.0)
     cosines = {scored.hit.passage_id: scored.sentence_cosines for scored in hits}
-    weight = FUSION.dense(library.embedder.unknown_share(question))
+    weight = library.embedder.weight(question)
     return Retrieved(passages, *pick_evidence(question, passages, library.index, cosines, best_cosine, weight))
 
 

@@ -14,6 +14,8 @@ from ingest.passages.multi_vector import pack_multi_vectors
 from ingest.passages.split import embedded_context, split
 from ingest.store.catalog import Catalog
 
+# The longest passage, in tokens of the embedder: what retrieves best, not what an embedder can read.
+PASSAGE_TOKENS = 256
 _RATE_NOTE = "passages_per_second"
 NO_VECTORS: Vectors = np.zeros((0, 0), np.float32)
 
@@ -33,7 +35,11 @@ class PassageEmbedder:
 
     def split(self, document: ReadDocument) -> list[Passage]:
         """The passages of a document, each short enough for the embedder."""
-        return split(document, self.embedder.count_tokens, self.embedder.passage_tokens)
+        return split(document, self.embedder.count_tokens, self._limit)
+
+    @property
+    def _limit(self) -> int:
+        return min(PASSAGE_TOKENS, self.embedder.passage_tokens)
 
     def embed(self, documents: Sequence[tuple[str, Sequence[Passage]]]) -> list[tuple[Vectors, list[bytes]]]:
         """For each (title, passages) the vectors, shape (passages, dimension), and the packed multi-vectors.
@@ -42,7 +48,7 @@ class PassageEmbedder:
         """
         if not documents:
             return []
-        count_tokens, limit = self.embedder.count_tokens, self.embedder.passage_tokens
+        count_tokens, limit = self.embedder.count_tokens, self._limit
         texts = [
             f"{embedded_context(title, passage.heading, count_tokens, limit)}\n{passage.text}"
             for title, passages in documents

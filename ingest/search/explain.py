@@ -1,6 +1,6 @@
 """The explanation of a search: what every cosine and every word adds to the score of a hit.
 
-The scores, their factors and the candidates are those that the search recorded. Only the BM25 of each single word is
+The scores, their steps and the candidates are those that the search recorded. Only the BM25 of each single word is
 computed here, on the index that was searched.
 """
 
@@ -12,8 +12,9 @@ from statistics import median
 
 from ingest.base.language import terms
 from ingest.base.types import Hit
+from ingest.passages.embedders.embedder import UNREADABLE_SHARE
 from ingest.passages.sentences import readable, sentences_and_rows
-from ingest.search.fuse import FUSION, NOT_NEAR, FusedScore, FusionWeights
+from ingest.search.fuse import FUSION, NOT_COMPARED, FusedScore, FusionWeights
 from ingest.search.hybrid import Candidates, ScoredHit, SearchResult
 from ingest.search.indexes.snapshot import IndexSnapshot
 from ingest.search.rerank import RerankedHit, Reranker
@@ -42,28 +43,28 @@ class RankedCosine:
 
 @dataclass(frozen=True)
 class ExplainedHit:
-    """A hit and the parts of its score: `fused` is (dense weight × mean cosine + lexical weight × lexical) × factors.
+    """A hit and the parts of its score: `fused` is dense weight × similarity + lexical weight × lexical^power + steps.
 
     `fused` is the hit's score unless a cross-encoder has read it, which then gave it `reranked`.
 
-    `mean_cosine` is the mean of the three after it. `nearest_sentence` is the text of the sentence or row with the
-    best cosine, '' where none was embedded. `lexical` is a share of the best possible BM25, to which `words` (term →
-    share) add up. Ranks are among the candidates; `lexical_rank` is None for a hit that shares no word. `dense_lead`
-    and `lexical_lead` say how much more either leg adds to this hit's score than to that of the median candidate.
+    `similarity` is how many spreads the mean of the two cosines after it is above that of unrelated texts.
+    `nearest_sentence` is the text of the sentence or row with the best cosine, '' where none was embedded. `lexical` is
+    a share of the best possible BM25, to which `words` (term → share) add up. Ranks are among the candidates;
+    `lexical_rank` is None for a hit that shares no word. `dense_lead` and `lexical_lead` say how much more either leg
+    adds to this hit's score than to that of the median candidate.
     """
 
     hit: Hit
-    mean_cosine: RankedCosine
+    similarity: float
     passage_cosine: RankedCosine
     best_sentence_cosine: RankedCosine
-    surroundings_cosine: RankedCosine
     nearest_sentence: str
     lexical: float
     lexical_rank: int | None
     words: dict[str, float]
     dense_lead: float
     lexical_lead: float
-    factors: Mapping[str, float]
+    steps: Mapping[str, float]
     fused: float
     reranked: float | None
 
@@ -72,8 +73,9 @@ class ExplainedHit:
 class SearchExplanation:
     """How the two legs, dense and lexical, understood the question, and each hit, best first.
 
-    `dense_weight` (0 to 1) is 1 when the embedder knows every token of the question and 0 when the share it does not
-    know is `unreadable_share` or more. `reranker` names the cross-encoder that decides the order, '' without one;
+    `dense_weight` (0 to 1) is 1 when the embedder reads the language of the question and knows every token of it, and
+    0 when the share it does not know is `unreadable_share` or more. `language_weight` is the part of it that comes from
+    the language alone. `reranker` names the cross-encoder that decides the order, '' without one;
     `reranker_problem` is one line when it could not be used.
     """
 
@@ -81,8 +83,10 @@ class SearchExplanation:
     embedder: str
     unknown_share: float
     unreadable_share: float
+    language_weight: float
     dense_weight: float
     lexical_weight: float
+    lexical_power: float
     candidates: int
     words: tuple[QuestionWord, ...]
     reranker: str
@@ -94,22 +98,23 @@ def explain(
     question: str, result: SearchResult, reranker: Reranker | None, weights: FusionWeights = FUSION
 ) -> SearchExplanation:
     """Explain the hits of a search; `reranker` and `weights` must be those of the search."""
-    candidates = result.candidates
+    candidates, embedder = result.candidates, result.embedder
     words = _question_words(question, result.index)
     shares = _word_shares(words, result.index, [scored.hit.passage_id for scored in result.hits])
     return SearchExplanation(
-        question=question, embedder=result.embedder, unknown_share=candidates.unknown_share,
-        unreadable_share=weights.unreadable_share, dense_weight=candidates.dense_weight,
-        lexical_weight=weights.lexical, candidates=len(candidates.ranked), words=words,
+        question=question, embedder=embedder.card.name, unknown_share=embedder.unknown_share(question),
+        unreadable_share=UNREADABLE_SHARE, language_weight=embedder.profile.weight(question),
+        dense_weight=candidates.dense_weight, lexical_weight=weights.lexical, lexical_power=weights.lexical_power,
+        candidates=len(candidates.ranked), words=words,
         reranker=reranker.name if reranker else "", reranker_problem=reranker.problem if reranker else "",
         hits=tuple(
-            _explained(scored, candidates, weights.lexical, shares[scored.hit.passage_id]) for scored in result.hits
+            _explained(scored, candidates, weights, shares[scored.hit.passage_id]) for scored in result.hits
         ),
     )  # fmt: skip
 
 
 def _explained(
-    scored: ScoredHit, candidates: Candidates, lexical_weight: float, words: dict[str, float]
+    scored: ScoredHit, candidates: Candidates, weights: FusionWeights, words: dict[str, float]
 ) -> ExplainedHit:
     parts = scored.parts
     all_parts = [candidate for _, candidate in candidates.ranked]
@@ -118,20 +123,19 @@ def _explained(
         return RankedCosine(cosine_of(parts), _rank(cosine_of(parts), map(cosine_of, all_parts)))
 
     # A single candidate is compared with a passage that has nothing in common with the question.
-    others = all_parts if len(all_parts) > 1 else [FusedScore(0.0, NOT_NEAR, 0.0)]
+    others = all_parts if len(all_parts) > 1 else [FusedScore(0.0, NOT_COMPARED, 0.0, 0.0)]
     return ExplainedHit(
         hit=scored.hit,
-        mean_cosine=ranked(lambda candidate: candidate.cosines.mean),
+        similarity=parts.similarity,
         passage_cosine=ranked(lambda candidate: candidate.cosines.passage),
         best_sentence_cosine=ranked(lambda candidate: candidate.cosines.best_sentence),
-        surroundings_cosine=ranked(lambda candidate: candidate.cosines.surroundings),
         nearest_sentence=_nearest_sentence(scored),
         lexical=parts.lexical,
         lexical_rank=_rank(parts.lexical, (candidate.lexical for candidate in all_parts)) if words else None,
         words=words,
-        dense_lead=candidates.dense_weight * (parts.cosines.mean - median(other.cosines.mean for other in others)),
-        lexical_lead=lexical_weight * (parts.lexical - median(other.lexical for other in others)),
-        factors=parts.factors,
+        dense_lead=candidates.dense_weight * (parts.similarity - median(other.similarity for other in others)),
+        lexical_lead=weights.lexical_part(parts.lexical) - median(weights.lexical_part(o.lexical) for o in others),
+        steps=parts.steps,
         fused=parts.score,
         reranked=scored.reranked if isinstance(scored, RerankedHit) else None,
     )

@@ -1,51 +1,50 @@
-"""Fuse two rankings: a weighted sum of cosines and BM25.
+"""Fuse two rankings: a weighted sum of standardised cosines and BM25.
 
-The search has two legs: the dense one (vectors) gives cosines, the lexical one BM25 divided by the highest score that
-any passage could have for the question. Both are then absolute, so a leg that found nothing good adds little, which
-ranks or z-scores cannot express (Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", ACM
-TOIS 2023, call this theoretical-minimum-maximum normalisation).
+The search has two legs. The dense one (vectors) gives cosines, and how many spreads these are above the cosine of
+unrelated texts (`EmbedderProfile`). The lexical one gives BM25 divided by the highest score that any passage could have
+for the question. Both are then absolute, so a leg that found nothing good adds little, which ranks cannot express
+(Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", ACM TOIS 2023, on normalising by the
+theoretical minimum and maximum). Preferences for some passages are steps on the same scale: a factor on a score would
+move a passage by many spreads with a model whose cosines are all high.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from statistics import fmean
+from dataclasses import dataclass, field, replace
 
-from ingest.passages.embedders.embedder import UNREADABLE_SHARE
+from ingest.passages.embedders.profile import Background
 
 
 @dataclass(frozen=True)
 class FusionWeights:
-    """Every fitted number of the fusion; the defaults are those that Docent searches with.
+    """Every fitted number of the fusion; the defaults are those that Docent searches with. The unit is one spread.
 
-    `lexical`: weight of a full BM25 match against a cosine of 1. Chosen among 0.2 to 0.45 by nDCG@10 on XQuAD English
-    (.989; BM25 alone .986, embedding alone .972) and on the headings of 18F's handbook (.651; .396 and .567).
-    `older_version`: factor on a passage of an older version when the question does not ask for that version. Enough
-    to order two passages of nearly the same words, too little to hide the only passage that answers.
-    `yes_or_no`: factor on a passage that opens with 'Yes' or 'No' when that is what was asked (18F's handbook:
-    .623 → .651 nDCG@10).
-    `unreadable_share`: from this share of unknown tokens in the question on, the dense leg has no weight.
+    `lexical`: weight of a full BM25 match; a passage that has the share s of it gets `lexical` × s^`lexical_power`.
+    With a power above 1 a few shared words count little, so a passage in the language of the question does not beat
+    one in the other language that answers it.
+    `older_version`: step for a passage of an older version when the question does not ask for that version. Enough to
+    order two passages of nearly the same words, too little to hide the only passage that answers.
+    `yes_or_no`: step for a passage that opens with 'Yes' or 'No' when that is what was asked.
     """
 
-    lexical: float = 0.25
-    older_version: float = 0.85
-    yes_or_no: float = 1.3
-    unreadable_share: float = UNREADABLE_SHARE
+    lexical: float = 8.0
+    lexical_power: float = 1.5
+    older_version: float = -1.0
+    yes_or_no: float = 1.5
 
-    def dense(self, unknown_share: float) -> float:
-        """Weight of the dense leg, 0 to 1, for a question of which the embedder does not know this share of tokens."""
-        return max(0.0, 1.0 - unknown_share / self.unreadable_share)
+    def lexical_part(self, share: float) -> float:
+        """What a passage gets for this share, 0 to 1, of the best possible BM25."""
+        return self.lexical * share**self.lexical_power
 
-    def factors(self, older_version: bool, yes_or_no: bool) -> dict[str, float]:
-        """The factors that apply to a passage, by the name of their weight."""
-        factors = {}
+    def steps(self, older_version: bool, yes_or_no: bool) -> dict[str, float]:
+        """The steps that apply to a passage, by the name of their weight."""
+        steps = {}
         if older_version:
-            factors["older_version"] = self.older_version
+            steps["older_version"] = self.older_version
         if yes_or_no:
-            factors["yes_or_no"] = self.yes_or_no
-        return factors
+            steps["yes_or_no"] = self.yes_or_no
+        return steps
 
 
 FUSION = FusionWeights()
@@ -53,32 +52,34 @@ FUSION = FusionWeights()
 
 @dataclass(frozen=True)
 class Cosines:
-    """Cosines, -1 to 1, of the question and a passage: all of it, its best sentence or row, and its surroundings."""
+    """Cosines, -1 to 1, of the question and a passage: all of it, and its best sentence or row."""
 
     passage: float
     best_sentence: float
-    surroundings: float
 
     @property
     def mean(self) -> float:
-        """The mean of the three; of other weights tried (0.5 to 1.5 each) none was better on every set."""
-        return fmean((self.passage, self.best_sentence, self.surroundings))
+        """The mean of both."""
+        return (self.passage + self.best_sentence) / 2
 
 
-NOT_NEAR = Cosines(0.0, 0.0, 0.0)
+# Of a passage that was not compared by its vector.
+NOT_COMPARED = Cosines(0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class FusedScore:
     """A passage's score and its parts; `lexical` is its share, 0 to 1, of the best possible BM25.
 
-    `score` is (dense weight × mean cosine + lexical weight × `lexical`) × the product of `factors`.
+    `similarity` is the standardised mean of the cosines, 0 for a passage that was not compared by its vector. `score`
+    is dense weight × `similarity` + lexical weight × `lexical`^power + the sum of `steps`.
     """
 
     score: float
     cosines: Cosines
+    similarity: float
     lexical: float
-    factors: Mapping[str, float] = field(default_factory=dict)
+    steps: Mapping[str, float] = field(default_factory=dict)
 
 
 def fuse(
@@ -86,21 +87,23 @@ def fuse(
     bm25: Mapping[int, float],
     bm25_bound: float,
     dense_weight: float,
+    background: Background,
     weights: FusionWeights = FUSION,
 ) -> list[tuple[int, FusedScore]]:
-    """(passage id, score without factors) of the passages of either leg, best first, equal scores by ascending id.
+    """(passage id, score without steps) of the passages of either leg, best first, equal scores by ascending id.
 
     A passage missing from a leg has 0 there. `bm25_bound` is the BM25 that no passage can exceed for the question.
     """
     fused = []
     for passage_id in {*cosines, *bm25}:
-        passage_cosines = cosines.get(passage_id, NOT_NEAR)
+        passage_cosines = cosines.get(passage_id, NOT_COMPARED)
+        similarity = background.standardised(passage_cosines.mean) if passage_id in cosines else 0.0
         lexical = bm25.get(passage_id, 0.0) / bm25_bound if bm25_bound > 0 else 0.0
-        score = dense_weight * passage_cosines.mean + weights.lexical * lexical
-        fused.append((passage_id, FusedScore(score, passage_cosines, lexical)))
+        score = dense_weight * similarity + weights.lexical_part(lexical)
+        fused.append((passage_id, FusedScore(score, passage_cosines, similarity, lexical)))
     return sorted(fused, key=lambda item: (-item[1].score, item[0]))
 
 
-def with_factors(parts: FusedScore, factors: Mapping[str, float]) -> FusedScore:
-    """The score multiplied by all `factors`, and recording them."""
-    return FusedScore(parts.score * math.prod(factors.values()), parts.cosines, parts.lexical, factors)
+def with_steps(parts: FusedScore, steps: Mapping[str, float]) -> FusedScore:
+    """The score with all `steps` added, and recording them."""
+    return replace(parts, score=parts.score + sum(steps.values()), steps=steps)

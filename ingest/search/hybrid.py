@@ -1,8 +1,8 @@
 """Hybrid search: the candidates of both legs for a question, their fused scores, and the best hits.
 
 Both legs, dense (vectors) and lexical (BM25), propose passages, and each also scores those of the other, so the fused
-order is exact among them. Two factors then apply: the library has a newer version of the document, or the passage
-begins with the yes or no that the question asks for.
+order is exact among them. Two steps are then added: one when the library has a newer version of the document, one when
+the passage begins with the yes or no that the question asks for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ingest.passages.embedders.embedder import Embedder
 from ingest.passages.multi_vector import unpack_multi_vectors
 from ingest.passages.sentences import is_question
 from ingest.search.answer_types import asks_yes_or_no, says_yes_or_no
-from ingest.search.fuse import FUSION, Cosines, FusedScore, FusionWeights, fuse, with_factors
+from ingest.search.fuse import FUSION, Cosines, FusedScore, FusionWeights, fuse, with_steps
 from ingest.search.indexes.snapshot import IndexSnapshot
 from ingest.search.versions import names_version
 from ingest.store.catalog import Catalog
@@ -32,16 +32,14 @@ CANDIDATES = 100
 
 @dataclass(frozen=True)
 class Candidates:
-    """The passages that both legs propose for a question: (passage id, score without factors), best first.
+    """The passages that both legs propose for a question: (passage id, score without steps), best first.
 
     `sentence_cosines` has, for each passage that was compared sentence by sentence, the cosine of each of its
-    sentences and rows in order. `unknown_share` is the share of the question's tokens that the embedder does not know,
-    and `dense_weight` (0 to 1) the weight of the dense leg that follows from it.
+    sentences and rows in order. `dense_weight` (0 to 1) is the weight of the dense leg (`Embedder.weight`).
     """
 
     ranked: list[tuple[int, FusedScore]]
     sentence_cosines: Mapping[int, tuple[float, ...]]
-    unknown_share: float
     dense_weight: float
 
 
@@ -60,15 +58,15 @@ class ScoredHit:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The best hits of a search, best first, with all its candidates and the index that was searched.
+    """The best hits of a search, best first, with all its candidates, and the embedder and the index that were used.
 
-    `embedder` is the name of the index's embedder. `complete` is False when a candidate has left the catalog since the
+    `complete` is False when a candidate has left the catalog since the
     index was refreshed.
     """
 
     hits: list[ScoredHit]
     candidates: Candidates
-    embedder: str
+    embedder: Embedder
     index: IndexSnapshot
     complete: bool
 
@@ -97,7 +95,7 @@ def search(
         )
         for rank, (parts, hit) in enumerate(best, 1)
     ]
-    return SearchResult(hits, candidates, embedder.card.name, index, complete)
+    return SearchResult(hits, candidates, embedder, index, complete)
 
 
 def propose(
@@ -108,12 +106,16 @@ def propose(
     depth: int,
     among: Sequence[int] | None = None,
     weights: FusionWeights = FUSION,
+    dense_weight: float | None = None,
 ) -> Candidates:
-    """The passages among the `depth` best of either leg, fused; with `among` only passages with these ids."""
+    """The passages among the `depth` best of either leg, fused; with `among` only passages with these ids.
+
+    `dense_weight` (0 to 1) takes the place of the embedder's own weight for the question.
+    """
     query_terms = terms(question)
     bm25 = index.lexical(query_terms, depth, among)
-    unknown_share = embedder.unknown_share(question)
-    dense_weight = weights.dense(unknown_share)
+    if dense_weight is None:
+        dense_weight = embedder.weight(question)
     cosines: dict[int, Cosines] = {}
     sentence_cosines: dict[int, tuple[float, ...]] = {}
     if dense_weight > 0:
@@ -127,22 +129,21 @@ def propose(
             part_cosines = unpack_multi_vectors(packed.get(passage_id, b""), len(vector)) @ vector
             cosines[passage_id] = _cosines(cosine, part_cosines)
             sentence_cosines[passage_id] = tuple(part_cosines[1:].tolist())
-    ranked = fuse(cosines, bm25, index.lexical_bound(query_terms), dense_weight, weights)
-    return Candidates(ranked, sentence_cosines, unknown_share, dense_weight)
+    background = embedder.profile.cosines
+    ranked = fuse(cosines, bm25, index.lexical_bound(query_terms), dense_weight, background, weights)
+    return Candidates(ranked, sentence_cosines, dense_weight)
 
 
 def _cosines(passage: float, part_cosines: Vectors) -> Cosines:
-    """The three cosines of a passage; without `part_cosines` that of the whole passage is used for all three.
+    """The cosines of a passage; without `part_cosines` that of the whole passage is used for both.
 
     `part_cosines` has the cosine of its surroundings, then one for each sentence and row.
     """
-    if len(part_cosines) < 2:
-        return Cosines(passage, passage, passage)
-    return Cosines(passage, float(np.max(part_cosines[1:])), float(part_cosines[0]))
+    return Cosines(passage, float(np.max(part_cosines[1:])) if len(part_cosines) > 1 else passage)
 
 
 class Preference:
-    """The factors for a question: on passages of older versions, and on passages that begin with yes or no."""
+    """The steps for a question: for passages of older versions, and for passages that begin with yes or no."""
 
     def __init__(self, question: str, weights: FusionWeights = FUSION) -> None:
         self._question = question
@@ -151,15 +152,15 @@ class Preference:
 
     @property
     def highest(self) -> float:
-        """The largest factor that any passage can get for this question."""
-        return max(1.0, self._weights.yes_or_no) if self._asks_yes_or_no else 1.0
+        """The largest step that any passage can get for this question."""
+        return max(0.0, self._weights.yes_or_no) if self._asks_yes_or_no else 0.0
 
-    def factors(self, row: sqlite3.Row, name: str, newer: str) -> dict[str, float]:
-        """Name → factor for a passage; `name` is its document's and `newer` that of a newer version, or ''.
+    def steps(self, row: sqlite3.Row, name: str, newer: str) -> dict[str, float]:
+        """Name → step for a passage; `name` is its document's and `newer` that of a newer version, or ''.
 
         A passage under a heading that is itself a question answers that one, so its yes or no does not count.
         """
-        return self._weights.factors(
+        return self._weights.steps(
             older_version=bool(newer) and not names_version(self._question, name),
             yes_or_no=self._asks_yes_or_no and says_yes_or_no(row["text"]) and not is_question(row["heading"]),
         )
@@ -173,7 +174,7 @@ def _best(
     count: int,
     weights: FusionWeights,
 ) -> tuple[list[tuple[FusedScore, Hit]], bool]:
-    """The best `count` with the factors of `Preference`, and whether the catalog still had every passage asked for.
+    """The best `count` with the steps of `Preference`, and whether the catalog still had every passage asked for.
 
     Asks the catalog only for passages that can still be among the best.
     """
@@ -182,7 +183,7 @@ def _best(
     best: list[tuple[FusedScore, Hit]] = []
     for start in range(0, len(ranked), 2 * count):
         # No later passage can rise above this, so none can overtake the hits that are ahead of it now.
-        if len(best) >= count and best[count - 1][0].score >= ranked[start][1].score * preference.highest:
+        if len(best) >= count and best[count - 1][0].score >= ranked[start][1].score + preference.highest:
             break
         batch = ranked[start : start + 2 * count]
         rows = catalog.passages([passage_id for passage_id, _ in batch])
@@ -193,7 +194,7 @@ def _best(
                 continue
             name = name_of(row["path"], row["root"])
             newer = older.get(row["document_id"], "")
-            best.append((with_factors(parts, preference.factors(row, name, newer)), _hit(row, name, newer)))
+            best.append((with_steps(parts, preference.steps(row, name, newer)), _hit(row, name, newer)))
         best.sort(key=lambda item: -item[0].score)
     return best[:count], complete
 

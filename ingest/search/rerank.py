@@ -27,6 +27,9 @@ from ingest.search.hybrid import ScoredHit
 RERANKED = 20
 # Passages per inference. Few, because the shorter ones of a batch are padded to its longest.
 _BATCH = 4
+# The odds of a passage of an older version are multiplied by this: it decides between passages of nearly the same
+# words, whatever their scores are.
+_OLDER_VERSION_ODDS = 0.6
 log = get_logger(__name__)
 
 
@@ -34,7 +37,7 @@ log = get_logger(__name__)
 class RerankedHit(ScoredHit):
     """A hit at its new rank. `parts` are still those of the fusion.
 
-    `reranked` is the cross-encoder's score, 0 to 1; `hit.score` is that score times the factor of an older version.
+    `reranked` is the cross-encoder's score, 0 to 1; `hit.score` is that score, lower for an older version.
     For a passage beyond those that were read `reranked` is None, and its `hit.score`, 0 or less, is its fused score
     minus that of the first passage that was not read.
     """
@@ -103,8 +106,8 @@ class Reranker:
     def reorder(self, question: str, hits: Sequence[ScoredHit]) -> list[ScoredHit]:
         """The first `RERANKED` hits in the cross-encoder's order, then the others in theirs, as `RerankedHit`s.
 
-        The factor of an older version applies as in the fusion. When the model cannot be used, this returns the hits
-        unchanged, and `problem` says why.
+        A passage of an older version is put back by `_OLDER_VERSION_ODDS`. When the model cannot be used, this returns
+        the hits unchanged, and `problem` says why.
         """
         if not hits:
             return []
@@ -118,7 +121,7 @@ class Reranker:
             return list(hits)
         self._problem = ""
         reranked = [
-            (score * scored.parts.factors.get("older_version", 1.0), score, scored)
+            (_less_likely(score) if "older_version" in scored.parts.steps else score, score, scored)
             for score, scored in zip(scores, read, strict=True)
         ]
         reranked.sort(key=lambda item: -item[0])
@@ -166,6 +169,11 @@ def _load(folder: Path) -> Any:
     if model.num_labels != 1:
         raise unusable(folder, f"it gives {model.num_labels} scores for a passage where a reranker gives one")
     return model
+
+
+def _less_likely(probability: float) -> float:
+    """The probability with `_OLDER_VERSION_ODDS` times its odds."""
+    return probability * _OLDER_VERSION_ODDS / (1.0 - probability + probability * _OLDER_VERSION_ODDS)
 
 
 def _text(hit: Hit) -> str:

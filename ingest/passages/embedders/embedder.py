@@ -20,6 +20,8 @@ from ingest.base.logs import get_logger
 from ingest.base.types import Vectors
 from ingest.passages.embedders.openvino_embedding import TEXTS_PER_CALL, OpenVINOEmbedding
 from ingest.passages.embedders.prepared_files import changed_files
+from ingest.passages.embedders.profile import EmbedderProfile, measure_profile, read_profile
+from ingest.passages.embedders.reference_texts import REFERENCE_ITEMS
 from ingest.passages.embedders.tokenizer import Tokenizer, open_tokenizer, unknown_share
 
 CARD_FILE = "embedder.json"
@@ -60,12 +62,28 @@ def read_card(values: Mapping[str, Any]) -> EmbedderCard:
 
 
 class Embedder:
-    """An embedding model with its card. Vectors are float32 rows of length 1."""
+    """An embedding model with its card and its profile. Vectors are float32 rows of length 1."""
 
-    def __init__(self, card: EmbedderCard, model: BaseEmbedding, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, card: EmbedderCard, model: BaseEmbedding, tokenizer: Tokenizer, profile: EmbedderProfile | None = None
+    ) -> None:
+        """Without a `profile` it is measured, which takes about a second."""
         self.card = card
         self.model = model
         self._tokenizer = tokenizer
+        self.profile = profile or self._measured()
+
+    def _measured(self) -> EmbedderProfile:
+        items = REFERENCE_ITEMS
+        questions = (
+            np.stack([self._embed_query(question) for question in in_one_language])
+            for in_one_language in zip(*((item.english_question, item.chinese_question) for item in items), strict=True)
+        )
+        passages = (
+            self.embed_passages(in_one_language)
+            for in_one_language in zip(*((item.english_passage, item.chinese_passage) for item in items), strict=True)
+        )
+        return measure_profile(*questions, *passages)
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Vectors of the texts with the passage prefix, shape (len(texts), dimension)."""
@@ -79,10 +97,39 @@ class Embedder:
         return _unit_length(vectors)
 
     def embed_query(self, text: str) -> Vectors:
-        """The vector of a question with the query prefix, shape (dimension,)."""
+        """The vector of a question with the query prefix and without its language, shape (dimension,)."""
+        return self.profile.without_language(self._embed_query(text))
+
+    def _embed_query(self, text: str) -> Vectors:
         row = np.array([self.model.get_query_embedding(self.card.query_prefix + text)], np.float32)
         vector: Vectors = _unit_length(row)[0]
         return vector
+
+    def token_similarities(self, question: str, texts: Sequence[str]) -> list[float]:
+        """How well the tokens of each text match those of the question: the mean, over the tokens of the question, of
+        the highest cosine with a token of the text. [] for a model without token vectors.
+
+        This is the late interaction of ColBERT (Khattab and Zaharia, SIGIR 2020), as a mean instead of a sum.
+        """
+        if not isinstance(self.model, OpenVINOEmbedding) or not self.model.has_token_vectors:
+            return []
+        asked, *answers = self.model.token_vectors(
+            [self.card.query_prefix + question, *(self.card.passage_prefix + text for text in texts)]
+        )
+        asked = self._without_frame(asked, self.card.query_prefix)
+        return [
+            float((asked @ self._without_frame(vectors, self.card.passage_prefix).T).max(axis=1).mean())
+            for vectors in answers
+        ]
+
+    def _without_frame(self, vectors: Vectors, prefix: str) -> Vectors:
+        """The vectors of a text's own tokens, without those of the prefix and of the special tokens around it.
+
+        All of them when nothing would be left.
+        """
+        first = 1 + self.count_tokens(prefix) if prefix else 1
+        own: Vectors = vectors[first:-1]
+        return own if len(own) else vectors
 
     def count_tokens(self, text: str) -> int:
         """Number of tokens of the text, without prefix and special tokens, and without truncation."""
@@ -97,6 +144,11 @@ class Embedder:
         """Share, 0 to 1, of the text's tokens that are not in the model's vocabulary."""
         return unknown_share(self._tokenizer, text)
 
+    def weight(self, question: str) -> float:
+        """The weight, 0 to 1, of the model's cosines for a question: how far it reads its language and its tokens."""
+        known = max(0.0, 1.0 - self.unknown_share(question) / UNREADABLE_SHARE)
+        return known * self.profile.weight(question)
+
     def has_word(self, word: str) -> bool:
         """Whether the word is one token of the model's vocabulary, as only common words are."""
         return self._tokenizer.has_word(word)
@@ -108,12 +160,15 @@ def load_embedder(folder: Path) -> Embedder:
         changed = changed_files(folder)
         if changed:
             raise ValueError(f"damaged or cut short: {', '.join(changed)}")
-        card = read_card(json.loads((folder / CARD_FILE).read_text("utf-8")))
-        tokenizer = open_tokenizer(folder)
-        model = _open_model(folder, card, tokenizer)
+        return open_prepared(folder, read_card(json.loads((folder / CARD_FILE).read_text("utf-8"))))
     except Exception as error:  # the tokenizers package raises bare Exception for a damaged file, OpenVINO RuntimeError
         raise _not_opened(folder, error) from error
-    return Embedder(card, model, tokenizer)
+
+
+def open_prepared(folder: Path, card: EmbedderCard) -> Embedder:
+    """The embedder of a prepared folder; one without a profile is measured. Raises what the packages raise."""
+    tokenizer = open_tokenizer(folder)
+    return Embedder(card, _open_model(folder, card, tokenizer), tokenizer, read_profile(folder))
 
 
 def _open_model(folder: Path, card: EmbedderCard, tokenizer: Tokenizer) -> BaseEmbedding:

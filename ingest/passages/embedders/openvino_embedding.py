@@ -60,6 +60,25 @@ class OpenVINOEmbedding(BaseEmbedding):
         vectors: list[list[float]] = rows.tolist()
         return vectors
 
+    @property
+    def has_token_vectors(self) -> bool:
+        """Whether the model also returns a vector for each token."""
+        if self._model is None:
+            self._compile(_LATENCY)
+        return len(self._model.outputs) > 1
+
+    def token_vectors(self, texts: Sequence[str]) -> list[npt.NDArray[np.float32]]:
+        """For each text the vectors of its tokens, special tokens included: shape (tokens, dimension), of length 1."""
+        token_ids = [self._tokenizer.inputs(text, self._max_tokens) for text in texts]
+        vectors: dict[int, npt.NDArray[np.float32]] = {}
+        with self._lock:
+            if self._model is None:
+                self._compile(_LATENCY)
+            for batch in _batches(token_ids):
+                computed = self._model(_inputs([token_ids[row] for row in batch]))[1]
+                vectors |= {row: computed[number, : len(token_ids[row])].copy() for number, row in enumerate(batch)}
+        return [vectors[row] for row in range(len(texts))]
+
     def _computed_by_all_cores(self, token_ids: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
         if self._model is None:  # compiling failed the last time
             self._compile(_LATENCY)
