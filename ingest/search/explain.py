@@ -47,7 +47,7 @@ class ExplainedHit:
 
     `fused` is the hit's score unless a cross-encoder has read it, which then gave it `reranked`.
 
-    `similarity` is how many spreads the mean of the two cosines after it is above that of unrelated texts.
+    `similarity` is the mean of the two cosines after it on the embedder's scale (`EmbedderProfile`).
     `nearest_sentence` is the text of the sentence or row with the best cosine, '' where none was embedded. `lexical` is
     a share of the best possible BM25, to which `words` (term → share) add up. Ranks are among the candidates;
     `lexical_rank` is None for a hit that shares no word. `dense_lead` and `lexical_lead` say how much more either leg

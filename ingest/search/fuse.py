@@ -1,11 +1,11 @@
 """Fuse two rankings: a weighted sum of standardised cosines and BM25.
 
-The search has two legs. The dense one (vectors) gives cosines, and how many spreads these are above the cosine of
-unrelated texts (`EmbedderProfile`). The lexical one gives BM25 divided by the highest score that any passage could have
-for the question. Both are then absolute, so a leg that found nothing good adds little, which ranks cannot express
-(Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", ACM TOIS 2023, on normalising by the
-theoretical minimum and maximum). Preferences for some passages are steps on the same scale: a factor on a score would
-move a passage by many spreads with a model whose cosines are all high.
+The search has two legs. The dense one (vectors) gives cosines on the embedder's own scale, 0 for unrelated texts and 1
+for a passage that answers a reference question (`EmbedderProfile`). The lexical one gives BM25 divided by the highest
+score that any passage could have for the question. Both are then absolute, so a leg that found nothing good adds
+little, which ranks cannot express (Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", ACM
+TOIS 2023, on normalising by the theoretical minimum and maximum). Preferences for some passages are steps on the same
+scale: a factor on a score would move a passage far with a model whose cosines are all high, and hardly with another.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from ingest.passages.embedders.profile import Background
+from ingest.passages.embedders.profile import Scale
 
 
 @dataclass(frozen=True)
 class FusionWeights:
-    """Every fitted number of the fusion; the defaults are those that Docent searches with. The unit is one spread.
+    """Every fitted number of the fusion, on the embedder's scale; the defaults are those that Docent searches with.
 
     `lexical`: weight of a full BM25 match; a passage that has the share s of it gets `lexical` × s^`lexical_power`.
     With a power above 1 a few shared words count little, so a passage in the language of the question does not beat
@@ -28,10 +28,10 @@ class FusionWeights:
     `yes_or_no`: step for a passage that opens with 'Yes' or 'No' when that is what was asked.
     """
 
-    lexical: float = 8.0
+    lexical: float = 2.8
     lexical_power: float = 1.5
-    older_version: float = -1.0
-    yes_or_no: float = 1.5
+    older_version: float = -0.35
+    yes_or_no: float = 0.6
 
     def lexical_part(self, share: float) -> float:
         """What a passage gets for this share, 0 to 1, of the best possible BM25."""
@@ -87,7 +87,7 @@ def fuse(
     bm25: Mapping[int, float],
     bm25_bound: float,
     dense_weight: float,
-    background: Background,
+    scale: Scale,
     weights: FusionWeights = FUSION,
 ) -> list[tuple[int, FusedScore]]:
     """(passage id, score without steps) of the passages of either leg, best first, equal scores by ascending id.
@@ -97,7 +97,7 @@ def fuse(
     fused = []
     for passage_id in {*cosines, *bm25}:
         passage_cosines = cosines.get(passage_id, NOT_COMPARED)
-        similarity = background.standardised(passage_cosines.mean) if passage_id in cosines else 0.0
+        similarity = scale.standardised(passage_cosines.mean) if passage_id in cosines else 0.0
         lexical = bm25.get(passage_id, 0.0) / bm25_bound if bm25_bound > 0 else 0.0
         score = dense_weight * similarity + weights.lexical_part(lexical)
         fused.append((passage_id, FusedScore(score, passage_cosines, similarity, lexical)))

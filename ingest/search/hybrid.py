@@ -129,8 +129,8 @@ def propose(
             part_cosines = unpack_multi_vectors(packed.get(passage_id, b""), len(vector)) @ vector
             cosines[passage_id] = _cosines(cosine, part_cosines)
             sentence_cosines[passage_id] = tuple(part_cosines[1:].tolist())
-    background = embedder.profile.cosines
-    ranked = fuse(cosines, bm25, index.lexical_bound(query_terms), dense_weight, background, weights)
+    scale = embedder.profile.cosines
+    ranked = fuse(cosines, bm25, index.lexical_bound(query_terms), dense_weight, scale, weights)
     return Candidates(ranked, sentence_cosines, dense_weight)
 
 

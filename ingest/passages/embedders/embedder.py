@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,15 @@ from ingest.base.logs import get_logger
 from ingest.base.types import Vectors
 from ingest.passages.embedders.openvino_embedding import TEXTS_PER_CALL, OpenVINOEmbedding
 from ingest.passages.embedders.prepared_files import changed_files
-from ingest.passages.embedders.profile import EmbedderProfile, measure_profile, read_profile
+from ingest.passages.embedders.profile import EmbedderProfile, Scale, measure_profile, read_profile, scale_of
 from ingest.passages.embedders.reference_texts import REFERENCE_ITEMS
 from ingest.passages.embedders.tokenizer import Tokenizer, open_tokenizer, unknown_share
 
 CARD_FILE = "embedder.json"
 # Texts per inference of sentence-transformers, for a model that OpenVINO cannot compile.
 _BATCH = 8
+# Items of the reference texts whose tokens are compared when a profile is measured.
+_TOKEN_ITEMS = 8
 # From this share of unknown tokens on, the embedding of a text is not used. all-MiniLM-L6-v2 does not know .64 to .68
 # of the tokens of Chinese questions and none of those of English questions (XQuAD, CMRC).
 UNREADABLE_SHARE = 0.25
@@ -83,7 +85,23 @@ class Embedder:
             self.embed_passages(in_one_language)
             for in_one_language in zip(*((item.english_passage, item.chinese_passage) for item in items), strict=True)
         )
-        return measure_profile(*questions, *passages)
+        profile = measure_profile(*questions, *passages)
+        return replace(profile, token_matches=self._token_scale())
+
+    def _token_scale(self) -> Scale | None:
+        """The scale of `token_similarities` between the languages, from a part of the reference texts."""
+        items = REFERENCE_ITEMS[:_TOKEN_ITEMS]
+        passages = [item.chinese_passage for item in items], [item.english_passage for item in items]
+        pairings = [
+            [self.token_similarities(question, passages[0]) for question in (item.english_question for item in items)],
+            [self.token_similarities(question, passages[1]) for question in (item.chinese_question for item in items)],
+        ]
+        if not pairings[0][0]:
+            return None
+        scales = [scale_of(np.array(similarities, np.float32)) for similarities in pairings]
+        return Scale(
+            float(np.mean([scale.unrelated for scale in scales])), float(np.mean([scale.related for scale in scales]))
+        )
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Vectors of the texts with the passage prefix, shape (len(texts), dimension)."""

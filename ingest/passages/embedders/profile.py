@@ -1,8 +1,8 @@
 """The profile of an embedding model: what its cosines mean, measured once on reference texts.
 
-Models differ: unrelated texts have a cosine of .04 ± .08 with all-MiniLM-L6-v2, of .75 ± .02 with
-multilingual-e5-small. So a search does not use a cosine as it is, but how many spreads it is above the mean of
-unrelated texts (`standardised`). It gives no weight to a model that does not tell related texts from unrelated ones.
+Models differ: a question and a passage that does not answer it have a cosine of .04 ± .08 with all-MiniLM-L6-v2, of
+.76 ± .02 with multilingual-e5-small. So a search uses a cosine on the model's own scale, on which such passages are at
+0 and those that answer a reference question at 1. It gives no weight to a model that does not tell the two apart.
 
 Models also put the language of a text into its vector: with multilingual-e5-small a Chinese question is nearer to every
 Chinese passage than to the English one that answers it. Therefore the direction from English to Chinese is taken out of
@@ -13,7 +13,6 @@ Multilingual Representations", EMNLP 2021), which makes the cosines of both lang
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,30 +31,32 @@ _FULL_WEIGHT, _NO_WEIGHT = 0.9, 0.75
 
 
 @dataclass(frozen=True)
-class Background:
-    """Mean and standard deviation of the similarities between questions and passages that do not answer them."""
+class Scale:
+    """A model's mean similarity of questions and passages that do not answer them, and of those that do."""
 
-    mean: float
-    spread: float
+    unrelated: float
+    related: float
 
     def standardised(self, similarity: float) -> float:
-        """How many spreads a similarity is above that of unrelated texts; below 0 it is lower."""
-        return (similarity - self.mean) / self.spread
+        """A similarity on this scale: 0 for `unrelated`, 1 for `related`."""
+        return (similarity - self.unrelated) / (self.related - self.unrelated)
 
 
 @dataclass(frozen=True)
 class EmbedderProfile:
     """What is measured of an embedding model.
 
-    `cosines` is the background of its cosines. `english` and `chinese` say how well it separates for questions in that
+    `cosines` is the scale of its cosines; `token_matches` that of `Embedder.token_similarities` between the languages,
+    None for a model without token vectors. `english` and `chinese` say how well it separates for questions in that
     language: the probability that the passage that answers has a higher cosine than another one. `language_direction`
     has length 1 and the model's dimension; it is () when English and Chinese texts do not differ.
     """
 
-    cosines: Background
+    cosines: Scale
     english: float
     chinese: float
     language_direction: tuple[float, ...] = ()
+    token_matches: Scale | None = None
 
     def weight(self, question: str) -> float:
         """The weight, 0 to 1, of the model for this question, by its language."""
@@ -79,28 +80,28 @@ def measure_profile(
     difference = chinese_passages.mean(axis=0) - english_passages.mean(axis=0)
     length = float(np.linalg.norm(difference))
     direction = tuple((difference / length).tolist()) if length > 1e-6 else ()
-    undirected = EmbedderProfile(Background(0.0, 1.0), 1.0, 1.0, direction)
+    undirected = EmbedderProfile(Scale(0.0, 1.0), 1.0, 1.0, direction)
     separations: dict[str, float] = {}
-    backgrounds: list[tuple[float, Background]] = []
+    scales: list[tuple[float, Scale]] = []
     for language, questions in (("english", english_questions), ("chinese", chinese_questions)):
         asked = np.stack([undirected.without_language(question) for question in questions])
-        of_pairings = []
-        for passages in (english_passages, chinese_passages):
-            cosines = asked @ passages.T
-            separation = _separation(cosines)
-            unrelated = cosines[~np.eye(len(cosines), dtype=bool)]
-            backgrounds.append((separation, Background(float(unrelated.mean()), float(max(unrelated.std(), 1e-6)))))
-            of_pairings.append(separation)
+        pairings = [asked @ passages.T for passages in (english_passages, chinese_passages)]
+        scales += [(_separation(cosines), scale_of(cosines)) for cosines in pairings]
         # A model for one language separates within it only.
-        separations[language] = round(max(of_pairings), 4)
+        separations[language] = round(max(map(_separation, pairings)), 4)
     # Pairings in which the model does not separate do not show what its cosines mean.
-    read = [background for separation, background in backgrounds if separation >= _FULL_WEIGHT]
-    used = read or [background for _, background in backgrounds]
-    cosines = Background(
-        float(np.mean([background.mean for background in used])),
-        float(np.mean([background.spread for background in used])),
-    )
+    separating = [scale for separation, scale in scales if separation >= _FULL_WEIGHT]
+    used = separating or [scale for _, scale in scales]
+    cosines = Scale(float(np.mean([s.unrelated for s in used])), float(np.mean([s.related for s in used])))
     return EmbedderProfile(cosines, separations["english"], separations["chinese"], direction)
+
+
+def scale_of(similarities: npt.NDArray[np.float32]) -> Scale:
+    """The scale of similarities of shape (questions, passages), in which question i is answered by passage i alone."""
+    unrelated = similarities[~np.eye(*similarities.shape, dtype=bool)]
+    mean, spread = float(unrelated.mean()), float(unrelated.std())
+    # For a model that does not separate, the scale is the spread: its similarities must not become huge numbers.
+    return Scale(mean, max(float(np.diag(similarities).mean()), mean + max(spread, 1e-6)))
 
 
 def read_profile(folder: Path) -> EmbedderProfile | None:
@@ -110,13 +111,12 @@ def read_profile(folder: Path) -> EmbedderProfile | None:
         return None
     try:
         stored = json.loads(path.read_text("utf-8"))
+        matches = stored["token_matches"]
         return EmbedderProfile(
-            **{
-                **stored,
-                "cosines": Background(**stored["cosines"]),
-                "language_direction": tuple(stored["language_direction"]),
-            }
-        )
+            cosines=Scale(**stored["cosines"]), english=stored["english"], chinese=stored["chinese"],
+            language_direction=tuple(stored["language_direction"]),
+            token_matches=None if matches is None else Scale(**matches),
+        )  # fmt: skip
     except (TypeError, KeyError) as error:
         raise ValueError(f"{PROFILE_FILE} is damaged") from error
 
@@ -126,9 +126,8 @@ def write_profile(profile: EmbedderProfile, folder: Path) -> None:
     write_whole(folder / PROFILE_FILE, json.dumps(asdict(profile)))
 
 
-def _separation(cosines: Sequence[Sequence[float]] | npt.NDArray[np.float32]) -> float:
+def _separation(cosines: npt.NDArray[np.float32]) -> float:
     """The probability that a question's own passage, on the diagonal, has a higher cosine than another passage."""
-    matrix = np.asarray(cosines)
-    own = np.diag(matrix)[:, None]
-    others = ~np.eye(len(matrix), dtype=bool)
-    return float(((own > matrix) + 0.5 * (own == matrix))[others].mean())
+    own = np.diag(cosines)[:, None]
+    others = ~np.eye(len(cosines), dtype=bool)
+    return float(((own > cosines) + 0.5 * (own == cosines))[others].mean())
