@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from assistant.events import Source
 from ingest.base.dates import MONTHS
-from ingest.base.language import terms
+from ingest.base.language import is_chinese, terms
 from ingest.base.normal_forms import find_forms, fold
 from ingest.passages.split import context_line
 
@@ -21,23 +21,25 @@ class Coverage:
     """How well the retrieved passages cover a question.
 
     The covers are the shares (0 to 1) of the question's terms, weighted by rarity, that the best sentence, passage and
-    document contain. The cosines are the highest of all sentences and of all passages; that of the sentences is 0 where
-    the embedder cannot read the question. `dense_weight` (0 to 1) says how far it can. `lacks_name` is 1 when the
+    document contain. The similarities are the highest of all sentences and of all passages, on the embedder's scale;
+    `dense_weight` (0 to 1) says how far it can read the question, and where that is 0 they are 0. `across` is 1 when
+    the first passage is not in the language of the question (English or Chinese), else 0. `lacks_name` is 1 when the
     question mentions a name or code that the best passage does not contain, else 0.
     """
 
     sentence_cover: float
     passage_cover: float
     document_cover: float
-    sentence_cosine: float
-    passage_cosine: float
+    sentence_similarity: float
+    passage_similarity: float
     dense_weight: float
+    across: float
     lacks_name: float
 
 
 def measure_coverage(
     question: str, sources: Sequence[Source], sentences: Iterable[AbstractSet[str]], weights: Mapping[str, float],
-    sentence_cosine: float, passage_cosine: float, dense_weight: float,
+    sentence_similarity: float, passage_similarity: float, dense_weight: float,
 ) -> Coverage:  # fmt: skip
     """The coverage of a question by these sources.
 
@@ -53,9 +55,10 @@ def measure_coverage(
         sentence_cover=max((cover(words, weights) for words in sentences), default=0.0),
         passage_cover=cover(best, weights),
         document_cover=max((cover(words, weights) for words in documents.values()), default=0.0),
-        sentence_cosine=sentence_cosine if dense_weight > 0 else 0.0,
-        passage_cosine=passage_cosine,
+        sentence_similarity=sentence_similarity if dense_weight > 0 else 0.0,
+        passage_similarity=passage_similarity if dense_weight > 0 else 0.0,
         dense_weight=dense_weight,
+        across=float(bool(sources) and is_chinese(sources[0].text) != is_chinese(question)),
         lacks_name=float(any(not name <= best for name in names(question))),
     )
 

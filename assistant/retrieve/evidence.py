@@ -13,7 +13,9 @@ from dataclasses import astuple, dataclass
 
 from assistant.events import EvidenceSentence, Source
 from assistant.retrieve.coverage import Coverage, cover, measure_coverage
-from ingest.base.language import terms
+from ingest.base.language import is_chinese, terms
+from ingest.passages.embedders.embedder import Embedder
+from ingest.passages.embedders.profile import Scale
 from ingest.passages.sentences import is_question, readable, sentences_and_rows
 from ingest.passages.split import context_line
 from ingest.search.answer_types import answer_types_asked, counts_what_is_asked, has_answer_type, new_numbers
@@ -38,7 +40,9 @@ class Features:
     terms: float  # share of the terms that the sentence contains, all with the same weight
     telling: float  # share of words and single characters, weighted also by how few candidates contain them
     rarest: float  # weight of its rarest term among the candidates, divided by that of the question's rarest
-    cosine: float  # cosine with the question × dense_weight: 0 where the embedder cannot read the question
+    similarity: float  # on the embedder's scale × dense_weight: 0 where the embedder cannot read the question
+    across: float  # the same where its language is not that of the question, so that words say little; else 0
+    token_match: float  # similarity of its tokens to those of the question, on their scale, where `across` is not 0
     best_passage: float  # 1 when its passage is the best one
     lacks_kind: float  # 1 when it contains no answer of a kind that is asked for
     new_number: float  # 1 when a number is asked for and it contains one that the question does not
@@ -51,7 +55,8 @@ class Features:
 # three) for .85 (.95), .83 (.95), .72 (.83), .66 (.83) of the questions. `context` is fixed at 6, so that a heading
 # does not outweigh a sentence.
 WEIGHTS = Features(
-    context=6.0, before=5.2, terms=5.04, telling=2.76, rarest=1.86, cosine=4.04, best_passage=1.33, lacks_kind=-1.23,
+    context=6.0, before=5.2, terms=5.04, telling=2.76, rarest=1.86, similarity=1.6, across=1.5,
+    token_match=2.5, best_passage=1.33, lacks_kind=-1.23,
     new_number=2.11, counted=1.03,
 )  # fmt: skip
 
@@ -61,7 +66,8 @@ class Candidate:
     """A sentence or table row of a source: `source.text[start:end]`; `shown` is its readable form.
 
     `terms` are those of the sentence and of a question written just before it (such as the heading of a FAQ entry),
-    `before` those of the sentence before it, `context` those of its headings.
+    `before` those of the sentence before it, `context` those of its headings. `similarity` is that to the question, on
+    the embedder's scale, 0 where there is none.
     """
 
     source: Source
@@ -71,7 +77,7 @@ class Candidate:
     terms: frozenset[str]
     before: frozenset[str]
     context: frozenset[str]
-    cosine: float
+    similarity: float
 
     @property
     def text(self) -> str:
@@ -79,26 +85,31 @@ class Candidate:
 
 
 def pick_evidence(
-    question: str, sources: Sequence[Source], index: IndexSnapshot, cosines: Mapping[int, Sequence[float]],
-    passage_cosine: float, dense_weight: float,
+    question: str, sources: Sequence[Source], index: IndexSnapshot, embedder: Embedder,
+    cosines: Mapping[int, Sequence[float]], passage_cosine: float,
 ) -> tuple[tuple[EvidenceSentence, ...], Coverage]:  # fmt: skip
     """At most SENTENCES sentences, best first, and how well the sources cover the question.
 
     `cosines` maps a passage id to the cosines of its sentences and rows, in order; `passage_cosine` is that of the best
-    passage, and `dense_weight` (0 to 1) says how much cosines count.
+    passage.
     """
+    scale = embedder.profile.cosines
+    dense_weight = embedder.weight(question)
     weights = index.inverse_frequencies(terms(question))
     candidates = [
-        candidate for source in sources for candidate in find_candidates(source, cosines.get(source.passage_id, ()))
+        candidate
+        for source in sources
+        for candidate in find_candidates(source, cosines.get(source.passage_id, ()), scale)
     ]
     scores = [
         sum(weight * value for weight, value in zip(astuple(WEIGHTS), astuple(features), strict=True))
-        for features in describe(question, candidates, weights, dense_weight)
+        for features in describe(question, candidates, weights, embedder, dense_weight)
     ]
     ranked = sorted(zip(scores, candidates, strict=True), key=lambda item: -item[0])
     coverage = measure_coverage(
         question, sources, [candidate.terms | candidate.context for candidate in candidates], weights,
-        max((candidate.cosine for candidate in candidates), default=0.0), passage_cosine, dense_weight,
+        max((candidate.similarity for candidate in candidates), default=0.0), scale.standardised(passage_cosine),
+        dense_weight,
     )  # fmt: skip
     return _distinct(ranked), coverage
 
@@ -109,10 +120,11 @@ def worth_quoting(sentences: Sequence[EvidenceSentence]) -> tuple[EvidenceSenten
     return tuple(sentence for sentence in sentences if sentence.score >= least)
 
 
-def find_candidates(source: Source, cosines: Sequence[float]) -> list[Candidate]:
+def find_candidates(source: Source, cosines: Sequence[float], scale: Scale) -> list[Candidate]:
     """The sentences and rows of a source, without those that are questions: a question answers nothing.
 
-    `cosines` are those of all its sentences and rows in order; 0 is used where there are none.
+    `cosines` are those of all its sentences and rows in order, on `scale`; none for a passage that was not embedded
+    sentence by sentence.
     """
     heading = set(terms(context_line(source.title, source.heading)))
     candidates: list[Candidate] = []
@@ -127,7 +139,8 @@ def find_candidates(source: Source, cosines: Sequence[float]) -> list[Candidate]
         candidates.append(
             Candidate(
                 source, start, end, readable(text, header), frozenset(words | asked), frozenset(before),
-                frozenset(heading | set(terms(header))), cosines[number] if number < len(cosines) else 0.0,
+                frozenset(heading | set(terms(header))),
+                scale.standardised(cosines[number]) if number < len(cosines) else 0.0,
             )
         )  # fmt: skip
         before, asked = words, set()
@@ -135,17 +148,26 @@ def find_candidates(source: Source, cosines: Sequence[float]) -> list[Candidate]
 
 
 def describe(
-    question: str, candidates: Sequence[Candidate], weights: Mapping[str, float], dense_weight: float
+    question: str,
+    candidates: Sequence[Candidate],
+    weights: Mapping[str, float],
+    embedder: Embedder,
+    dense_weight: float,
 ) -> list[Features]:
-    """The features of each candidate, in the same order; `weights` maps the question's terms to their rarity."""
+    """The features of each candidate, in the same order; `weights` maps the question's terms to their rarity.
+
+    `dense_weight` (0 to 1) says how far the embedder can read the question.
+    """
     kinds = answer_types_asked(question)
     numeric = not _NUMERIC.isdisjoint(kinds)
     best = max((candidate.source.score for candidate in candidates), default=0.0)
     telling = _weights_among(candidates, weights)
     rarest = max(telling.values(), default=0.0)
     words = {term: weight for term, weight in telling.items() if len(term) == 1 or term.isascii()}
+    across = [float(is_chinese(candidate.shown) != is_chinese(question)) for candidate in candidates]
+    token_matches = _token_matches(question, candidates, across, embedder) if dense_weight > 0 else [0.0] * len(across)
     described = []
-    for candidate in candidates:
+    for candidate, in_other_language, token_match in zip(candidates, across, token_matches, strict=True):
         sentence_cover = cover(candidate.terms, weights)
         described.append(
             Features(
@@ -154,7 +176,9 @@ def describe(
                 terms=len(candidate.terms & weights.keys()) / max(1, len(weights)),
                 telling=cover(candidate.terms, words),
                 rarest=max((telling[term] for term in candidate.terms & telling.keys()), default=0.0) / (rarest or 1.0),
-                cosine=dense_weight * candidate.cosine,
+                similarity=dense_weight * candidate.similarity,
+                across=dense_weight * candidate.similarity * in_other_language,
+                token_match=dense_weight * token_match,
                 best_passage=float(candidate.source.score == best),
                 lacks_kind=float(bool(kinds) and not any(has_answer_type(candidate.shown, kind) for kind in kinds)),
                 new_number=float(numeric and new_numbers(candidate.shown, question)),
@@ -162,6 +186,24 @@ def describe(
             )
         )
     return described
+
+
+def _token_matches(
+    question: str, candidates: Sequence[Candidate], across: Sequence[float], embedder: Embedder
+) -> list[float]:
+    """How well the tokens of each candidate in the other language match the question's, on their scale; 0 for others.
+
+    Computed for these alone: within a language it adds nothing to words and cosines, and it takes time.
+    """
+    matches = [0.0] * len(candidates)
+    scale = embedder.profile.token_matches
+    chosen = [number for number, in_other_language in enumerate(across) if in_other_language]
+    if scale is None or not chosen:
+        return matches
+    similarities = embedder.token_similarities(question, [candidates[number].shown for number in chosen])
+    for number, similarity in zip(chosen, similarities, strict=True):
+        matches[number] = scale.standardised(similarity)
+    return matches
 
 
 def _weights_among(candidates: Sequence[Candidate], weights: Mapping[str, float]) -> dict[str, float]:

@@ -41,8 +41,9 @@ def retrieve_from(library: Library, question: str, hits: Sequence[ScoredHit], co
     passages = tuple(_source(number, hit, replaced) for number, hit in enumerate(kept[:count], 1))
     best_cosine = max((scored.parts.cosines.passage for scored in hits), default=0.0)
     cosines = {scored.hit.passage_id: scored.sentence_cosines for scored in hits}
-    weight = library.embedder.weight(question)
-    return Retrieved(passages, *pick_evidence(question, passages, library.index, cosines, best_cosine, weight))
+    return Retrieved(
+        passages, *pick_evidence(question, passages, library.index, library.embedder, cosines, best_cosine)
+    )
 
 
 def _source(number: int, hit: Hit, replaced: Mapping[str, Sequence[str]]) -> Source:

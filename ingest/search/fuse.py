@@ -12,8 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from ingest.passages.embedders.profile import Scale
+
+Share = TypeVar("Share", float, npt.NDArray[np.float64])
 
 
 @dataclass(frozen=True)
@@ -33,9 +39,10 @@ class FusionWeights:
     older_version: float = -0.35
     yes_or_no: float = 0.6
 
-    def lexical_part(self, share: float) -> float:
-        """What a passage gets for this share, 0 to 1, of the best possible BM25."""
-        return self.lexical * share**self.lexical_power
+    def lexical_part(self, share: Share) -> Share:
+        """What a passage gets for this share, 0 to 1, of the best possible BM25; also for an array of shares."""
+        part: Share = self.lexical * share**self.lexical_power
+        return part
 
     def steps(self, older_version: bool, yes_or_no: bool) -> dict[str, float]:
         """The steps that apply to a passage, by the name of their weight."""
@@ -92,7 +99,8 @@ def fuse(
 ) -> list[tuple[int, FusedScore]]:
     """(passage id, score without steps) of the passages of either leg, best first, equal scores by ascending id.
 
-    A passage missing from a leg has 0 there. `bm25_bound` is the BM25 that no passage can exceed for the question.
+    A passage that shares no word with the question and is no more similar to it than unrelated texts is left out. One
+    missing from a leg has 0 there. `bm25_bound` is the BM25 that no passage can exceed for the question.
     """
     fused = []
     for passage_id in {*cosines, *bm25}:
@@ -100,7 +108,8 @@ def fuse(
         similarity = scale.standardised(passage_cosines.mean) if passage_id in cosines else 0.0
         lexical = bm25.get(passage_id, 0.0) / bm25_bound if bm25_bound > 0 else 0.0
         score = dense_weight * similarity + weights.lexical_part(lexical)
-        fused.append((passage_id, FusedScore(score, passage_cosines, similarity, lexical)))
+        if score > 0:
+            fused.append((passage_id, FusedScore(score, passage_cosines, similarity, lexical)))
     return sorted(fused, key=lambda item: (-item[1].score, item[0]))
 
 

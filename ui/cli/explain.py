@@ -26,9 +26,8 @@ _LABEL_COLUMNS = 13
 _COSINES = {
     "passage_cosine": "whole passage",
     "best_sentence_cosine": "best sentence",
-    "surroundings_cosine": "section",
 }
-_FACTORS = {
+_STEPS = {
     "older_version": "an older version of {newer}",
     "yes_or_no": "begins with yes or no, which the question asks for",
 }
@@ -36,8 +35,9 @@ _PARTS = {
     "document_cover": "question words in the passages of the best document",
     "passage_cover": "question words in the best passage",
     "sentence_cover": "question words in the best sentence",
-    "sentence_cosine": "cosine of the best sentence",
-    "passage_cosine": "cosine of the best passage",
+    "sentence_similarity": "similarity of the best sentence",
+    "passage_similarity": "similarity of the best passage",
+    "across": "1 if the best passage is in another language than the question",
     "lacks_name": "1 if the best passage lacks a name or number of the question",
 }
 
@@ -81,7 +81,8 @@ def _show_question(console: Console, search: SearchExplanation, embedder_problem
     _row(console, "words", f"weights {_listed(known)}" if known else "no passage has any of them")
     if unknown:
         _row(console, "", f"in no passage: {_listed(unknown)}")
-    formula = f"({search.dense_weight:.2f} × mean cosine + {search.lexical_weight:g} × BM25) × factors"
+    words = f"{search.lexical_weight:g} × BM25^{search.lexical_power:g}"
+    formula = f"{search.dense_weight:.2f} × similarity + {words} + steps"
     _row(console, "score", f"{formula}; ranks are among {search.candidates} candidates")
     if search.reranker:
         order = f"{search.reranker} reads the best passages and decides their order"
@@ -90,6 +91,10 @@ def _show_question(console: Console, search: SearchExplanation, embedder_problem
 
 def _embedding_weight(search: SearchExplanation) -> str:
     """How much the cosines count, and why."""
+    if search.language_weight < 1 and search.dense_weight > 0:
+        return f"weight {search.dense_weight:.2f}: {search.embedder} reads the language of the question badly"
+    if search.language_weight == 0:
+        return f"weight 0: {search.embedder} does not read the language of the question, so only words are compared"
     if search.unknown_share == 0:
         return f"weight 1: {search.embedder} knows every token of the question"
     unknown = f"{search.embedder} does not know {search.unknown_share:.0%} of the question's tokens"
@@ -102,10 +107,10 @@ def _show_hit(console: Console, search: SearchExplanation, hit: ExplainedHit) ->
     location = " · ".join(part for part in (hit.hit.path, hit.hit.page, hit.hit.heading) if part)
     click.echo()
     _row(console, f"{hit.hit.rank}.", location, column=3)
-    factors = "".join(f" × {factor:g}" for factor in hit.factors.values())
-    mean, lexical = _share(hit.mean_cosine.value), _share(hit.lexical)
-    total = f"{search.dense_weight:.2f} × {mean} + {search.lexical_weight:g} × {lexical}"
-    _row(console, "score", f"{hit.fused:.3f} = {f'({total})' if factors else total}{factors}", 3)
+    steps = "".join(f" {'-' if step < 0 else '+'} {abs(step):g}" for step in hit.steps.values())
+    similarity, lexical = f"{hit.similarity:.2f}", _share(hit.lexical)
+    words = f"{search.lexical_weight:g} × {lexical}^{search.lexical_power:g}"
+    _row(console, "score", f"{hit.fused:.3f} = {search.dense_weight:.2f} × {similarity} + {words}{steps}", 3)
     if hit.reranked is not None:
         _row(console, "reranked", f"{hit.reranked:.3f} by the cross-encoder", 3)
     if search.dense_weight > 0:
@@ -113,7 +118,7 @@ def _show_hit(console: Console, search: SearchExplanation, hit: ExplainedHit) ->
             f"{name} {_share(cosine.value)} (rank {cosine.rank})"
             for name, cosine in ((text, getattr(hit, field)) for field, text in _COSINES.items())
         )
-        _row(console, "mean cosine", f"{mean} (rank {hit.mean_cosine.rank}): {', '.join(cosines)}", 3)
+        _row(console, "similarity", f"{similarity}: cosines {', '.join(cosines)}", 3)
     if hit.nearest_sentence:
         _row(console, "", f"best sentence: “{_cut(hit.nearest_sentence)}”", 3)
     shown = {word.term: word for word in search.words}
@@ -123,8 +128,8 @@ def _show_hit(console: Console, search: SearchExplanation, hit: ExplainedHit) ->
         _row(console, "BM25", f"{lexical} (rank {hit.lexical_rank}): {_listed(present)}", 3)
     if absent:
         _row(console, "" if present else "BM25", f"not in the passage: {_listed(absent)}", 3)
-    for name, factor in hit.factors.items():
-        _row(console, "factor", f"× {factor:g}: {_FACTORS[name].format(newer=hit.hit.newer)}", 3)
+    for name, step in hit.steps.items():
+        _row(console, "step", f"{step:+g}: {_STEPS[name].format(newer=hit.hit.newer)}", 3)
     _row(console, "reason", _reason(search, hit), 3)
 
 
@@ -150,7 +155,7 @@ def _show_answerability(console: Console, search: SearchExplanation, answerabili
     confidence = f"{answerability.confidence:.3f} that the documents answer the question"
     limits = f"answered from {answerability.threshold:.3f}, without a caution from {answerability.caution:.3f}"
     _row(console, "confidence", f"{confidence}; {limits}")
-    parts = [part for part in answerability.parts if answerability.dense_weight > 0 or not part.name.endswith("cosine")]
+    parts = [part for part in answerability.parts if answerability.dense_weight > 0 or not part.name.endswith("similarity")]
     for part in parts:
         description = _PARTS.get(part.name, part.name)
         _row(console, "", f"{_share(part.value)}  {description} ({part.without:.3f} without it)")

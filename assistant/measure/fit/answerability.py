@@ -15,9 +15,10 @@ from assistant.refuse.answerability import INTERCEPT, WEIGHTS, AnswerabilityFeat
 from assistant.refuse.auroc import area_under_roc
 from assistant.retrieve.coverage import Coverage
 
-# More of the question's words, or a higher cosine, must never make a question less answerable.
+# More of the question's words, or a higher similarity, must never make a question less answerable.
 NOT_NEGATIVE = (
-    "document_cover", "passage_cover", "sentence_cover", "document_cover_unread", "sentence_cosine", "passage_cosine",
+    "document_cover", "passage_cover", "sentence_cover", "document_cover_unread", "sentence_similarity",
+    "passage_similarity", "similarity_across",
 )  # fmt: skip
 
 
@@ -76,6 +77,6 @@ def _by_name(model: AnswerabilityModel) -> dict[str, float]:
 
 
 GROUP = Group(
-    name="answerability", method="logistic regression; weights of covers and cosines not below 0",
+    name="answerability", method="logistic regression; weights of covers and similarities not below 0",
     shipped=SHIPPED, count=_count, fit=fit, measure=measure, by_name=_by_name,
 )  # fmt: skip

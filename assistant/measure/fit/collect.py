@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from ingest.base.files import whole_file
 from ingest.base.language import terms
 from ingest.base.settings import Settings
 from ingest.library import Library
-from ingest.search.fuse import FUSION
 from ingest.search.hybrid import CANDIDATES, Preference, propose
 from ingest.search.versions import superseded
 from ingest.store.records import name_of
@@ -28,8 +27,6 @@ Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 UNKNOWN = -1
-# With these weights the dense leg takes part in every search, also for questions that the embedder cannot read.
-_BOTH_LEGS = replace(FUSION, unreadable_share=1e9)
 # The code that decides what the arrays contain: after a change to it, cached arrays are not used.
 _PROJECT = Path(__file__).parents[3]
 _CODE = ("ingest/base/language.py", "ingest/passages", "ingest/search", "assistant/retrieve")
@@ -47,20 +44,20 @@ class SearchedSet:
     answerable: Integers  # 1, 0, or UNKNOWN
     has_evidence: Flags  # whether its answer is known
     coverage: Numbers  # (questions, fields of Coverage)
-    unknown_share: Numbers  # share of its tokens that the embedder does not know
+    dense_weight: Numbers  # how far the embedder can read it
     ideal: Numbers  # discounted gain of the best possible ranking; 0 without judgements
     sentence_start: Integers
     sentence_features: Numbers  # (sentences, fields of evidence.Features)
     sentence_right: Flags  # whether it contains an answer
     sentence_words: Integers  # equal for sentences of a question that have the same words
     passage_start: Integers
-    passage_cosine: Numbers  # mean of its three cosines
+    passage_similarity: Numbers  # its mean cosine on the embedder's scale
     passage_lexical: Numbers  # share of the best possible BM25
     passage_id: Integers
     passage_document: Integers  # equal for passages of one document
     passage_gain: Numbers  # of its document, by the set's judgements
-    passage_older: Flags  # whether the factor of older versions applies
-    passage_polar: Flags  # whether the factor of yes or no applies
+    passage_older: Flags  # whether the step of older versions applies
+    passage_polar: Flags  # whether the step of yes or no applies
     passage_by_words: Flags  # whether the lexical leg proposed it
 
 
@@ -81,7 +78,7 @@ def search_set(evaluation_set: EvaluationSet, settings: Settings, progress: Call
                 | {
                     "answerable": UNKNOWN if query.answerable is None else int(query.answerable),
                     "has_evidence": query.has_evidence,
-                    "unknown_share": library.embedder.unknown_share(query.text),
+                    "dense_weight": library.embedder.weight(query.text),
                     "ideal": ideal_gain(query.relevant),
                 }
             )  # fmt: skip
@@ -124,10 +121,10 @@ def _sentences(library: Library, query: EvaluationQuery, count: int) -> dict[str
     candidates = [
         candidate
         for source in retrieved.passages
-        for candidate in find_candidates(source, cosines.get(source.passage_id, ()))
+        for candidate in find_candidates(source, cosines.get(source.passage_id, ()), library.embedder.profile.cosines)
     ]
     weights = library.index.inverse_frequencies(terms(query.text))
-    described = describe(query.text, candidates, weights, retrieved.coverage.dense_weight)
+    described = describe(query.text, candidates, weights, library.embedder, retrieved.coverage.dense_weight)
     words: dict[str, int] = {}
     return {
         "coverage": astuple(retrieved.coverage),
@@ -143,7 +140,8 @@ def _sentences(library: Library, query: EvaluationQuery, count: int) -> dict[str
 def _passages(library: Library, query: EvaluationQuery, ids: dict[str, str], older: dict[int, str]) -> dict[str, Any]:
     """Every passage that either leg of the search proposes for a question, with the parts of its score."""
     catalog, index = library.catalog, library.index
-    proposed = propose(query.text, library.embedder, index, catalog, CANDIDATES, weights=_BOTH_LEGS)
+    # The dense leg takes part in every search, also for questions that the embedder cannot read.
+    proposed = propose(query.text, library.embedder, index, catalog, CANDIDATES, dense_weight=1.0)
     by_words = index.lexical(terms(query.text), CANDIDATES)
     rows = catalog.passages([passage_id for passage_id, _ in proposed.ranked])
     preference = Preference(query.text)
@@ -154,14 +152,14 @@ def _passages(library: Library, query: EvaluationQuery, ids: dict[str, str], old
     for passage_id, parts in proposed.ranked:
         row = rows[passage_id]
         path = name_of(row["path"], row["root"])
-        factors = preference.factors(row, path, older.get(row["document_id"], ""))
-        columns["passage_cosine"].append(parts.cosines.mean)
+        steps = preference.steps(row, path, older.get(row["document_id"], ""))
+        columns["passage_similarity"].append(parts.similarity)
         columns["passage_lexical"].append(parts.lexical)
         columns["passage_id"].append(passage_id)
         columns["passage_document"].append(row["document_id"])
         columns["passage_gain"].append(query.relevant.get(ids[path], 0))
-        columns["passage_older"].append("older_version" in factors)
-        columns["passage_polar"].append("yes_or_no" in factors)
+        columns["passage_older"].append("older_version" in steps)
+        columns["passage_polar"].append("yes_or_no" in steps)
         columns["passage_by_words"].append(passage_id in by_words)
     return columns
 

@@ -1,4 +1,4 @@
-"""Fits the weights and factors of fusion: in what order a search returns the passages that either leg proposes."""
+"""Fits the weights and steps of fusion: in what order a search returns the passages that either leg proposes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from assistant.measure.fit.group import Group
 from assistant.measure.metrics import DEPTH, PASSAGES
 from ingest.search.fuse import FUSION, FusionWeights
 
-# The values that are tried. The weight of words and the unreadable share depend on each other: all pairs are tried.
-LEGS = [
-    {"lexical": lexical, "unreadable_share": share}
-    for lexical in (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
-    for share in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7)
+# The values that are tried. The weight of words and its power depend on each other: all pairs are tried.
+LEXICAL = [
+    {"lexical": lexical, "lexical_power": power}
+    for lexical in (0.7, 1.0, 1.4, 2.0, 2.4, 2.8, 3.2, 4.0, 5.6, 8.0)
+    for power in (1.0, 1.25, 1.5, 1.75, 2.0)
 ]
-OLDER_VERSION = [{"older_version": factor} for factor in (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)]
-YES_OR_NO = [{"yes_or_no": factor} for factor in (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6)]
+OLDER_VERSION = [{"older_version": step} for step in (-1.0, -0.7, -0.5, -0.35, -0.25, -0.15, -0.05, 0.0)]
+YES_OR_NO = [{"yes_or_no": step} for step in (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3)]
 # A smaller gain may be chance even with thousands of questions: among values whose nDCG differs less, those nearest to
 # the shipped values are chosen.
 LEAST_GAIN = 1e-4
@@ -36,7 +36,7 @@ def fit(sets: list[SearchedSet]) -> FusionWeights:
     best = FUSION
     for _ in range(_ROUNDS):
         before = best
-        for grid in (LEGS, OLDER_VERSION, YES_OR_NO):
+        for grid in (LEXICAL, OLDER_VERSION, YES_OR_NO):
             means = {tried: mean(tried) for tried in (replace(best, **values) for values in grid)}
             least = max(means.values()) - LEAST_GAIN
             best = min((weights for weights, value in means.items() if value >= least), key=_distance)
@@ -62,12 +62,12 @@ def _discounted_gain(searched: SearchedSet, weights: FusionWeights) -> Numbers:
     """The discounted cumulative gain at 10 of each question's ranking of documents."""
     lengths = np.diff(searched.passage_start)
     question = np.repeat(np.arange(len(lengths)), lengths)
-    dense = np.array([weights.dense(share) for share in searched.unknown_share])[question]
+    dense = searched.dense_weight[question]
     # Where the dense weight is 0, a search has only the proposals of the lexical leg.
     kept = (dense > 0) | searched.passage_by_words
-    fused = dense * searched.passage_cosine + weights.lexical * searched.passage_lexical
-    factor = np.where(searched.passage_older, weights.older_version, 1.0)
-    score = fused * factor * np.where(searched.passage_polar, weights.yes_or_no, 1.0)
+    fused = dense * searched.passage_similarity + weights.lexical_part(searched.passage_lexical)
+    steps = weights.older_version * searched.passage_older + weights.yes_or_no * searched.passage_polar
+    score = fused + steps
     order = np.lexsort((searched.passage_id, -fused, -score, question))
     order = order[kept[order]]
     order = order[_rank_within(question[order]) < PASSAGES]

@@ -68,9 +68,8 @@ class EmbedderProfile:
         if not self.language_direction:
             return vector
         direction = np.asarray(self.language_direction, np.float32)
-        rest = vector - (vector @ direction) * direction
-        unit: Vectors = rest / max(float(np.linalg.norm(rest)), 1e-12)
-        return unit
+        rest: Vectors = vector - np.float32(vector @ direction) * direction
+        return rest / np.float32(max(float(np.linalg.norm(rest)), 1e-12))
 
 
 def measure_profile(
@@ -98,7 +97,7 @@ def measure_profile(
 
 def scale_of(similarities: npt.NDArray[np.float32]) -> Scale:
     """The scale of similarities of shape (questions, passages), in which question i is answered by passage i alone."""
-    unrelated = similarities[~np.eye(*similarities.shape, dtype=bool)]
+    unrelated = similarities[np.eye(*similarities.shape) == 0]
     mean, spread = float(unrelated.mean()), float(unrelated.std())
     # For a model that does not separate, the scale is the spread: its similarities must not become huge numbers.
     return Scale(mean, max(float(np.diag(similarities).mean()), mean + max(spread, 1e-6)))
@@ -129,5 +128,5 @@ def write_profile(profile: EmbedderProfile, folder: Path) -> None:
 def _separation(cosines: npt.NDArray[np.float32]) -> float:
     """The probability that a question's own passage, on the diagonal, has a higher cosine than another passage."""
     own = np.diag(cosines)[:, None]
-    others = ~np.eye(len(cosines), dtype=bool)
-    return float(((own > cosines) + 0.5 * (own == cosines))[others].mean())
+    higher = (own > cosines) + 0.5 * (own == cosines)
+    return float(higher[np.eye(len(cosines)) == 0].mean())
