@@ -155,7 +155,8 @@ def _show_answerability(console: Console, search: SearchExplanation, answerabili
     confidence = f"{answerability.confidence:.3f} that the documents answer the question"
     limits = f"answered from {answerability.threshold:.3f}, without a caution from {answerability.caution:.3f}"
     _row(console, "confidence", f"{confidence}; {limits}")
-    parts = [part for part in answerability.parts if answerability.dense_weight > 0 or not part.name.endswith("similarity")]
+    read = answerability.dense_weight > 0
+    parts = [part for part in answerability.parts if read or not part.name.endswith("similarity")]
     for part in parts:
         description = _PARTS.get(part.name, part.name)
         _row(console, "", f"{_share(part.value)}  {description} ({part.without:.3f} without it)")

@@ -32,9 +32,8 @@ from ingest.passages.embedders.bundled import (
     english_folder,
     multilingual_fingerprint,
 )
-from ingest.passages.embedders.embedder import CARD_FILE, EmbedderCard
-from ingest.passages.embedders.prepared_files import changed_files, has_checksums, write_checksums
 from ingest.passages.embedders.embedder import CARD_FILE, EmbedderCard, open_prepared
+from ingest.passages.embedders.prepared_files import changed_files, has_checksums, write_checksums
 from ingest.passages.embedders.profile import write_profile
 
 # The files that identify a model: its weights, its vocabulary and the chain of its modules.

@@ -8,6 +8,7 @@ from typing import NoReturn
 from ingest.base.errors import DocentError
 from ingest.base.types import Vectors
 from ingest.passages.embedders.embedder import Embedder, EmbedderCard
+from ingest.passages.embedders.profile import EmbedderProfile, Scale
 
 
 class UnavailableEmbedder(Embedder):
@@ -19,6 +20,7 @@ class UnavailableEmbedder(Embedder):
     def __init__(self, card: EmbedderCard, problem: str) -> None:
         self.card = card
         self.problem = problem
+        self.profile = EmbedderProfile(Scale(0.0, 1.0), english=0.5, chinese=0.5)
 
     def unknown_share(self, _text: str) -> float:
         return 1.0
