@@ -11,20 +11,20 @@ from assistant.refuse.answerability import CAUTION, REFUSE, Thresholds, answerab
 from assistant.retrieve.coverage import Coverage
 
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
-NOTHING = Coverage(0.0, 0.0, 0.0, 0.0, 0.0, dense_weight=1.0, lacks_name=0.0)
-EVERYTHING = Coverage(1.0, 1.0, 1.0, 1.0, 1.0, dense_weight=1.0, lacks_name=0.0)
+NOTHING = Coverage(0.0, 0.0, 0.0, 0.0, 0.0, dense_weight=1.0, across=0.0, lacks_name=0.0)
+EVERYTHING = Coverage(1.0, 1.0, 1.0, 1.0, 1.0, dense_weight=1.0, across=0.0, lacks_name=0.0)
 
 
 @pytest.mark.parametrize("dense_weight", [0.0, 0.5, 1.0])
 def test_it_is_a_share(dense_weight: float) -> None:
-    """Never below 0 nor above 1, whatever was found; cosines may be negative."""
+    """Never below 0 nor above 1, whatever was found; similarities may be negative."""
     for cover, cosine in itertools.product(STEPS, (-1.0, *STEPS)):
-        assert 0.0 < answerability(Coverage(cover, cover, cover, cosine, cosine, dense_weight, 0.0)) < 1.0
+        assert 0.0 < answerability(Coverage(cover, cover, cover, cosine, cosine, dense_weight, 0.0, 0.0)) < 1.0
 
 
-@pytest.mark.parametrize("feature", ["sentence_cover", "document_cover", "sentence_cosine", "passage_cosine"])
+@pytest.mark.parametrize("feature", ["sentence_cover", "document_cover", "sentence_similarity", "passage_similarity"])
 def test_more_of_a_feature_never_lowers_the_answerability(feature: str) -> None:
-    """Each share and each cosine, raised alone, raises the number, from nothing as from everything."""
+    """Each share and each similarity, raised alone, raises the number, from nothing as from everything."""
     for base in (NOTHING, EVERYTHING):
         steps = [answerability(replace(base, **{feature: value})) for value in STEPS]
         assert steps == sorted(steps)
@@ -34,15 +34,17 @@ def test_more_of_a_feature_never_lowers_the_answerability(feature: str) -> None:
 @pytest.mark.parametrize("dense_weight", [0.0, 0.5, 1.0])
 def test_a_passage_that_covers_more_raises_it(dense_weight: float) -> None:
     """A passage's words are its document's too: raised together they raise the number, however meaning counts."""
-    steps = [answerability(Coverage(0.0, value, value, 0.0, 0.0, dense_weight, 0.0)) for value in STEPS]
+    steps = [answerability(Coverage(0.0, value, value, 0.0, 0.0, dense_weight, 0.0, 0.0)) for value in STEPS]
     assert steps == sorted(steps)
     assert steps[0] < steps[-1]
 
 
-def test_cosines_of_an_embedder_that_cannot_read_the_question_say_nothing() -> None:
+def test_similarities_of_an_embedder_that_cannot_read_the_question_say_nothing() -> None:
     """With no dense_weight the words alone decide."""
     words_only = replace(EVERYTHING, dense_weight=0.0)
-    assert answerability(words_only) == answerability(replace(words_only, sentence_cosine=0.0, passage_cosine=0.0))
+    assert answerability(words_only) == answerability(
+        replace(words_only, sentence_similarity=0.0, passage_similarity=0.0)
+    )
 
 
 def test_a_missing_name_lowers_it() -> None:
