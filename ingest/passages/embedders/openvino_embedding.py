@@ -17,7 +17,7 @@ import numpy.typing as npt
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import PrivateAttr
 
-from ingest.base.cpu import usable_cores
+from ingest.base.cpu import has_bfloat16, usable_cores
 from ingest.base.int8_weights import openvino_options
 from ingest.passages.embedders.tokenizer import Tokenizer
 
@@ -92,7 +92,8 @@ class OpenVINOEmbedding(BaseEmbedding):
             import openvino
 
             cores = usable_cores()
-            self._compile({"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores})
+            options = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores}
+            self._compile(options, unpacked=has_bfloat16())
             self._queue = openvino.AsyncInferQueue(self._model, cores)
         results: dict[int, npt.NDArray[np.float32]] = {}
         self._queue.set_callback(
@@ -106,13 +107,22 @@ class OpenVINOEmbedding(BaseEmbedding):
             rows[batch] = results[number]
         return rows
 
-    def _compile(self, options: dict[str, Any]) -> None:
+    def _compile(self, options: dict[str, Any], unpacked: bool = False) -> None:
+        """Compile the model. With `unpacked` its int8 matrices become floating point now instead of at every step.
+
+        Where the CPU multiplies bfloat16 itself this is 1.4 times as fast for many texts (multilingual-e5-small, 6
+        texts of 196 tokens or 40 of 25, one core with amx_bf16) and takes 25 MB more.
+        """
         import openvino
 
         self._queue = self._model = None  # two copies of a large model would not fit into memory
-        self._model = openvino.Core().compile_model(
-            self._folder / "model.xml", "CPU", {**openvino_options(), **options}
-        )
+        core = openvino.Core()
+        model = core.read_model(self._folder / "model.xml")
+        if unpacked:
+            passes = openvino.passes.Manager()
+            passes.register_pass(openvino.passes.ConstantFolding())
+            passes.run_passes(model)
+        self._model = core.compile_model(model, "CPU", {**openvino_options(), **options})
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return self._get_text_embeddings([text])[0]
