@@ -58,7 +58,7 @@ class PassageEmbedder:
         all_vectors = self.embedder.embed_passages(texts)
         ends = np.cumsum([len(passages) for _, passages in documents])
         vectors = np.split(all_vectors, ends[:-1])
-        packed = pack_multi_vectors([passages for _, passages in documents], vectors, self.embedder)
+        packed = pack_multi_vectors([passages for _, passages in documents], self.embedder)
         self._seconds += time.monotonic() - started
         self._passages += len(texts)
         return list(zip(vectors, packed, strict=True))

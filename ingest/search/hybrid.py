@@ -128,7 +128,7 @@ def propose(
         for passage_id, cosine in passages.items():
             part_cosines = unpack_multi_vectors(packed.get(passage_id, b""), len(vector)) @ vector
             cosines[passage_id] = _cosines(cosine, part_cosines)
-            sentence_cosines[passage_id] = tuple(part_cosines[1:].tolist())
+            sentence_cosines[passage_id] = tuple(part_cosines.tolist())
     scale = embedder.profile.cosines
     ranked = fuse(cosines, bm25, index.lexical_bound(query_terms), dense_weight, scale, weights)
     return Candidates(ranked, sentence_cosines, dense_weight)
@@ -137,9 +137,9 @@ def propose(
 def _cosines(passage: float, part_cosines: Vectors) -> Cosines:
     """The cosines of a passage; without `part_cosines` that of the whole passage is used for both.
 
-    `part_cosines` has the cosine of its surroundings, then one for each sentence and row.
+    `part_cosines` has the cosine of each sentence and row.
     """
-    return Cosines(passage, float(np.max(part_cosines[1:])) if len(part_cosines) > 1 else passage)
+    return Cosines(passage, float(np.max(part_cosines)) if len(part_cosines) else passage)
 
 
 class Preference:

@@ -114,14 +114,15 @@ class OpenVINOEmbedding(BaseEmbedding):
         texts of 196 tokens or 40 of 25, one core with amx_bf16) and takes 25 MB more.
         """
         import openvino
+        from openvino import passes
 
         self._queue = self._model = None  # two copies of a large model would not fit into memory
         core = openvino.Core()
         model = core.read_model(self._folder / "model.xml")
         if unpacked:
-            passes = openvino.passes.Manager()
-            passes.register_pass(openvino.passes.ConstantFolding())
-            passes.run_passes(model)
+            folding = passes.Manager()
+            folding.register_pass(passes.ConstantFolding())
+            folding.run_passes(model)
         self._model = core.compile_model(model, "CPU", {**openvino_options(), **options})
 
     def _get_text_embedding(self, text: str) -> list[float]:
