@@ -29,7 +29,7 @@ def test_doctor_prints_its_findings(run_docent: Docent, monkeypatch: pytest.Monk
     """One line each; exit code 1 when one is a problem."""
     monkeypatch.setenv("MODELSCOPE_ENDPOINT", f"http://127.0.0.1:{closed_port()}")
     well = run_docent("doctor", "--json")
-    assert [list(finding) for finding in well.json] == [["name", "ok", "text"]] * 8
+    assert [list(finding) for finding in well.json] == [["name", "ok", "text"]] * 9
     assert {finding["name"]: finding["ok"] for finding in well.json}["library"] is True
     result = run_docent("doctor", "--model", "nonsense", "--engine", "auto")
     assert result.code == 1
