@@ -195,9 +195,9 @@ def test_report_and_progress(office: Path, settings: Settings) -> None:
 
 def test_prefix_that_leaves_no_room(office: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prefix as long as the model's input is a wrong setting, reported before anything is ingested."""
-    monkeypatch.setattr(library_embedder, "_LEAST_PASSAGE_TOKENS", 300)
+    monkeypatch.setattr(library_embedder, "_LEAST_PASSAGE_TOKENS", 600)
     with pytest.raises(
-        SettingsError, match=r"setting 'embedder_passage_prefix' is '': it leaves 254 of the 256 tokens"
+        SettingsError, match=r"setting 'embedder_passage_prefix' is 'passage: ': it leaves 508 of the 512 tokens"
     ):
         ingest([office], settings)
     assert texts_of(settings) == {}

@@ -31,7 +31,7 @@ from tests.project import PROJECT
 @pytest.fixture
 def prefixed(settings: Settings) -> Settings:
     """The same library with another embedder asked for: the bundled one with prefixes."""
-    return settings.model_copy(update={"embedder_query_prefix": "question: ", "embedder_passage_prefix": "passage: "})
+    return settings.model_copy(update={"embedder_query_prefix": "question: ", "embedder_passage_prefix": "text: "})
 
 
 def first(library: Library, question: str) -> str:
@@ -60,7 +60,7 @@ def test_rebuild_with_another_embedder(office: Path, settings: Settings, prefixe
     assert not set(passage_ids(settings)) & {hit.passage_id for hit in before}
     assert check(settings.home) == []
     library.refresh()
-    assert library.embedder.card.passage_prefix == "passage: "
+    assert library.embedder.card.passage_prefix == "text: "
     assert [library.content(document.id).text for document in library.documents()] == texts
     (new_id,) = passage_ids(settings)[:1]
     row = library.catalog.passages([new_id])[new_id]
@@ -82,9 +82,9 @@ def test_search_never_stops(prefixed: Settings, library: Library) -> None:
 
     rebuild(prefixed, look)
     answers.append(first(library, "What does E-07 mean?"))
-    assert library.embedder.card.passage_prefix == ""
-    library.refresh()
     assert library.embedder.card.passage_prefix == "passage: "
+    library.refresh()
+    assert library.embedder.card.passage_prefix == "text: "
     answers.append(first(library, "What does E-07 mean?"))
     assert len(answers) > 4
     assert set(answers) == {"it/vpn.txt"}
@@ -100,7 +100,7 @@ def test_rollback(office: Path, settings: Settings, prefixed: Settings, library:
     remove(["it/vpn.txt"], settings)
     rollback(settings)
     library.refresh()
-    assert library.embedder.card.passage_prefix == ""
+    assert library.embedder.card.passage_prefix == "passage: "
     kept = [number for number in passage_ids(settings) if number in before]
     assert kept == before[:-1]
     assert len(passage_ids(settings)) == 4
@@ -183,7 +183,7 @@ def slowly(self, *arguments):
 
 Catalog.insert_passages = slowly
 rebuild.BATCH_PASSAGES = 1
-prefixes = {"embedder_query_prefix": "question: ", "embedder_passage_prefix": "passage: "}
+prefixes = {"embedder_query_prefix": "question: ", "embedder_passage_prefix": "text: "}
 rebuild.rebuild(load_settings(home=sys.argv[1], **prefixes))
 """
 
