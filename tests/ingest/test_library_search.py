@@ -28,7 +28,7 @@ def names(hits: list[Hit]) -> list[str]:
     ],
 )
 def test_search(shared_library: Library, question: str, first: str) -> None:
-    """The passage that answers is first: by meaning, by code, and in Chinese, which the embedder cannot read."""
+    """The passage that answers is first: by meaning, by code, and in Chinese."""
     hits = shared_library.search(question)
     assert hits[0].path == first
     assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
@@ -64,14 +64,16 @@ def test_older_versions_rank_behind(shared_library: Library) -> None:
 
 
 def test_scores_have_parts(shared_library: Library) -> None:
-    """A hit's score is made of three cosines and a share of the best possible BM25; the newest has nothing else."""
+    """A hit's score is made of its similarity and a share of the best possible BM25; the newest has nothing else."""
+    scale = shared_library.embedder.profile.cosines
     for scored in shared_library.search_scored("leave days"):
         parts = scored.parts
         assert all(-1 <= cosine <= 1.01 for cosine in astuple(parts.cosines))
         assert 0 <= parts.lexical <= 1
         assert scored.hit.score == pytest.approx(parts.score, abs=1e-6)
-        factor = FUSION.older_version if scored.hit.newer else 1
-        assert parts.score == pytest.approx(factor * (parts.cosines.mean + 0.25 * parts.lexical))
+        assert parts.similarity == pytest.approx(scale.standardised(parts.cosines.mean))
+        step = FUSION.older_version if scored.hit.newer else 0
+        assert parts.score == pytest.approx(parts.similarity + FUSION.lexical_part(parts.lexical) + step)
 
 
 def test_the_best_sentence_counts(shared_library: Library) -> None:
