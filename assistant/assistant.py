@@ -123,7 +123,7 @@ class Assistant:
             log.debug("question.completed", request_id=request_id, searched=evidence.searched)
         yield evidence
         if evidence.abstained:
-            text = not_said(question)
+            text = not_said(question, bool(evidence.sources))
             done = Done(evidence, text, (), choice.name, "abstained", timings=clock.timings())
             self._store(conversation_id, Turn(question, done, question, text), request_id)
             yield done

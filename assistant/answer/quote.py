@@ -10,12 +10,12 @@ from ingest.base.language import is_chinese
 
 MOST_SENTENCES = 3
 LEAD_IN = {"zh": "文件中这样写：", "en": "From the documents:"}
-# The answer to a question that the assistant abstains from.
+# The answer to a question that the assistant abstains from, naming the documents nearest to it.
 NOT_SAID = {
     "en": "The documents do not say. The nearest ones are listed as sources.",
     "zh": "文件中没有说明。最接近的几份已列在来源中。",
 }
-# The answer where the evidence is enough, but has no sentence to quote.
+# The answer where no document is near, and where the evidence is enough, but has no sentence to quote.
 NOTHING = {"zh": "文件中没有说明这一点。", "en": "The documents do not say."}
 
 
@@ -29,9 +29,9 @@ def quote(question: str, sentences: Sequence[EvidenceSentence]) -> list[str]:
     return [LEAD_IN[language], *quotations] if quotations else [NOTHING[language]]
 
 
-def not_said(question: str) -> str:
+def not_said(question: str, has_sources: bool) -> str:
     """The sentence that the documents do not say, in the question's language."""
-    return NOT_SAID["zh" if is_chinese(question) else "en"]
+    return (NOT_SAID if has_sources else NOTHING)["zh" if is_chinese(question) else "en"]
 
 
 def _distinct(sentences: Sequence[EvidenceSentence]) -> list[EvidenceSentence]:

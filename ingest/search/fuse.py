@@ -108,7 +108,7 @@ def fuse(
         similarity = scale.standardised(passage_cosines.mean) if passage_id in cosines else 0.0
         lexical = bm25.get(passage_id, 0.0) / bm25_bound if bm25_bound > 0 else 0.0
         score = dense_weight * similarity + weights.lexical_part(lexical)
-        if score > 0:
+        if dense_weight * similarity > 0 or lexical > 0:
             fused.append((passage_id, FusedScore(score, passage_cosines, similarity, lexical)))
     return sorted(fused, key=lambda item: (-item[1].score, item[0]))
 

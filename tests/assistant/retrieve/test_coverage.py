@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from assistant.events import Source
@@ -72,5 +74,22 @@ def test_a_date_is_no_missing_name() -> None:
 
 
 def test_nothing_found_covers_nothing() -> None:
-    """Without sources every share is 0, and cosines of an untrusted embedder are not passed on for sentences."""
-    assert measure("leave", {"leave": 1.0}) == Coverage(0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0)
+    """Without sources every share is 0, and similarities of an embedder without a vote are not passed on."""
+    nothing = Coverage(0.0, 0.0, 0.0, 0.0, 0.0, dense_weight=0.0, across=0.0, lacks_name=0.0)
+    assert measure("leave", {"leave": 1.0}) == nothing
+    assert measure("leave", {"leave": 1.0}, dense_weight=0.5) == replace(
+        nothing, sentence_similarity=0.6, passage_similarity=0.5, dense_weight=0.5
+    )
+
+
+def test_the_language_of_the_first_passage_and_of_the_question() -> None:
+    """`across` is 1 when they differ, whatever the passages behind the first; codes and numbers do not matter."""
+    english, chinese = source(1, "Annual leave is 25 days."), source(2, "年假有二十五天。")
+    for question, sources, across in (
+        ("年假有几天？", (english, chinese), 1.0),
+        ("年假有几天？", (chinese, english), 0.0),
+        ("How long is annual leave?", (chinese,), 1.0),
+        ("How long is annual leave?", (english, chinese), 0.0),
+        ("AQ-400 报 E-09 故障怎么处理？", (source(3, "AQ-400 的 E-09 故障须更换滤芯。"),), 0.0),
+    ):
+        assert measure(question, {"leave": 1.0}, *sources).across == across

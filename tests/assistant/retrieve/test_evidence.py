@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import cast
 
@@ -11,11 +12,17 @@ import pytest
 from assistant.assistant import Assistant
 from assistant.events import EvidenceSentence, Source
 from assistant.retrieve.coverage import Coverage
-from assistant.retrieve.evidence import pick_evidence, worth_quoting
+from assistant.retrieve.evidence import describe, find_candidates, pick_evidence, worth_quoting
 from ingest.base.settings import load_settings
+from ingest.passages.embedders.embedder import Embedder
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
+from ingest.passages.embedders.profile import EmbedderProfile, Scale
 from ingest.search.indexes.snapshot import IndexSnapshot
 from ingest.sync import ingest
+
+
+SCALE = Scale(0.0, 1.0)
+NOTHING = Coverage(**{field.name: 0.0 for field in fields(Coverage)})
 
 
 class EveryWord:
@@ -28,16 +35,39 @@ class EveryWord:
         return {term: self.weights.get(term, 1.0) for term in terms}
 
 
+@dataclass(frozen=True)
+class GivenEmbedder:
+    """An embedder with this weight for every question, whose cosines are already on the scale.
+
+    `token_matches` maps a sentence to how well its tokens match; None stands for a model without token vectors.
+    """
+
+    dense_weight: float
+    token_matches: Mapping[str, float] | None = None
+
+    @property
+    def profile(self) -> EmbedderProfile:
+        return EmbedderProfile(SCALE, 1.0, 1.0, token_matches=None if self.token_matches is None else SCALE)
+
+    def weight(self, _question: str) -> float:
+        return self.dense_weight
+
+    def token_similarities(self, _question: str, texts: Sequence[str]) -> list[float]:
+        assert self.token_matches is not None
+        return [self.token_matches[text] for text in texts]
+
+
 def source(n: int, text: str, score: float = 1.0, title: str = "Guide", heading: str = "") -> Source:
     return Source(n, 10 + n, n, f"{n}.md", title, heading, "", text, score)
 
 
 def pick(
     question: str, *sources: Source, cosines: Mapping[int, Sequence[float]] | None = None, dense_weight: float = 0.0,
-    index: object = None, cosine: float = 0.0,
+    index: object = None, cosine: float = 0.0, token_matches: Mapping[str, float] | None = None,
 ) -> tuple[tuple[EvidenceSentence, ...], Coverage]:  # fmt: skip
     index = cast(IndexSnapshot, index or EveryWord())
-    return pick_evidence(question, sources, index, cosines or {}, cosine, dense_weight)
+    embedder = cast(Embedder, GivenEmbedder(dense_weight, token_matches))
+    return pick_evidence(question, sources, index, embedder, cosines or {}, cosine)
 
 
 def test_the_sentence_that_has_the_words_comes_first() -> None:
@@ -93,7 +123,7 @@ def test_meaning_decides_where_words_do_not() -> None:
     cosines = {11: (0.1, 0.9)}
     sentences, coverage = pick("vacation", passage, cosines=cosines, dense_weight=1.0, cosine=0.7)
     assert sentences[0].text == "A **holiday** lasts 25 days."
-    assert coverage == Coverage(0.0, 0.0, 0.0, 0.9, 0.7, 1.0, 0.0)
+    assert coverage == replace(NOTHING, sentence_similarity=0.9, passage_similarity=0.7, dense_weight=1.0)
 
 
 def test_cosines_without_weight_do_not_count() -> None:
@@ -101,7 +131,41 @@ def test_cosines_without_weight_do_not_count() -> None:
     passage = source(1, "Desks are free. A holiday lasts 25 days.")
     sentences, coverage = pick("vacation", passage, cosines={11: (0.1, 0.9)}, dense_weight=0.0)
     assert sentences[0].text == "Desks are free."
-    assert (coverage.sentence_cosine, coverage.dense_weight) == (0.0, 0.0)
+    assert (coverage.sentence_similarity, coverage.dense_weight) == (0.0, 0.0)
+
+
+def test_cosines_are_put_on_the_embedder_s_scale() -> None:
+    """0 is what unrelated texts have, 1 what an answer has; a sentence without a cosine is at 0."""
+    scale = Scale(0.7, 0.8)
+    found = find_candidates(source(1, "Desks are free. A holiday lasts 25 days. Ask early."), (0.7, 0.85), scale)
+    assert [candidate.similarity for candidate in found] == pytest.approx([0.0, 1.5, 0.0])
+
+
+def test_features_of_a_sentence_in_the_other_language() -> None:
+    """There its similarity counts as `across` too, and its tokens are compared; within a language both are 0."""
+    candidates = find_candidates(source(1, "年假有几天很重要。 Desks are free."), (0.5, 0.25), SCALE)
+    matches = {"Desks are free.": 0.75}
+    embedder = cast(Embedder, GivenEmbedder(0.5, matches))
+    chinese, english = describe("年假有几天？", candidates, {"年假": 1.0}, embedder, 0.5)
+    assert (chinese.similarity, chinese.across, chinese.token_match) == (0.25, 0.0, 0.0)
+    assert (english.similarity, english.across, english.token_match) == (0.125, 0.125, 0.375)
+    # Without a vote nothing of the embedder counts, and tokens are not compared.
+    for unread in describe("年假有几天？", candidates, {"年假": 1.0}, cast(Embedder, GivenEmbedder(0.0, {})), 0.0):
+        assert (unread.similarity, unread.across, unread.token_match) == (0.0, 0.0, 0.0)
+    # A model without token vectors has no match of tokens.
+    _, english = describe("年假有几天？", candidates, {"年假": 1.0}, cast(Embedder, GivenEmbedder(1.0)), 1.0)
+    assert (english.across, english.token_match) == (0.25, 0.0)
+
+
+def test_matching_tokens_decide_across_languages() -> None:
+    """Of two sentences of equal similarity in the other language the one whose tokens match better comes first."""
+    passage = source(1, "Desks are free. A holiday lasts 25 days.")
+    matches = {"Desks are free.": 0.1, "A holiday lasts 25 days.": 0.9}
+    sentences, coverage = pick(
+        "年假有多久？", passage, cosines={11: (0.5, 0.5)}, dense_weight=1.0, token_matches=matches
+    )
+    assert sentences[0].text == "A holiday lasts 25 days."
+    assert coverage.across == 1.0
 
 
 def test_the_kind_of_answer_decides_between_sentences_with_the_same_words() -> None:
@@ -171,9 +235,9 @@ def test_copies_are_dropped() -> None:
 
 def test_nothing_found_covers_nothing() -> None:
     """No source, or none with a word of the question, covers nothing; a question without words likewise."""
-    assert pick("leave") == ((), Coverage(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
+    assert pick("leave") == ((), NOTHING)
     assert pick("leave", source(1, "Parking.", 0.0))[1].passage_cover == 0.0
-    assert pick("?!", source(1, "Parking."))[1] == Coverage(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    assert pick("?!", source(1, "Parking."))[1] == NOTHING
 
 
 def test_only_sentences_nearly_as_good_as_the_best_are_quoted() -> None:

@@ -14,7 +14,8 @@ from ingest.search.rerank import reranker_of
 from tests.conftest import OFFICE
 from tests.fakes.tiny_encoders import build_cross_encoder
 
-QUESTION = "How many days of annual leave do full-time staff get?"
+# It shares a word with the page on the VPN, so that a search finds that page too.
+QUESTION = "For how many days of annual leave may full-time staff sign up?"
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from ingest import library as library_module
 from ingest.base.settings import Settings
 from ingest.llama_index.retriever import LibraryRetriever
 from ingest.search import rerank
-from ingest.search.fuse import FUSION
 from ingest.search.hybrid import ScoredHit
 from ingest.search.rerank import RerankedHit, Reranker, reranker_of
 from tests.ingest.search.conftest import QUESTION, names, opened
@@ -39,6 +38,7 @@ def reference(folder: Path, pairs: list[tuple[str, str]]) -> list[float]:
 def test_the_order_is_the_cross_encoders(site: Settings, plain: list[ScoredHit], cross_encoder: Path) -> None:
     """What it likes comes first, with its own score; the parts of the fused score are still there."""
     assert names(plain)[:2] == POLICIES
+    assert "it/vpn.txt" in names(plain)
     library = opened(site, cross_encoder)
     reranked = library.search_scored(QUESTION)
     library.close()
@@ -59,16 +59,18 @@ def test_the_order_is_the_cross_encoders(site: Settings, plain: list[ScoredHit],
 
 
 def test_an_older_version_steps_back(site: Settings, plain: list[ScoredHit], cross_encoder: Path) -> None:
-    """Its score has the same factor as in the fusion, unless the question asks for that version."""
+    """Its odds are lowered by one factor, unless the question asks for that version, and of equal passages it is last."""
     reranker = Reranker(str(cross_encoder), site.models_cache)
     library = opened(site, cross_encoder)
-    for question, factor in ((QUESTION, FUSION.older_version), (f"{QUESTION[:-1]} in 2024?", 1.0)):
+    for question, factor in ((QUESTION, rerank._OLDER_VERSION_ODDS), (f"{QUESTION[:-1]} in 2024?", 1.0)):
         reranked = {scored.hit.path: scored for scored in library.search_scored(question)}
         old, new = reranked["hr/leave-policy-2024.md"], reranked["hr/leave-policy-2026.md"]
         assert isinstance(old, RerankedHit)
         assert isinstance(new, RerankedHit)
         assert old.reranked is not None
-        assert old.hit.score == pytest.approx(old.reranked * factor)
+        odds = old.reranked / (1 - old.reranked)
+        assert old.hit.score / (1 - old.hit.score) == pytest.approx(odds * factor)
+        assert factor <= 1
         assert new.hit.score == new.reranked
     library.close()
     same = [replace(scored, hit=replace(scored.hit, title="", heading="", text="dublin")) for scored in plain[:2]]

@@ -11,9 +11,9 @@ import pytest
 
 from assistant.models.locate import list_models, pull
 from ingest.base.errors import DocentError, SettingsError
-from ingest.base.settings import Settings, load_settings
+from ingest.base.settings import Settings
 from ingest.hub.reranker_files import check_reranker
-from ingest.passages.embedders.prepare import embedder_source
+from ingest.passages.embedders.bundled import english_folder
 from ingest.search import rerank
 from ingest.search.hybrid import ScoredHit
 from ingest.search.rerank import Reranker
@@ -78,7 +78,7 @@ def test_pull_without_names_brings_it(
 def broken(how: str, cross_encoder: Path, folder: Path) -> None:
     """Make a folder that is no usable cross-encoder."""
     if how == "an embedder":
-        shutil.copytree(embedder_source(load_settings()), folder)
+        shutil.copytree(english_folder(), folder)
         return
     shutil.copytree(cross_encoder, folder)
     weights = folder / "model.safetensors"
@@ -153,7 +153,10 @@ def test_a_wrong_name_is_a_wrong_setting(name: str, site: Settings) -> None:
     library = opened(site, name)
     assert library.search(QUESTION)
     assert library.status().note.startswith("Searches go without the reranker: setting 'reranker' is")
-    assert list_models(site.model_copy(update={"reranker": name}))[2].state.startswith("broken: setting 'reranker'")
+    [state] = [
+        model.state for model in list_models(site.model_copy(update={"reranker": name})) if model.role == "reranking"
+    ]
+    assert state.startswith("broken: setting 'reranker'")
     library.close()
 
 

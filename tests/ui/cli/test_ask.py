@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 
 import pytest
 
-from assistant.answer.quote import NOT_SAID
+from assistant.answer.quote import NOT_SAID, NOTHING
 from assistant.assistant import Assistant
 from assistant.events import Citation, EvidenceSentence, Failed
 from assistant.refuse.thresholds import THRESHOLDS_FILE, FittedThresholds
@@ -69,10 +69,12 @@ def test_a_doubtful_answer_is_given_with_a_caution(run_docent: Docent, settings:
 
 @pytest.mark.usefixtures("filled")
 def test_ask_says_when_the_documents_do_not(run_docent: Docent) -> None:
-    """To abstain is an answer: exit code 0, the sentence once, and the nearest sources."""
-    result = run_docent("ask", "Who won the football world cup in 1998?")
+    """To abstain is an answer: exit code 0, the sentence once, and the nearest sources; without any it names none."""
+    result = run_docent("ask", "Who won the certificate of the football world cup in 1998?")
     assert result.code == 0
     assert result.out.startswith(f"{NOT_SAID['en']}\n\n[1] ")
+    nothing_near = run_docent("ask", "𒉺𒋼𒋛 𒀭𒈹")
+    assert (nothing_near.code, nothing_near.out.strip()) == (0, NOTHING["en"])
     assert run_docent("ask", "火星上有没有海洋？", "--json").json["abstained"] is True
 
 
@@ -89,7 +91,7 @@ def test_the_note_of_the_engine_goes_to_standard_error(run_docent: Docent) -> No
 def test_an_answer_that_failed_is_one_line_and_exit_code_1(run_docent: Docent, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message of the failure is what a person reads."""
     failed = Failed("The model was busy for 60 seconds: ask again in a moment.", 504, "abc")
-    monkeypatch.setattr(Assistant, "ask", lambda *_arguments: iter([failed]))
+    monkeypatch.setattr(Assistant, "ask", lambda *_arguments, **_options: iter([failed]))
     for json_too in ([], ["--json"]):
         result = run_docent("ask", QUESTION, *json_too)
         assert (result.code, result.out, result.err) == (1, "", f"Error: {failed.message}\n")

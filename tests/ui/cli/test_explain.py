@@ -9,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from ingest.base.settings import Settings
+from ingest.search.fuse import FUSION
 from ingest.search.rerank import Reranker
 from ui.cli.main import docent
 from ui.cli.terminal.run import run
@@ -30,12 +31,13 @@ def explained(capsys: pytest.CaptureFixture[str], question: str, *options: str) 
 
 
 def test_the_score_of_each_hit_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    """The weights of the question's words, both parts of each score, the factor of an old version, and the decision."""
+    """The weights of the question's words, both parts of each score, the step of an old version, and the decision."""
     text = " ".join(explained(capsys, QUESTION, "-k", "2").split())
     assert "embedding weight 1: multilingual-e5-small knows every token of the question" in text
     assert "1. hr/leave-policy-2026.md · Leave policy 2026 score" in text
     assert "best sentence: “Full-time staff get 25 days of annual leave a year.”" in text
-    assert "× 0.85: an older version of hr/leave-policy-2026.md" in text
+    assert f"{FUSION.older_version:+g}: an older version of hr/leave-policy-2026.md" in text
+    assert f"× similarity + {FUSION.lexical:g} × BM25^{FUSION.lexical_power:g} + steps" in text
     assert "reason mostly the embedding, above all of the" in text
     assert "decision The assistant would answer. The strongest reason: " in text
     assert "question words in the best sentence (0." in text
@@ -82,7 +84,8 @@ def test_a_cross_encoder_has_the_last_word(capsys: pytest.CaptureFixture[str], m
     assert "by the cross-encoder" not in text
     monkeypatch.setattr(Reranker, "problem", "")
     monkeypatch.setattr(Reranker, "scores", lambda _self, _question, texts: [0.9 * ("E-07" in text) for text in texts])
-    text = " ".join(explained(capsys, QUESTION, "--reranker", "owner/none").split())
+    question = f"{QUESTION} And what does E-07 mean?"
+    text = " ".join(explained(capsys, question, "--reranker", "owner/none").split())
     assert "owner/none reads the best passages and decides their order" in text
     assert text.index("1. it/vpn.txt") < text.index("0.900 by the cross-encoder") < text.index("2. ")
 
@@ -91,13 +94,13 @@ def test_programs_get_every_number(capsys: pytest.CaptureFixture[str]) -> None:
     """With --json: question, hits with their parts, and the decision, under names that do not change."""
     explanation = json.loads(explained(capsys, QUESTION, "--json", "-k", "1"))
     assert list(explanation) == [
-        "question", "embedder", "unknown_share", "unreadable_share", "dense_weight", "lexical_weight", "candidates",
-        "words", "reranker", "reranker_problem", "hits", "verdict",
+        "question", "embedder", "unknown_share", "unreadable_share", "language_weight", "dense_weight", "lexical_weight",
+        "lexical_power", "candidates", "words", "reranker", "reranker_problem", "hits", "verdict",
     ]  # fmt: skip
     (hit,) = explanation["hits"]
     assert list(hit) == [
-        "hit", "mean_cosine", "passage_cosine", "best_sentence_cosine", "surroundings_cosine", "nearest_sentence",
-        "lexical", "lexical_rank", "words", "dense_lead", "lexical_lead", "factors", "fused", "reranked",
+        "hit", "similarity", "passage_cosine", "best_sentence_cosine", "nearest_sentence", "lexical", "lexical_rank",
+        "words", "dense_lead", "lexical_lead", "steps", "fused", "reranked",
     ]  # fmt: skip
     assert (hit["hit"]["path"], hit["lexical_rank"], hit["reranked"]) == ("hr/leave-policy-2026.md", 1, None)
     assert hit["nearest_sentence"] == "Full-time staff get 25 days of annual leave a year."

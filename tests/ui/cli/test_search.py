@@ -25,7 +25,7 @@ def test_search_prints_hits(run_docent: Docent) -> None:
     assert (hits.json[0]["path"], hits.json[0]["newer"]) == ("hr/leave-policy-2026.md", "")
     assert (hits.json[1]["path"], hits.json[1]["newer"]) == ("hr/leave-policy-2024.md", "hr/leave-policy-2026.md")
     lines = run_docent("search", "annual leave").out.splitlines()
-    assert lines[0].startswith("1. hr/leave-policy-2026.md · Leave policy 2026  [0.")
+    assert lines[0] == f"1. hr/leave-policy-2026.md · Leave policy 2026  [{hits.json[0]['score']:.3f}]"
     assert lines[1].strip() == "Full-time staff get 25 days of annual leave a year."
     assert lines[2].endswith("(older than hr/leave-policy-2026.md)")
     assert run_docent("search", "差旅费用", "-k", "1", "--json").json[0]["path"] == "finance/差旅.md"
