@@ -20,7 +20,6 @@ from ingest.passages.embedders.profile import EmbedderProfile, Scale
 from ingest.search.indexes.snapshot import IndexSnapshot
 from ingest.sync import ingest
 
-
 SCALE = Scale(0.0, 1.0)
 NOTHING = Coverage(**{field.name: 0.0 for field in fields(Coverage)})
 

@@ -39,7 +39,7 @@ def test_what_either_leg_finds_is_scored_by_both(settings: Settings, tmp_path: P
         found = dict(candidates.ranked)
         rows = catalog.passages([row["id"] for row in catalog.rows("SELECT id FROM passages")])
         names = {passage_id: Path(row["path"]).name for passage_id, row in rows.items()}
-        assert [names[passage_id] for passage_id in found][0] == "a.md"
+        assert next(names[passage_id] for passage_id in found) == "a.md"
         assert {names[passage_id] for passage_id in found} >= {"a.md", "b.md", "c.md"}
         query = embedder.embed_query("How long is annual leave?")
         for passage_id, row in rows.items():

@@ -59,7 +59,7 @@ def test_the_order_is_the_cross_encoders(site: Settings, plain: list[ScoredHit],
 
 
 def test_an_older_version_steps_back(site: Settings, plain: list[ScoredHit], cross_encoder: Path) -> None:
-    """Its odds are lowered by one factor, unless the question asks for that version, and of equal passages it is last."""
+    """Its odds are lowered by one factor, unless the question asks for that version; of equal passages it is last."""
     reranker = Reranker(str(cross_encoder), site.models_cache)
     library = opened(site, cross_encoder)
     for question, factor in ((QUESTION, rerank._OLDER_VERSION_ODDS), (f"{QUESTION[:-1]} in 2024?", 1.0)):

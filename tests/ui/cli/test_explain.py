@@ -94,8 +94,8 @@ def test_programs_get_every_number(capsys: pytest.CaptureFixture[str]) -> None:
     """With --json: question, hits with their parts, and the decision, under names that do not change."""
     explanation = json.loads(explained(capsys, QUESTION, "--json", "-k", "1"))
     assert list(explanation) == [
-        "question", "embedder", "unknown_share", "unreadable_share", "language_weight", "dense_weight", "lexical_weight",
-        "lexical_power", "candidates", "words", "reranker", "reranker_problem", "hits", "verdict",
+        "question", "embedder", "unknown_share", "unreadable_share", "language_weight", "dense_weight",
+        "lexical_weight", "lexical_power", "candidates", "words", "reranker", "reranker_problem", "hits", "verdict",
     ]  # fmt: skip
     (hit,) = explanation["hits"]
     assert list(hit) == [

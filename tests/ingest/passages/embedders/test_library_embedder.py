@@ -10,8 +10,8 @@ from ingest.base.errors import SettingsError
 from ingest.base.settings import Settings
 from ingest.library import Library
 from ingest.passages.embedders.embedder import Embedder
+from ingest.passages.embedders.reference_texts import REFERENCE_ITEMS
 from ingest.runs.rebuild import rebuild
-from ingest.search.fuse import FUSION
 from ingest.sync import ingest
 from tests.fakes.tiny_encoders import build_bilingual_embedder
 
@@ -32,8 +32,14 @@ DOCUMENTS = {
 
 @pytest.fixture(scope="module")
 def bilingual(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny sentence-transformers model whose vocabulary has Chinese characters."""
-    return build_bilingual_embedder(tmp_path_factory.mktemp("models") / "bilingual", PAIRS)
+    """The folder of a tiny sentence-transformers model whose vocabulary has Chinese characters.
+
+    It has also learned the reference texts: a model that does not read them gets no weight.
+    """
+    asked_in_english = [(item.english_question, item.chinese_passage) for item in REFERENCE_ITEMS]
+    asked_in_chinese = [(item.english_passage, item.chinese_question) for item in REFERENCE_ITEMS]
+    folder = tmp_path_factory.mktemp("models") / "bilingual"
+    return build_bilingual_embedder(folder, [*PAIRS, *asked_in_english, *asked_in_chinese])
 
 
 @pytest.fixture
@@ -62,9 +68,9 @@ def test_by_one_setting(documents: Path, settings: Settings, bilingual: Path, en
     assert library.status().embedder == str(bilingual)
     assert library.embedder.card.dimension == 32
     for english, chinese in PAIRS:
-        assert FUSION.dense(library.embedder.unknown_share(chinese)) == 1.0
-        assert FUSION.dense(library.embedder.unknown_share(english)) == 1.0
-        assert FUSION.dense(english_embedder.unknown_share(chinese)) == 0.0
+        assert library.embedder.weight(chinese) == library.embedder.weight(english) == 1.0
+        assert english_embedder.weight(english) == 1.0
+        assert english_embedder.weight(chinese) == 0.0
     path, cosine = best(library, "员工每年有多少天年假")
     assert path == "leave.md"
     assert cosine > 0.5
