@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from assistant.measure.beir import CorpusDocument, EvaluationQuery, EvaluationSet
 from assistant.measure.evaluate import evaluate
 from assistant.measure.fit import answerability, evidence, fit, fusion
 from assistant.measure.fit.__main__ import main
@@ -24,6 +25,7 @@ from assistant.retrieve.coverage import Coverage
 from assistant.retrieve.evidence import WEIGHTS as EVIDENCE_WEIGHTS
 from assistant.retrieve.evidence import Features
 from ingest.base.settings import Settings
+from ingest.base.types import Page, ReadDocument
 from ingest.search.fuse import FUSION, FusionWeights
 from tests.assistant.measure.test_evaluate import folder, prepared  # noqa: F401
 
@@ -36,7 +38,8 @@ def searched(**arrays: Any) -> SearchedSet:
     empty: dict[str, Any] = {field.name: np.zeros(0) for field in fields(SearchedSet)}
     empty |= {"sentence_start": np.zeros(count + 1, int), "passage_start": np.zeros(count + 1, int)}
     empty |= {"answerable": np.full(count, UNKNOWN), "has_evidence": np.zeros(count, bool)}
-    empty |= {"ideal": np.zeros(count), "unknown_share": np.zeros(count), "coverage": np.zeros((count, 7))}
+    empty |= {"ideal": np.zeros(count), "dense_weight": np.zeros(count)}
+    empty |= {"coverage": np.zeros((count, len(fields(Coverage))))}
     return SearchedSet(**{**empty, **arrays})
 
 
@@ -57,8 +60,10 @@ def sentences(weights: Sequence[float], seed: int) -> SearchedSet:
 def labelled(seed: int) -> SearchedSet:
     """Questions that can be answered with the probability that the shipped weights of answerability give."""
     random = np.random.default_rng(seed)
-    coverage = random.random((20 * QUESTIONS, len(fields(Coverage))))
-    coverage[:, -1] = coverage[:, -1] > 0.5
+    coverage = random.random((60 * QUESTIONS, len(fields(Coverage))))
+    names = [field.name for field in fields(Coverage)]
+    for name in ("across", "lacks_name"):
+        coverage[:, names.index(name)] = coverage[:, names.index(name)] > 0.5
     score = answerability.inputs(searched(coverage=coverage)) @ np.array([*asdict(ANSWERABILITY_WEIGHTS).values()])
     probability = 1 / (1 + np.exp(-(score + answerability.SHIPPED.intercept)))
     return searched(coverage=coverage, answerable=(random.random(len(coverage)) < probability).astype(int))
@@ -68,17 +73,17 @@ def ranked(weights: FusionWeights, seed: int) -> SearchedSet:
     """Questions whose only relevant document is the one that fusion with these weights puts first."""
     random = np.random.default_rng(seed)
     rows = QUESTIONS * CANDIDATES
-    # Half of the questions the embedder reads in part.
+    # The embedder reads half of the questions in part.
     made = searched(
-        ideal=np.ones(QUESTIONS), unknown_share=random.choice([0.0, 0.1], QUESTIONS),
-        passage_start=np.arange(QUESTIONS + 1) * CANDIDATES, passage_cosine=random.random(rows),
+        ideal=np.ones(QUESTIONS), dense_weight=random.choice([1.0, 0.5], QUESTIONS),
+        passage_start=np.arange(QUESTIONS + 1) * CANDIDATES, passage_similarity=random.normal(0.5, 0.5, rows),
         passage_lexical=random.random(rows), passage_id=np.arange(rows), passage_document=np.arange(rows),
         passage_older=random.random(rows) < 0.5, passage_polar=random.random(rows) < 0.5,
         passage_by_words=np.ones(rows, bool), passage_gain=np.zeros(rows, int),
     )  # fmt: skip
-    dense = np.repeat([weights.dense(share) for share in made.unknown_share], CANDIDATES)
-    score = dense * made.passage_cosine + weights.lexical * made.passage_lexical
-    score *= np.where(made.passage_older, weights.older_version, 1) * np.where(made.passage_polar, weights.yes_or_no, 1)
+    score = np.repeat(made.dense_weight, CANDIDATES) * made.passage_similarity
+    score += weights.lexical * made.passage_lexical**weights.lexical_power
+    score += weights.older_version * made.passage_older + weights.yes_or_no * made.passage_polar
     first = score.reshape(QUESTIONS, CANDIDATES).argmax(axis=1) + made.passage_start[:-1]
     gain = np.zeros(rows, int)
     gain[first] = 1
@@ -105,9 +110,21 @@ def test_weights_of_answerability_are_found_again_and_never_count_words_against_
     assert fitted.weights.lacks_name > 0
 
 
+def _another(grid: list[dict[str, float]]) -> dict[str, float]:
+    """Values in the middle of a grid that differ from all of those that are shipped."""
+    others = [values for values in grid if not values.items() & asdict(FUSION).items()]
+    return others[len(others) // 2]
+
+
+def test_the_shipped_weights_of_fusion_are_among_those_tried() -> None:
+    """Otherwise a fit could not confirm them."""
+    for grid in (fusion.LEXICAL, fusion.OLDER_VERSION, fusion.YES_OR_NO):
+        assert any(values.items() <= asdict(FUSION).items() for values in grid)
+
+
 def test_weights_of_fusion_are_found_again() -> None:
     """From rankings that known weights made; what makes no difference keeps its shipped value."""
-    wanted = FusionWeights(lexical=0.4, older_version=0.9, yes_or_no=1.1, unreadable_share=0.15)
+    wanted = FusionWeights(**_another(fusion.LEXICAL), **_another(fusion.OLDER_VERSION), **_another(fusion.YES_OR_NO))
     assert fusion.fit([ranked(wanted, 1)]) == wanted
     assert fusion.measure(ranked(wanted, 2), wanted) == {"nDCG@10": 1.0}
     indifferent = ranked(FUSION, 3)
@@ -152,6 +169,44 @@ def test_a_set_is_used_where_its_kind_was_fitted() -> None:
     assert list(sets_of("evidence", sets)) == ["xquad-en", "ours"]
     assert list(sets_of("answerability", sets)) == ["near-miss-en", "ours"]
     assert list(FITTED_ON) == [group.name for group in GROUPS]
+
+
+def evaluation_set(name: str, queries: dict[str, tuple[str, bool]], documents: Sequence[str] = "ab") -> EvaluationSet:
+    """A set with these questions, id → (text, whether it can be answered), and with documents of these ids."""
+    corpus = [CorpusDocument(one, ReadDocument("", (Page("", f"{name} {one}"),)), one) for one in documents]
+    asked = [
+        EvaluationQuery(number, text, {"a": 1}, (f"{name} {number}",), known)
+        for number, (text, known) in queries.items()
+    ]
+    return EvaluationSet(name, tuple(corpus), tuple(asked), ())
+
+
+def test_questions_in_one_language_are_asked_of_the_documents_in_the_other() -> None:
+    """Two sets with the same ids cross both ways; question and label are those of one, answers of the other."""
+    english = evaluation_set("en", {"1": ("How long?", True), "2": ("Where?", False)})
+    chinese = evaluation_set("zh", {"1": ("多久？", True), "2": ("哪里？", False)})
+    first, second = fit._crossed([english, chinese])
+    assert (first.name, second.name) == ("en of zh", "zh of en")
+    assert (first.corpus, second.corpus) == (chinese.corpus, english.corpus)
+    assert [query.text for query in first.queries] == ["How long?", "Where?"]
+    assert [query.answerable for query in first.queries] == [True, False]
+    assert [query.answers for query in first.queries] == [("zh 1",), ("zh 2",)]
+    assert [query.text for query in second.queries] == ["多久？", "哪里？"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        evaluation_set("other questions", {"1": ("多久？", True), "3": ("哪里？", False)}),
+        evaluation_set("other documents", {"1": ("多久？", True), "2": ("哪里？", False)}, "abc"),
+    ],
+)
+def test_other_sets_are_not_crossed(other: EvaluationSet) -> None:
+    """Not those with other questions or documents, and none where every question has an answer."""
+    english = evaluation_set("en", {"1": ("How long?", True), "2": ("Where?", False)})
+    assert fit._crossed([english, other]) == []
+    answerable = [evaluation_set(name, {"1": ("How long?", True)}) for name in ("en", "zh")]
+    assert fit._crossed(answerable) == []
 
 
 def test_without_the_set_another_fit_is_measured() -> None:

@@ -323,3 +323,30 @@ def test_damaged_folder_of_an_earlier_version(
     (folder / spoiled).write_bytes(b"garbage")
     with pytest.raises(DocentError, match=r"copy cannot be opened .*: run `docent rebuild`"):
         load_embedder(folder)
+
+
+def test_tokens_of_a_text_match_those_of_a_question(embedder: Embedder) -> None:
+    """A text matches itself fully, one that answers better than one that does not, in every pairing of languages."""
+    assert embedder.token_similarities("annual leave", ["annual leave"])[0] > 0.8
+    english = "Every employee has 25 days of holiday a year.", "The printer needs a new cartridge."
+    chinese = "每位员工每年有二十五天年假。", "打印机需要新的墨盒。"
+    for question in ("How long is annual leave?", "年假有多少天？"):
+        for answer, other in (english, chinese):
+            near, far = embedder.token_similarities(question, [answer, other])
+            assert 1.01 > near > far > 0
+    assert embedder.token_similarities("leave", []) == []
+
+
+def test_each_text_is_matched_alone(embedder: Embedder) -> None:
+    """Whatever texts are matched in one call, each has the similarity that it has alone; an empty one is no error."""
+    texts = ["Leave is long.", "", "年假有二十五天。", "Parking is free behind the building. " * 20]
+    together = embedder.token_similarities("How long is leave?", texts)
+    alone = [embedder.token_similarities("How long is leave?", [text])[0] for text in texts]
+    assert together == pytest.approx(alone, abs=0.01)
+    assert np.isfinite(embedder.token_similarities("", ["leave"])).all()
+
+
+def test_a_model_without_token_vectors_matches_none(english_embedder: Embedder) -> None:
+    """Then evidence goes without them, and there is no scale for them."""
+    assert english_embedder.token_similarities("leave", ["leave"]) == []
+    assert english_embedder.profile.token_matches is None
