@@ -29,7 +29,7 @@ def test_every_passage_has_its_own_vector(embedder: Embedder) -> None:
     together = maker.embed(split)
     assert [len(vectors) for vectors, _ in together] == [len(passages) for _, passages in split]
     for (title, passages), (vectors, packed) in zip(split, together, strict=True):
-        assert packed == pack_multi_vectors([passages], [vectors], embedder)[0]
+        assert packed == pack_multi_vectors([passages], embedder)[0]
         assert all(packed)
         for passage, vector in zip(passages, vectors, strict=True):
             alone = embedder.embed_passages([f"{title}\n{passage.text}"])[0]
