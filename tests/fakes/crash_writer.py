@@ -25,6 +25,7 @@ from ingest.base.types import Page, ReadDocument, Vectors
 from ingest.passages.embedders import library_embedder
 from ingest.passages.embedders.embedder import CARD_FILE, EmbedderCard
 from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
+from ingest.passages.embedders.profile import EmbedderProfile, Scale
 from ingest.runs import batch
 from ingest.runs.batch import ingest_documents
 from ingest.search.indexes import publisher as publish
@@ -38,6 +39,7 @@ class ToyEmbedder:
     """Enough of an embedder to ingest and to search: vectors of 16 numbers that depend on the words."""
 
     card = EmbedderCard("toy", "toy", 16, 64, "", "", "toy", "")
+    profile = EmbedderProfile(Scale(0.0, 1.0), 1.0, 1.0)
     passage_tokens = 64
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
@@ -52,6 +54,9 @@ class ToyEmbedder:
 
     def unknown_share(self, _text: str) -> float:
         return 0.0
+
+    def weight(self, _question: str) -> float:
+        return 1.0
 
 
 def load_toy(_folder: Path) -> ToyEmbedder:
