@@ -34,7 +34,7 @@ class Features:
     """Features of a candidate sentence, and, with the same names, their weights.
 
     A share (0 to 1) is a share of the question's terms, weighted by their rarity in the library unless it says
-    otherwise. The comments speak of the candidate sentence.
+    otherwise, and 0 for a sentence in another language. The comments speak of the candidate sentence.
     """
 
     context: float  # share that its headings contain and the sentence does not
@@ -170,14 +170,17 @@ def describe(
     token_matches = _token_matches(question, candidates, across, embedder) if dense_weight > 0 else [0.0] * len(across)
     described = []
     for candidate, in_other_language, token_match in zip(candidates, across, token_matches, strict=True):
-        sentence_cover = cover(candidate.terms, weights)
+        # Words that both languages share, such as names, are among the tokens that are matched.
+        shared = frozenset[str]() if in_other_language else candidate.terms & weights.keys()
+        context, before = (frozenset[str](),) * 2 if in_other_language else (candidate.context, candidate.before)
+        sentence_cover = cover(shared, weights)
         described.append(
             Features(
-                context=cover(candidate.terms | candidate.context, weights) - sentence_cover,
-                before=cover(candidate.terms | candidate.before, weights) - sentence_cover,
-                terms=len(candidate.terms & weights.keys()) / max(1, len(weights)),
-                telling=cover(candidate.terms, words),
-                rarest=max((telling[term] for term in candidate.terms & telling.keys()), default=0.0) / (rarest or 1.0),
+                context=cover(shared | context, weights) - sentence_cover,
+                before=cover(shared | before, weights) - sentence_cover,
+                terms=len(shared) / max(1, len(weights)),
+                telling=cover(shared, words),
+                rarest=max((telling[term] for term in shared & telling.keys()), default=0.0) / (rarest or 1.0),
                 similarity=dense_weight * candidate.similarity,
                 across=dense_weight * candidate.similarity * in_other_language,
                 token_match=dense_weight * token_match,
