@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from assistant.events import Source
 from ingest.base.dates import MONTHS
-from ingest.base.language import is_chinese, terms
+from ingest.base.language import in_other_language, terms
 from ingest.base.normal_forms import find_forms, fold
 from ingest.passages.split import context_line
 
@@ -23,7 +23,8 @@ class Coverage:
     The covers are the shares (0 to 1) of the question's terms, weighted by rarity, that the best sentence, passage and
     document contain. The similarities are the highest of all sentences and of all passages, on the embedder's scale;
     `dense_weight` (0 to 1) says how far it can read the question, and where that is 0 they are 0. `across` is 1 when
-    the first passage is not in the language of the question (English or Chinese), else 0. `lacks_name` is 1 when the
+    the embedder can read the question and the first passage is in the other language (`in_other_language`), else 0.
+    `lacks_name` is 1 when the
     question mentions a name or code that the best passage does not contain, else 0.
     """
 
@@ -58,7 +59,7 @@ def measure_coverage(
         sentence_similarity=sentence_similarity if dense_weight > 0 else 0.0,
         passage_similarity=passage_similarity if dense_weight > 0 else 0.0,
         dense_weight=dense_weight,
-        across=float(bool(sources) and is_chinese(sources[0].text) != is_chinese(question)),
+        across=float(dense_weight > 0 and bool(sources) and in_other_language(sources[0].text, question)),
         lacks_name=float(any(not name <= best for name in names(question))),
     )
 

@@ -21,7 +21,7 @@ from ingest.passages.sentences import is_question
 from ingest.search.answer_types import asks_yes_or_no, says_yes_or_no
 from ingest.search.fuse import FUSION, Cosines, FusedScore, FusionWeights, fuse, with_steps
 from ingest.search.indexes.snapshot import IndexSnapshot
-from ingest.search.versions import names_version
+from ingest.search.versions import names_other_version, names_version
 from ingest.store.catalog import Catalog
 from ingest.store.records import name_of
 from ingest.store.vectors import packed_multi_vectors
@@ -161,7 +161,8 @@ class Preference:
         A passage under a heading that is itself a question answers that one, so its yes or no does not count.
         """
         return self._weights.steps(
-            older_version=bool(newer) and not names_version(self._question, name),
+            older_version=(bool(newer) and not names_version(self._question, name))
+            or names_other_version(self._question, name),
             yes_or_no=self._asks_yes_or_no and says_yes_or_no(row["text"]) and not is_question(row["heading"]),
         )
 

@@ -50,6 +50,18 @@ def superseded(documents: Iterable[tuple[int, str]]) -> dict[int, str]:
 
 def names_version(question: str, name: str) -> bool:
     """True when the question asks for this version: it has one of the version's numbers of four digits."""
-    _, version = version_of(name)
-    years = {int(number) for number in re.findall(r"\d{4}", question)}
-    return any(number in years for number in version if number >= 1000)
+    return not _years(name).isdisjoint(_years_asked(question))
+
+
+def names_other_version(question: str, name: str) -> bool:
+    """True when the question has years and the document's name has others: it is about another version."""
+    years, asked = _years(name), _years_asked(question)
+    return bool(years) and bool(asked) and years.isdisjoint(asked)
+
+
+def _years(name: str) -> set[int]:
+    return {number for number in version_of(name)[1] if number >= 1000}
+
+
+def _years_asked(question: str) -> set[int]:
+    return {int(number) for number in re.findall(r"(?<!\d)(?:19|20)\d{2}(?!\d)", question)}

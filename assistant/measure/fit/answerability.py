@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -33,10 +33,16 @@ class AnswerabilityModel:
 SHIPPED = AnswerabilityModel(WEIGHTS, INTERCEPT)
 
 
-def inputs(searched: SearchedSet) -> Numbers:
-    """The features of each question, shape (questions, fields of AnswerabilityFeatures)."""
+def inputs(searched: SearchedSet, readable: bool = True) -> Numbers:
+    """The features of each question, shape (questions, fields of AnswerabilityFeatures).
+
+    Without `readable` they are those for an embedder that cannot read the questions.
+    """
     # The features are sums and products, so arrays with one number for each question take the place of numbers.
     columns: Any = Coverage(*searched.coverage.T)
+    if not readable:
+        nothing = np.zeros(len(searched.coverage))
+        columns = replace(columns, dense_weight=nothing, across=nothing)
     return np.stack(astuple(answerability_features(columns)), axis=1)
 
 
@@ -47,14 +53,23 @@ def _count(searched: SearchedSet) -> int:
 
 
 def fit(sets: list[SearchedSet]) -> AnswerabilityModel:
-    """Logistic regression over every labelled question, each set with the same total weight."""
-    labelled = [searched.answerable != UNKNOWN for searched in sets]
-    weights = equal_weights([int(chosen.sum()) for chosen in labelled])
+    """Logistic regression over every labelled question, each set with the same total weight.
+
+    A question with documents in its own language is there twice: as it is, and as for an embedder that cannot read it.
+    """
+    parts = []
+    for searched in sets:
+        labelled = searched.answerable != UNKNOWN
+        within = labelled & (Coverage(*searched.coverage.T).across == np.zeros(len(labelled)))
+        features = np.concatenate([inputs(searched)[labelled], inputs(searched, readable=False)[within]])
+        labels = np.concatenate([searched.answerable[labelled], searched.answerable[within]]) == 1
+        parts.append((features, labels))
+    weights = equal_weights([len(labels) for _, labels in parts])
     names = [*(field.name for field in fields(AnswerabilityFeatures)), "intercept"]
     fitted = fit_logistic(
-        np.concatenate([inputs(searched)[chosen] for searched, chosen in zip(sets, labelled, strict=True)]),
-        np.concatenate([searched.answerable[chosen] == 1 for searched, chosen in zip(sets, labelled, strict=True)]),
-        np.concatenate([np.full(int(chosen.sum()), weight) for chosen, weight in zip(labelled, weights, strict=True)]),
+        np.concatenate([features for features, _ in parts]),
+        np.concatenate([labels for _, labels in parts]),
+        np.concatenate([np.full(len(labels), weight) for (_, labels), weight in zip(parts, weights, strict=True)]),
         RIDGE,
         np.array([0.0 if name in NOT_NEGATIVE else -np.inf for name in names]),
         np.full(len(names), np.inf),

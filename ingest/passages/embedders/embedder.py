@@ -7,6 +7,7 @@ one that OpenVINO cannot compile.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -15,7 +16,9 @@ from typing import Any
 import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
 
+from ingest.base.chinese_script import simplified
 from ingest.base.errors import DocentError
+from ingest.base.language import KANA
 from ingest.base.logs import get_logger
 from ingest.base.types import Vectors
 from ingest.passages.embedders.openvino_embedding import TEXTS_PER_CALL, OpenVINOEmbedding
@@ -33,6 +36,7 @@ _TOKEN_ITEMS = 8
 # of the tokens of Chinese questions and none of those of English questions (XQuAD, CMRC).
 UNREADABLE_SHARE = 0.25
 
+_KANA = re.compile(f"[{KANA}]")
 log = get_logger(__name__)
 
 
@@ -110,7 +114,7 @@ class Embedder:
         vectors = np.zeros((len(texts), self.card.dimension), np.float32)
         for start in range(0, len(order), TEXTS_PER_CALL):
             rows = order[start : start + TEXTS_PER_CALL]
-            prefixed = [self.card.passage_prefix + texts[number] for number in rows]
+            prefixed = [self.card.passage_prefix + _in_one_script(texts[number]) for number in rows]
             vectors[rows] = self.model.get_text_embedding_batch(prefixed)
         return _unit_length(vectors)
 
@@ -119,7 +123,7 @@ class Embedder:
         return self.profile.without_language(self._embed_query(text))
 
     def _embed_query(self, text: str) -> Vectors:
-        row = np.array([self.model.get_query_embedding(self.card.query_prefix + text)], np.float32)
+        row = np.array([self.model.get_query_embedding(self.card.query_prefix + _in_one_script(text))], np.float32)
         vector: Vectors = _unit_length(row)[0]
         return vector
 
@@ -132,7 +136,10 @@ class Embedder:
         if not isinstance(self.model, OpenVINOEmbedding) or not self.model.has_token_vectors:
             return []
         asked, *answers = self.model.token_vectors(
-            [self.card.query_prefix + question, *(self.card.passage_prefix + text for text in texts)]
+            [
+                self.card.query_prefix + _in_one_script(question),
+                *(self.card.passage_prefix + _in_one_script(text) for text in texts),
+            ]
         )
         asked = self._without_frame(asked, self.card.query_prefix)
         return [
@@ -205,6 +212,11 @@ def _not_opened(folder: Path, error: Exception) -> DocentError:
     log.warning("embedder.unopened", folder=str(folder), exc_info=error)
     reason = " ".join(str(error).split())[:200]
     return DocentError(f"The embedding model in {folder} cannot be opened ({reason}): run `docent rebuild`.")
+
+
+def _in_one_script(text: str) -> str:
+    """The text in simplified characters, so that both scripts have the same vectors; Japanese stays as it is."""
+    return text if _KANA.search(text) else simplified(text)
 
 
 def _unit_length(vectors: Vectors) -> Vectors:

@@ -35,20 +35,6 @@ def test_equal_scores_keep_the_older_passage_first() -> None:
     assert [passage for passage, _ in fuse(near, {}, 1.0, 1.0, SCALE)] == [3, 7, 9]
 
 
-def test_what_has_nothing_to_do_with_the_question_is_no_hit() -> None:
-    """A passage without a word of the question and no nearer than unrelated texts is left out."""
-    assert [passage for passage, _ in fuse({1: same(0.6), 2: same(0.75), 3: same(0.7)}, {}, 1.0, 1.0, SCALE)] == [2]
-
-
-def test_a_shared_word_makes_a_hit_however_unlike_the_passage_is() -> None:
-    """A passage that shares a word with the question is found also where its similarity is far below 0."""
-    ranked = fuse({1: same(0.4), 2: same(0.75)}, {1: 1.0}, 20.0, 1.0, SCALE, WEIGHTS)
-    assert [passage for passage, _ in ranked] == [2, 1]
-    assert ranked[1][1].score < 0
-    # Without a vote, a similarity above 0 makes no hit.
-    assert fuse({1: same(0.75)}, {}, 1.0, 0.0, SCALE) == []
-
-
 def test_a_leg_that_is_not_trusted() -> None:
     """With a dense weight of 0 the order is BM25's alone; the cosines stay visible."""
     ranked = fuse({1: same(0.9)}, {1: 1.0, 2: 2.0}, 4.0, dense_weight=0.0, scale=SCALE, weights=WEIGHTS)
