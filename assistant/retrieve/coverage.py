@@ -24,8 +24,7 @@ class Coverage:
     document contain. The similarities are the highest of all sentences and of all passages, on the embedder's scale;
     `dense_weight` (0 to 1) says how far it can read the question, and where that is 0 they are 0. `across` is 1 when
     the embedder can read the question and the first passage is in the other language (`in_other_language`), else 0.
-    `lacks_name` is 1 when the
-    question mentions a name or code that the best passage does not contain, else 0.
+    `lacks_name` is 1 when the question mentions a name or code that the best passage does not contain, else 0.
     """
 
     sentence_cover: float

@@ -27,8 +27,8 @@ from ingest.search.hybrid import ScoredHit
 RERANKED = 20
 # Passages per inference. Few, because the shorter ones of a batch are padded to its longest.
 _BATCH = 4
-# The odds of a passage of an older version are multiplied by this: it decides between passages of nearly the same
-# words, whatever their scores are.
+# The odds of a passage with the step `older_version` are multiplied by this: it decides between passages of nearly the
+# same words, whatever their scores are.
 _OLDER_VERSION_ODDS = 0.6
 log = get_logger(__name__)
 
@@ -37,7 +37,8 @@ log = get_logger(__name__)
 class RerankedHit(ScoredHit):
     """A hit at its new rank. `parts` are still those of the fusion.
 
-    `reranked` is the cross-encoder's score, 0 to 1; `hit.score` is that score, lower for an older version.
+    `reranked` is the cross-encoder's score, 0 to 1; `hit.score` is that score, lower for an older version,
+    or for any version of another year than the question names.
     For a passage beyond those that were read `reranked` is None, and its `hit.score`, 0 or less, is its fused score
     minus that of the first passage that was not read.
     """
@@ -106,8 +107,8 @@ class Reranker:
     def reorder(self, question: str, hits: Sequence[ScoredHit]) -> list[ScoredHit]:
         """The first `RERANKED` hits in the cross-encoder's order, then the others in theirs, as `RerankedHit`s.
 
-        A passage of an older version is put back by `_OLDER_VERSION_ODDS`. When the model cannot be used, this returns
-        the hits unchanged, and `problem` says why.
+        A passage with the step `older_version` is put back by `_OLDER_VERSION_ODDS`. When the model cannot be used,
+        this returns the hits unchanged, and `problem` says why.
         """
         if not hits:
             return []

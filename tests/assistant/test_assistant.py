@@ -411,7 +411,7 @@ def test_people_who_ask_at_the_same_time_are_answered_one_after_another(assistan
 def test_questions_and_documents_are_in_no_log(assistant_with: Make, tmp_path: Path) -> None:
     """At `info` the log has counts and times; the text of a question only appears at `debug`."""
     assistant = assistant_with(saying(LEAVE))
-    secret = "How many days of annual leave has employee Zebedee Quimby?"
+    secret = "How many days of annual leave do employees get, such as zebedee?"
     for level in ("info", "debug"):
         configure_logs(level, tmp_path / level, console=False)
         done_of(list(assistant.ask(secret, "talk")))
@@ -423,7 +423,7 @@ def test_questions_and_documents_are_in_no_log(assistant_with: Make, tmp_path: P
     assert [record["event"] for record in quiet] == ["question.answered", "question.stopped"]
     assert quiet[0]["finish_reason"] == "stop"
     assert quiet[0]["engine"] == "scripted"
-    for text in ("Zebedee", "25 days", "carried over"):
+    for text in ("zebedee", "25 days", "carried over"):
         assert text not in json.dumps(quiet)
     asked = [record for record in log_records(tmp_path / "debug") if record["event"] == "question.asked"]
     assert [record["question"] for record in asked] == [secret, secret]

@@ -8,6 +8,7 @@ embedding sets. Only the embedder's folder is missing, which has 90 MB: the test
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import sqlite3
@@ -16,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from assistant.engines.latency import ReadingRate, read_rate
-from assistant.refuse.thresholds import read_fitted_thresholds, still_holds
+from assistant.refuse.answerability import CAUTION, REFUSE, VERSION, Thresholds
+from assistant.refuse.thresholds import THRESHOLDS_FILE, CurrentThresholds, read_fitted_thresholds, still_holds
 from ingest.base.settings import Settings
 from ingest.library import Library
 from ingest.passages.embedders.embedder import Embedder
@@ -120,12 +122,20 @@ def test_its_rebuild_can_be_undone(settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("office")
-def test_what_was_measured_then_still_holds(settings: Settings) -> None:
-    """The fitted thresholds and the engine's reading rate are read, and the fit is still valid."""
-    fitted = read_fitted_thresholds(settings.home)
-    assert fitted is not None
-    assert (fitted.refuse, fitted.caution, fitted.last_passage) == (0.4, 0.7, 6)
+def test_thresholds_fitted_then_are_fitted_again(settings: Settings) -> None:
+    """Answerability was another number then, so its thresholds are not used: the defaults are, until a new fit."""
+    written = json.loads((settings.home / THRESHOLDS_FILE).read_text("utf-8"))
+    assert written["version"] < VERSION
+    assert read_fitted_thresholds(settings.home) is None
+    # Others than the defaults, which alone would not show that the file is passed over.
+    (settings.home / THRESHOLDS_FILE).write_text(json.dumps({**written, "refuse": 0.2, "caution": 0.9}), "utf-8")
+    assert CurrentThresholds(settings.home).now == Thresholds(REFUSE, CAUTION)
     catalog = Catalog(settings.home / CATALOG_FILE)
-    assert still_holds(catalog, fitted)
+    assert not still_holds(catalog, read_fitted_thresholds(settings.home))
     catalog.close()
+
+
+@pytest.mark.usefixtures("office")
+def test_the_reading_rate_measured_then_still_holds(settings: Settings) -> None:
+    """The engine's reading rate is read as it was written."""
     assert read_rate(settings.home) == ReadingRate("openvino", "qwen/Qwen1.5-0.5B-Chat", 1100.5, 1485, 1.5)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from assistant.measure.fit.collect import UNKNOWN, Numbers, SearchedSet
+from assistant.measure.fit.collect import UNKNOWN, Flags, Numbers, SearchedSet
 from assistant.measure.fit.group import Group, equal_weights
 from assistant.measure.fit.logit import RIDGE, fit_logistic
 from assistant.refuse.answerability import INTERCEPT, WEIGHTS, AnswerabilityFeatures, answerability_features
@@ -53,17 +53,23 @@ def _count(searched: SearchedSet) -> int:
 
 
 def fit(sets: list[SearchedSet]) -> AnswerabilityModel:
-    """Logistic regression over every labelled question, each set with the same total weight.
+    """Logistic regression over the examples of every labelled question, each set with the same total weight."""
+    return fit_examples([examples(searched) for searched in sets])
+
+
+def examples(searched: SearchedSet) -> tuple[Numbers, Flags]:
+    """(features, whether answerable) of each labelled question, shapes (examples, features) and (examples,).
 
     A question with documents in its own language is there twice: as it is, and as for an embedder that cannot read it.
     """
-    parts = []
-    for searched in sets:
-        labelled = searched.answerable != UNKNOWN
-        within = labelled & (Coverage(*searched.coverage.T).across == np.zeros(len(labelled)))
-        features = np.concatenate([inputs(searched)[labelled], inputs(searched, readable=False)[within]])
-        labels = np.concatenate([searched.answerable[labelled], searched.answerable[within]]) == 1
-        parts.append((features, labels))
+    labelled = searched.answerable != UNKNOWN
+    within = labelled & (Coverage(*searched.coverage.T).across == np.zeros(len(labelled)))
+    features = np.concatenate([inputs(searched)[labelled], inputs(searched, readable=False)[within]])
+    return features, np.concatenate([searched.answerable[labelled], searched.answerable[within]]) == 1
+
+
+def fit_examples(parts: Sequence[tuple[Numbers, Flags]]) -> AnswerabilityModel:
+    """Logistic regression over (features, whether answerable) of each set, each set with the same total weight."""
     weights = equal_weights([len(labels) for _, labels in parts])
     names = [*(field.name for field in fields(AnswerabilityFeatures)), "intercept"]
     fitted = fit_logistic(

@@ -19,7 +19,7 @@ LEXICAL = [
     for lexical in (0.7, 1.0, 1.4, 2.0, 2.4, 2.8, 3.2, 4.0, 5.6, 8.0)
     for power in (1.0, 1.25, 1.5, 1.75, 2.0)
 ]
-OLDER_VERSION = [{"older_version": step} for step in (-1.0, -0.7, -0.5, -0.35, -0.25, -0.15, -0.05, 0.0)]
+OLDER_VERSION = [{"older_version": step} for step in (-1.0, -0.8, -0.6, -0.5, -0.35, -0.25, -0.15, -0.05, 0.0)]
 YES_OR_NO = [{"yes_or_no": step} for step in (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3)]
 # A smaller gain may be chance even with thousands of questions: among values whose nDCG differs less, those nearest to
 # the shipped values are chosen.

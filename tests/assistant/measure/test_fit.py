@@ -100,7 +100,9 @@ def test_weights_of_evidence_are_found_again() -> None:
 
 def test_weights_of_answerability_are_found_again_and_never_count_words_against_an_answer() -> None:
     """From questions labelled by known weights; a weight of a cover or cosine that would be negative is 0."""
-    fitted = answerability.fit([labelled(1), labelled(2)])
+    fitted = answerability.fit_examples(
+        [(answerability.inputs(made), made.answerable == 1) for made in (labelled(1), labelled(2))]
+    )
     assert fitted.intercept == pytest.approx(answerability.SHIPPED.intercept, abs=0.7)
     for name, value in asdict(ANSWERABILITY_WEIGHTS).items():
         assert asdict(fitted.weights)[name] == pytest.approx(value, abs=0.9), name
@@ -108,6 +110,22 @@ def test_weights_of_answerability_are_found_again_and_never_count_words_against_
     fitted = answerability.fit([replace(turned, answerable=1 - turned.answerable)])
     assert {asdict(fitted.weights)[name] for name in answerability.NOT_NEGATIVE} == {0.0}
     assert fitted.weights.lacks_name > 0
+
+
+def test_a_question_in_the_language_of_the_documents_is_fitted_twice() -> None:
+    """As it is and as for an embedder that cannot read it, with its label both times; one across languages only once,
+    and one without a label not at all."""
+    names = [field.name for field in fields(Coverage)]
+    coverage = np.full((4, len(names)), 0.5)
+    coverage[:, names.index("across")] = (0, 1, 0, 0)
+    features, labels = answerability.examples(searched(coverage=coverage, answerable=np.array([1, 1, 0, UNKNOWN])))
+    assert labels.tolist() == [True, True, False, True, False]
+    rows = [AnswerabilityFeatures(*row) for row in features.tolist()]
+    assert [row.across for row in rows] == [0, 1, 0, 0, 0]
+    assert [row.dense_weight for row in rows] == [0.5, 0, 0.5, 0, 0]
+    assert [row.sentence_similarity for row in rows] == [0.25, 0, 0.25, 0, 0]
+    assert [row.document_cover for row in rows] == [0.5, 0, 0.5, 0.5, 0.5]
+    assert [row.document_cover_unread for row in rows] == [0.25, 0, 0.25, 0.5, 0.5]
 
 
 def _another(grid: list[dict[str, float]]) -> dict[str, float]:

@@ -83,13 +83,18 @@ def test_nothing_found_covers_nothing() -> None:
 
 
 def test_the_language_of_the_first_passage_and_of_the_question() -> None:
-    """`across` is 1 when they differ, whatever the passages behind the first; codes and numbers do not matter."""
+    """`across` is 1 when they differ, whatever the passages behind the first; codes and numbers do not matter.
+
+    Never 1 for an embedder that cannot read the question: then words alone decide.
+    """
     english, chinese = source(1, "Annual leave is 25 days."), source(2, "年假有二十五天。")
     for question, sources, across in (
         ("年假有几天？", (english, chinese), 1.0),
         ("年假有几天？", (chinese, english), 0.0),
         ("How long is annual leave?", (chinese,), 1.0),
         ("How long is annual leave?", (english, chinese), 0.0),
+        ("年假有几天？", (source(3, "E-09: 25, 28, 30"), english), 0.0),
         ("AQ-400 报 E-09 故障怎么处理？", (source(3, "AQ-400 的 E-09 故障须更换滤芯。"),), 0.0),
     ):
-        assert measure(question, {"leave": 1.0}, *sources).across == across
+        assert measure(question, {"leave": 1.0}, *sources, dense_weight=1.0).across == across
+        assert measure(question, {"leave": 1.0}, *sources, dense_weight=0.0).across == 0.0

@@ -191,12 +191,19 @@ def test_chinese_sentences_are_found_by_their_characters() -> None:
     assert coverage.sentence_cover > 0.5
 
 
-@pytest.mark.parametrize("question", ["**Can leave be carried over?**", "年假可以结转吗？", "__Who approves leave?__ "])
-def test_a_question_in_the_document_is_no_answer_but_what_follows_is(question: str) -> None:
+@pytest.mark.parametrize(
+    ("question", "answer", "other"),
+    [
+        ("**Can leave be carried over?**", "Yes, into March.", "Something else."),
+        ("年假可以结转吗？", "可以，最晚到三月。", "其他事项。"),
+        ("__Who approves leave?__ ", "The manager.", "Something else."),
+    ],
+)
+def test_a_question_in_the_document_is_no_answer_but_what_follows_is(question: str, answer: str, other: str) -> None:
     """A question line of a list of questions is left out and its words count for the next sentence, and no further."""
-    passage = source(1, f"{question}\nYes, into March.\nSomething else.")
+    passage = source(1, f"{question}\n{answer}\n{other}")
     sentences, coverage = pick(question, passage)
-    assert [sentence.text for sentence in sentences] == ["Yes, into March.", "Something else."]
+    assert [sentence.text for sentence in sentences] == [answer, other]
     assert coverage.sentence_cover == 1.0
     assert sentences[0].score > sentences[1].score
 

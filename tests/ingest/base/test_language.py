@@ -15,6 +15,7 @@ from ingest.base.language import (
     HANGUL,
     IDEOGRAPHS,
     KANA,
+    in_other_language,
     is_chinese,
     is_wrapped,
     sentence_spans,
@@ -119,6 +120,25 @@ def test_threads_share_the_analysis() -> None:
 def test_is_chinese(text: str, expected: bool) -> None:
     """A fifth of the letters decides: product names in Latin letters do not make a text English."""
     assert is_chinese(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "other_than"),
+    [
+        ("Annual leave is 25 days.", {"zh"}),
+        ("年假有二十五天。", {"en"}),
+        ("AQ-400 的 E-09 故障须更换滤芯。", {"en"}),
+        ("25", set()),
+        ("1,200.50 / 2026-10-01", set()),
+        ("E-07", set()),
+        ("A4, B5", set()),
+        ("", set()),
+    ],
+)
+def test_in_other_language(text: str, other_than: set[str]) -> None:
+    """English differs from Chinese and Chinese from English; digits and codes alone belong to every language."""
+    questions = {"en": "How long is annual leave?", "zh": "年假有几天？"}
+    assert {name for name, question in questions.items() if in_other_language(text, question)} == other_than
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,8 @@ def test_filters(
     hits = {hit.path: hit.score for hit in shared_library.search(question, 4)}
     hybrid = store.query(VectorStoreQuery(query_str=question, similarity_top_k=4, filters=filters))
     assert paths(hybrid) == [path for path in hits if path in expected]
-    assert hybrid.similarities == pytest.approx([hits[path] for path in paths(hybrid)], abs=1e-6)
+    # Cosines differ by the rounding of float32, which the embedder's scale makes ten times as large.
+    assert hybrid.similarities == pytest.approx([hits[path] for path in paths(hybrid)], abs=1e-5)
     sparse = store.query(
         VectorStoreQuery(query_str=question, similarity_top_k=4, filters=filters, mode=VectorStoreQueryMode.SPARSE)
     )

@@ -59,19 +59,20 @@ def test_the_order_is_the_cross_encoders(site: Settings, plain: list[ScoredHit],
 
 
 def test_an_older_version_steps_back(site: Settings, plain: list[ScoredHit], cross_encoder: Path) -> None:
-    """Its odds are lowered by one factor, unless the question asks for that version; of equal passages it is last."""
+    """Its odds are lowered by one factor; of equal passages it is last. When the question names a year, it is the
+    version of another year that steps back."""
     reranker = Reranker(str(cross_encoder), site.models_cache)
     library = opened(site, cross_encoder)
-    for question, factor in ((QUESTION, rerank._OLDER_VERSION_ODDS), (f"{QUESTION[:-1]} in 2024?", 1.0)):
+    lowered = rerank._OLDER_VERSION_ODDS
+    assert lowered < 1
+    for question, factors in ((QUESTION, (lowered, 1.0)), (f"{QUESTION[:-1]} in 2024?", (1.0, lowered))):
         reranked = {scored.hit.path: scored for scored in library.search_scored(question)}
-        old, new = reranked["hr/leave-policy-2024.md"], reranked["hr/leave-policy-2026.md"]
-        assert isinstance(old, RerankedHit)
-        assert isinstance(new, RerankedHit)
-        assert old.reranked is not None
-        odds = old.reranked / (1 - old.reranked)
-        assert old.hit.score / (1 - old.hit.score) == pytest.approx(odds * factor)
-        assert factor <= 1
-        assert new.hit.score == new.reranked
+        for name, factor in zip(("hr/leave-policy-2024.md", "hr/leave-policy-2026.md"), factors, strict=True):
+            scored = reranked[name]
+            assert isinstance(scored, RerankedHit)
+            assert scored.reranked is not None
+            odds = scored.reranked / (1 - scored.reranked)
+            assert scored.hit.score / (1 - scored.hit.score) == pytest.approx(odds * factor)
     library.close()
     same = [replace(scored, hit=replace(scored.hit, title="", heading="", text="dublin")) for scored in plain[:2]]
     assert names(same) == POLICIES

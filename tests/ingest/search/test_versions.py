@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.search.versions import names_version, superseded, version_of
+from ingest.search.versions import names_other_version, names_version, superseded, version_of
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,24 @@ def test_question_for_a_version() -> None:
     assert names_version("2024年有几天年假", "leave-policy-20240501.md")
     assert not names_version("How many days in 2026?", "leave-policy-2024.md")
     assert not names_version("What is new in 2?", "handbook-v2.md")
+
+
+@pytest.mark.parametrize(
+    ("question", "name", "other"),
+    [
+        ("How many days in 2024?", "leave-policy-2026.md", True),
+        ("How many days in 2024?", "leave-policy-2024.md", False),
+        ("How many days in 2024?", "leave-policy-2024-05.md", False),
+        ("2024年有几天年假", "休假制度2026年5月.docx", True),
+        ("2024年有几天年假", "休假制度2024年5月.docx", False),
+        ("What changed from 2024 to 2026?", "leave-policy-2024.md", False),
+        ("What changed from 2024 to 2026?", "leave-policy-2025.md", True),
+        ("How many days?", "leave-policy-2024.md", False),
+        ("How many days in 2024?", "leave-policy.md", False),
+        ("How many days in 2024?", "handbook-v2.md", False),
+        ("What is form 120245?", "leave-policy-2026.md", False),
+    ],
+)
+def test_question_for_another_version(question: str, name: str, other: bool) -> None:
+    """Both have a year and none in common; without a year in the question or in the name nothing is known."""
+    assert names_other_version(question, name) is other

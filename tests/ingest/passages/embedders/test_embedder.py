@@ -24,6 +24,7 @@ from ingest.passages.embedders.embedder import (
     UNREADABLE_SHARE,
     Embedder,
     EmbedderCard,
+    _in_one_script,
     load_embedder,
     read_card,
 )
@@ -350,3 +351,25 @@ def test_a_model_without_token_vectors_matches_none(english_embedder: Embedder) 
     """Then evidence goes without them, and there is no scale for them."""
     assert english_embedder.token_similarities("leave", ["leave"]) == []
     assert english_embedder.profile.token_matches is None
+
+
+def test_both_chinese_scripts_have_one_vector(embedder: Embedder) -> None:
+    """A text in traditional characters has the vector of the same text in simplified ones, as passage and question."""
+    traditional, simple = "新員工須於入職首週完成安全培訓。", "新员工须于入职首周完成安全培训。"
+    passages = embedder.embed_passages([traditional, simple])
+    assert passages[0] == pytest.approx(passages[1], abs=1e-6)
+    assert embedder.embed_query(traditional) == pytest.approx(embedder.embed_query(simple), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ("新員工須於入職首週完成安全培訓。", "新员工须于入职首周完成安全培训。"),
+        ("新员工须完成培训。", "新员工须完成培训。"),
+        ("有給休暇は年に二十日です。領収書の会議", "有給休暇は年に二十日です。領収書の会議"),
+        ("Annual leave: 25 days", "Annual leave: 25 days"),
+    ],
+)
+def test_texts_are_embedded_in_one_script(text: str, given: str) -> None:
+    """Traditional characters become simplified ones; a Japanese text is unchanged."""
+    assert _in_one_script(text) == given
