@@ -54,9 +54,12 @@ def names_version(question: str, name: str) -> bool:
 
 
 def names_other_version(question: str, name: str) -> bool:
-    """True when the question has years and the document's name has others: it is about another version."""
+    """True when the question has years and the document's name has others: it is about another version.
+
+    A name without a suffix is an identifier, as in `superseded`: never True.
+    """
     years, asked = _years(name), _years_asked(question)
-    return bool(years) and bool(asked) and years.isdisjoint(asked)
+    return bool(years) and bool(asked) and bool(PurePath(name).suffix) and years.isdisjoint(asked)
 
 
 def _years(name: str) -> set[int]:

@@ -90,8 +90,12 @@ def test_question_for_a_version() -> None:
         ("How many days in 2024?", "leave-policy.md", False),
         ("How many days in 2024?", "handbook-v2.md", False),
         ("What is form 120245?", "leave-policy-2026.md", False),
+        ("Who was treated in 2015?", "MED-1999", False),
     ],
 )
 def test_question_for_another_version(question: str, name: str, other: bool) -> None:
-    """Both have a year and none in common; without a year in the question or in the name nothing is known."""
+    """Both have a year and none in common; without a year in the question or in the name nothing is known.
+
+    The number of an identifier is no year.
+    """
     assert names_other_version(question, name) is other
