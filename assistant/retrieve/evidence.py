@@ -26,6 +26,8 @@ SENTENCES = 3
 TOKEN_MATCHED = 8
 # A sentence with less than this share of the best one's score is about something else.
 WORTH_QUOTING = 0.35
+# From this share of the best one's score on, the scores do not say which of two sentences is better.
+ABOUT_EQUAL = 0.75
 _NUMERIC = {"moment", "duration", "money", "number"}
 
 
@@ -117,9 +119,16 @@ def pick_evidence(
 
 
 def worth_quoting(sentences: Sequence[EvidenceSentence]) -> tuple[EvidenceSentence, ...]:
-    """The sentences that are good enough to quote as the answer: the best one and those nearly as good."""
-    least = WORTH_QUOTING * max((sentence.score for sentence in sentences), default=0.0)
-    return tuple(sentence for sentence in sentences if sentence.score >= least)
+    """The sentences that are good enough to quote as the answer: the best one and those nearly as good, best first.
+
+    Sentences of one source that are about equally good are in the order of reading: a rule stands before what limits
+    it.
+    """
+    highest = max((sentence.score for sentence in sentences), default=0.0)
+    worth = [sentence for sentence in sentences if sentence.score >= WORTH_QUOTING * highest]
+    equal = [sentence for sentence in worth if sentence.n == worth[0].n and sentence.score >= ABOUT_EQUAL * highest]
+    others = [sentence for sentence in worth if sentence not in equal]
+    return (*sorted(equal, key=lambda sentence: sentence.start), *others)
 
 
 def find_candidates(source: Source, cosines: Sequence[float], scale: Scale) -> list[Candidate]:

@@ -69,6 +69,21 @@ def pick(
     return pick_evidence(question, sources, index, embedder, cosines or {}, cosine)
 
 
+def test_sentences_that_are_about_equally_good_are_quoted_in_the_order_of_reading() -> None:
+    """A rule stands before what limits it; a clearly better sentence, and another source, keep their place."""
+
+    def found(n: int, start: int, score: float) -> EvidenceSentence:
+        return EvidenceSentence(n=n, text=f"{n}.{start}", start=start, end=start + 3, score=score, shown="")
+
+    def quoted(*sentences: EvidenceSentence) -> list[str]:
+        return [sentence.text for sentence in worth_quoting(sentences)]
+
+    assert quoted(found(1, 50, 0.40), found(1, 10, 0.35), found(2, 0, 0.20)) == ["1.10", "1.50", "2.0"]
+    assert quoted(found(1, 50, 0.60), found(1, 10, 0.30)) == ["1.50", "1.10"]
+    assert quoted(found(1, 50, 0.40), found(2, 0, 0.39), found(1, 10, 0.05)) == ["1.50", "2.0"]
+    assert quoted() == []
+
+
 def test_the_sentence_that_has_the_words_comes_first() -> None:
     """Best first by shared words; each is exactly the range of its passage, and says which one."""
     first = source(1, "Desks are booked online. Annual leave is 25 days a year.")
