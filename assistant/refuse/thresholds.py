@@ -56,7 +56,7 @@ _EASIER = 1.35
 _PRIOR_QUESTIONS = 200
 # Fitted thresholds stay within these bounds: documents do not show how people ask.
 _REFUSE_BOUNDS = (0.3, 0.5)
-_CAUTION_BOUNDS = (0.55, 0.85)
+_CAUTION_BOUNDS = (0.65, 0.88)
 log = get_logger(__name__)
 
 
