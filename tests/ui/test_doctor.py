@@ -70,7 +70,7 @@ def test_the_thresholds_and_their_fit(site: Settings, ingested_office: Path) -> 
     made = fit_thresholds_when_due(site)
     assert made is not None
     assert findings_by_name(site)["thresholds"].text == (
-        "confidence below 0.40: no answer; below 0.70: an answer with a caution; the defaults, because the library is "
+        "confidence below 0.40: no answer; below 0.80: an answer with a caution; the defaults, because the library is "
         "too small for synthetic questions"
     )
     kept = replace(made, refuse=0.37, caution=0.81, questions=150, separation=0.953)
