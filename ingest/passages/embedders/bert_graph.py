@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.base.int8_weights import round_to_int8
+from ingest.base.int8_weights import restored_matrix, round_to_int8
 from ingest.passages.embedders.e5_file import E5File
 
 QUERY_PREFIX, PASSAGE_PREFIX = "query: ", "passage: "
@@ -109,16 +109,12 @@ class _Builder:
         return operations.add(scaled, operations.constant(self._source.vector(prefix + "b", hidden)))
 
     def _constant_matrix(self, name: str, rows: int, columns: int) -> Any:
-        """A matrix in the graph, in the form in which OpenVINO keeps it as int8 while it multiplies."""
+        """A matrix in the graph."""
         operations = self._operations
         if not self._rounded:
             return operations.constant(self._source.matrix(name, rows, columns))
         numbers, scales = self._rounded_matrix(name, rows, columns)
-        scaled = operations.multiply(
-            operations.convert(operations.constant(numbers), np.float16), operations.constant(scales)
-        )
-        shape = operations.constant(np.array([rows, columns], np.int64))
-        return operations.convert(operations.reshape(scaled, shape, False), np.float32)
+        return restored_matrix(operations.constant(numbers), scales, (rows, columns))
 
     def _table_rows(self, name: str, rows: int, columns: int, ids: Any) -> Any:
         """The rows of a table with these ids. Only these become float32: the whole table of words would be 384 MB."""
