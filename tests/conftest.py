@@ -15,7 +15,7 @@ import shutil
 import sqlite3
 import subprocess
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +205,22 @@ def copy_library(source: Path, office: Path, home: Path) -> None:
         before = connection.execute("SELECT root FROM paths").fetchone()[0]
         for column in ("path", "root"):
             connection.execute(f"UPDATE paths SET {column} = replace({column}, ?, ?)", (before, str(office)))
+
+
+def library_of_texts(
+    tmp_path_factory: pytest.TempPathFactory, name: str, embedders_folder: Path, texts: Mapping[str, str]
+) -> Path:
+    """The home of a library of these texts by file name, with its embedder; they are ingested once in this test run."""
+
+    def write(folder: Path) -> None:
+        for file, text in texts.items():
+            (folder / file).write_text(text, "utf-8")
+
+    folder = tmp_path_factory.mktemp(name)
+    home = folder / "library"
+    copy_library(ingested_once(tmp_path_factory, name, embedders_folder, write), folder / "office", home)
+    (home / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
+    return home
 
 
 @pytest.fixture

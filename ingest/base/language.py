@@ -133,6 +133,10 @@ def is_chinese(text: str) -> bool:
     return chinese > 0 and chinese >= 0.2 * sum(character.isalpha() for character in text)
 
 
+# A character of Chinese, or the least that may be a word of another language.
+_LETTERS = re.compile(f"[{IDEOGRAPHS}]|[^\\W\\d_]{{2}}")
+
+
 def in_other_language(text: str, question: str) -> bool:
     """Whether one of both is Chinese (`is_chinese`) and the other is in another language, so that they share few words.
 
@@ -141,7 +145,6 @@ def in_other_language(text: str, question: str) -> bool:
     return is_chinese(text) != is_chinese(question) and _LETTERS.search(text) is not None
 
 
-_LETTERS = re.compile(f"[{IDEOGRAPHS}]|[^\\W\\d_]{{2}}")
 _KANA = re.compile(f"[{KANA}]")
 _HANGUL = re.compile(f"[{HANGUL}]")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")

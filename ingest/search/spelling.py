@@ -90,7 +90,7 @@ def _misspelled_words(
         named = typed[0].isupper() and not typed.isupper() and not _SENTENCE_BEGINS.search(question[: chunk.start()])
         edits = 1 if named or is_compound(typed.lower()) else 2
         candidates = near_words(typed.lower(), index, catalog, edits)
-        if _is_one_token(typed.lower(), embedder):
+        if any(embedder.has_word(form) for form in (typed.lower(), typed.lower().removesuffix("s"))):
             # Frequent words are one token, names of products as well as words of other languages: Spanish has 'anual'.
             candidates = [word for word in candidates if _without_doubles(word.word) == _without_doubles(typed.lower())]
         meant = _clearly_meant(candidates, terms(f"{question[:start]} {question[end:]}"), index)
@@ -109,12 +109,6 @@ def _may_be_misspelled(typed: str, index: IndexSnapshot) -> bool:
     if not word_terms or any(index.bm25.passage_counts(word_terms).values()):
         return False
     return not is_english_word(typed.lower())
-
-
-def _is_one_token(word: str, embedder: Embedder) -> bool:
-    """Whether the word, or what it is the plural of, is in the vocabulary of the embedder, as frequent words are."""
-    forms = {word, word.removesuffix("s")}
-    return any(embedder.count_tokens(form) == 1 and embedder.unknown_share(form) == 0 for form in forms)
 
 
 def _without_doubles(word: str) -> str:

@@ -23,9 +23,16 @@ from ingest.base.logs import get_logger
 from ingest.base.types import Vectors
 from ingest.passages.embedders.openvino_embedding import TEXTS_PER_CALL, OpenVINOEmbedding
 from ingest.passages.embedders.prepared_files import changed_files
-from ingest.passages.embedders.profile import EmbedderProfile, Scale, measure_profile, read_profile, scale_of
+from ingest.passages.embedders.profile import (
+    EmbedderProfile,
+    Scale,
+    measure_profile,
+    read_profile,
+    scale_of,
+    write_profile,
+)
 from ingest.passages.embedders.reference_texts import REFERENCE_ITEMS
-from ingest.passages.embedders.tokenizer import Tokenizer, open_tokenizer, unknown_share
+from ingest.passages.embedders.tokenizer import Tokenizer, has_word, open_tokenizer, unknown_share
 
 CARD_FILE = "embedder.json"
 # Texts per inference of sentence-transformers, for a model that OpenVINO cannot compile.
@@ -175,8 +182,8 @@ class Embedder:
         return known * self.profile.weight(question)
 
     def has_word(self, word: str) -> bool:
-        """Whether the word is one token of the model's vocabulary, as only common words are."""
-        return self._tokenizer.has_word(word)
+        """Whether the word is one token of the model's vocabulary, as only frequent words are."""
+        return has_word(self._tokenizer, word)
 
 
 def load_embedder(folder: Path) -> Embedder:
@@ -191,9 +198,19 @@ def load_embedder(folder: Path) -> Embedder:
 
 
 def open_prepared(folder: Path, card: EmbedderCard) -> Embedder:
-    """The embedder of a prepared folder; one without a profile is measured. Raises what the packages raise."""
+    """The embedder of a prepared folder. Raises what the packages raise.
+
+    Without a profile, as folders of version 0.1 are, it is measured and stored, so that it is measured once only.
+    """
     tokenizer = open_tokenizer(folder)
-    return Embedder(card, _open_model(folder, card, tokenizer), tokenizer, read_profile(folder))
+    stored = read_profile(folder)
+    embedder = Embedder(card, _open_model(folder, card, tokenizer), tokenizer, stored)
+    if stored is None:
+        try:
+            write_profile(embedder.profile, folder)
+        except OSError:  # a full disk, or a library that this process may only read
+            log.warning("embedder.profile_not_stored", folder=str(folder), exc_info=True)
+    return embedder
 
 
 def _open_model(folder: Path, card: EmbedderCard, tokenizer: Tokenizer) -> BaseEmbedding:

@@ -28,7 +28,8 @@ def english_only_note(settings: Settings) -> str:
             return _note_for_new_library()
         if card["name"] != ENGLISH:
             return ""
-        # Measured with the English model; the multilingual one embeds about as many passages a second.
+        # Measured with the English model; the multilingual one embeds about as many passages a second on CPUs without
+        # matrix instructions, and about .6 as many with them (docs/measured.md).
         minutes = estimated_rebuild_minutes(catalog)
     finally:
         catalog.close()

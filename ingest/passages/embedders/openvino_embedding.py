@@ -38,12 +38,15 @@ class OpenVINOEmbedding(BaseEmbedding):
     _lock: threading.Lock = PrivateAttr()
     _tokenizer: Tokenizer = PrivateAttr()
     _max_tokens: int = PrivateAttr()
+    _has_token_vectors: bool = PrivateAttr()
 
     def __init__(self, folder: Path, tokenizer: Tokenizer, max_tokens: int, **kwargs: Any) -> None:
         """Open `folder/model.xml`, which reads at most `max_tokens`. Raises RuntimeError when OpenVINO cannot."""
         super().__init__(embed_batch_size=TEXTS_PER_CALL, **kwargs)
         self._folder = folder
         self._compile(_LATENCY)
+        # Asked of the model now: while many texts are embedded it is compiled again by the thread that has the lock.
+        self._has_token_vectors = len(self._model.outputs) > 1
         # A compiled model has one inference request: a second thread would get an error or the vectors of the first.
         self._lock = threading.Lock()
         self._tokenizer, self._max_tokens = tokenizer, max_tokens
@@ -63,9 +66,7 @@ class OpenVINOEmbedding(BaseEmbedding):
     @property
     def has_token_vectors(self) -> bool:
         """Whether the model also returns a vector for each token."""
-        if self._model is None:
-            self._compile(_LATENCY)
-        return len(self._model.outputs) > 1
+        return self._has_token_vectors
 
     def token_vectors(self, texts: Sequence[str]) -> list[npt.NDArray[np.float32]]:
         """For each text the vectors of its tokens, special tokens included: shape (tokens, dimension), of length 1."""

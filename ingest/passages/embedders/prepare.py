@@ -34,7 +34,6 @@ from ingest.passages.embedders.bundled import (
 )
 from ingest.passages.embedders.embedder import CARD_FILE, EmbedderCard, open_prepared
 from ingest.passages.embedders.prepared_files import changed_files, has_checksums, write_checksums
-from ingest.passages.embedders.profile import write_profile
 
 # The files that identify a model: its weights, its vocabulary and the chain of its modules.
 _FINGERPRINTED = (
@@ -124,7 +123,7 @@ def _prepared(model: _Model, embedders: Path, repair: bool) -> Path:
         if not _is_whole(target, repair):  # or another process has prepared it meanwhile
             with whole_folder(target) as unfinished:
                 card = _compiled(model, unfinished, fingerprint)
-                write_profile(open_prepared(unfinished, card).profile, unfinished)
+                open_prepared(unfinished, card)  # measures its profile and stores it
                 write_checksums(unfinished)
                 (unfinished / CARD_FILE).write_text(json.dumps(asdict(card), ensure_ascii=False, indent=1), "utf-8")
     return target

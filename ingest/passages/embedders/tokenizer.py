@@ -20,7 +20,6 @@ from ingest.passages.embedders.e5_file import E5Vocabulary
 _JSON_FILE = "tokenizer.json"
 _PIECES_FILE = "tokenizer.model"
 _CHARACTERS_FILE = "characters.json"
-_WORD_BEGINS = "▁"
 
 
 class Tokenizer(Protocol):
@@ -34,9 +33,6 @@ class Tokenizer(Protocol):
 
     def inputs(self, text: str, limit: int) -> list[int]:
         """The ids that the model reads: special tokens around at most `limit` - `special` tokens of the text."""
-
-    def has_word(self, word: str) -> bool:
-        """Whether the word is one token of the vocabulary, as only common words are."""
 
 
 def open_tokenizer(folder: Path) -> Tokenizer:
@@ -64,9 +60,6 @@ class _JsonTokenizer:
         ids: list[int] = self._tokenizer.post_process(encoding).ids
         return ids
 
-    def has_word(self, word: str) -> bool:
-        return len(self.token_ids(word)) == 1 and self.unknown not in self.token_ids(word)
-
 
 class _PieceTokenizer:
     special = 2
@@ -86,10 +79,6 @@ class _PieceTokenizer:
 
     def inputs(self, text: str, limit: int) -> list[int]:
         return [self._begin, *self.token_ids(text)[: max(0, limit - self.special)], self._end]
-
-    def has_word(self, word: str) -> bool:
-        ids = [token_id for token_id in self.token_ids(word) if self._pieces.id_to_piece(token_id) != _WORD_BEGINS]
-        return len(ids) == 1 and ids[0] != self.unknown
 
 
 def write_pieces(vocabulary: E5Vocabulary, folder: Path) -> None:
@@ -139,3 +128,9 @@ def unknown_share(tokenizer: Tokenizer, text: str) -> float:
     """Share, 0 to 1, of the text's tokens that are not in the vocabulary."""
     token_ids: Sequence[int] = tokenizer.token_ids(text)
     return sum(token_id == tokenizer.unknown for token_id in token_ids) / max(1, len(token_ids))
+
+
+def has_word(tokenizer: Tokenizer, word: str) -> bool:
+    """Whether the word is one token of the vocabulary, as only frequent words are."""
+    token_ids = tokenizer.token_ids(word)
+    return len(token_ids) == 1 and token_ids[0] != tokenizer.unknown

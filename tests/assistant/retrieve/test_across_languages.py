@@ -11,8 +11,7 @@ from assistant.answer.quote import LEAD_IN, NOT_SAID, NOTHING
 from assistant.assistant import Assistant
 from assistant.events import Done
 from ingest.base.settings import load_settings
-from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
-from ingest.sync import ingest
+from tests.conftest import library_of_texts
 
 LIBRARY = {
     "parking.md": "# Parking\n\nVisitors leave their cars behind the northern gate. Bicycles stand beside the kitchen. "
@@ -40,15 +39,8 @@ QUESTIONS = [
 @pytest.fixture(scope="module")
 def assistant(tmp_path_factory: pytest.TempPathFactory, embedders_folder: Path) -> Iterator[Assistant]:
     """An assistant over `LIBRARY`, which is ingested once."""
-    folder = tmp_path_factory.mktemp("across")
-    for name in ("documents", "library"):
-        (folder / name).mkdir()
-    for name, text in LIBRARY.items():
-        (folder / "documents" / name).write_text(text, "utf-8")
-    (folder / "library" / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
-    settings = load_settings(home=folder / "library", engine="extractive")
-    assert ingest([folder / "documents"], settings).failed == []
-    assistant = Assistant(settings)
+    home = library_of_texts(tmp_path_factory, "across", embedders_folder, LIBRARY)
+    assistant = Assistant(load_settings(home=home, engine="extractive"))
     assistant.load()
     yield assistant
     assistant.close()

@@ -15,10 +15,9 @@ from assistant.retrieve.coverage import Coverage
 from assistant.retrieve.evidence import describe, find_candidates, pick_evidence, worth_quoting
 from ingest.base.settings import load_settings
 from ingest.passages.embedders.embedder import Embedder
-from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
 from ingest.passages.embedders.profile import EmbedderProfile, Scale
 from ingest.search.indexes.snapshot import IndexSnapshot
-from ingest.sync import ingest
+from tests.conftest import library_of_texts
 
 SCALE = Scale(0.0, 1.0)
 NOTHING = Coverage(**{field.name: 0.0 for field in fields(Coverage)})
@@ -281,15 +280,8 @@ LIBRARY = {
 @pytest.fixture(scope="module")
 def assistant(tmp_path_factory: pytest.TempPathFactory, embedders_folder: Path) -> Iterator[Assistant]:
     """An assistant over `LIBRARY`, which is ingested once."""
-    folder = tmp_path_factory.mktemp("evidence")
-    for name in ("documents", "library"):
-        (folder / name).mkdir()
-    for name, text in LIBRARY.items():
-        (folder / "documents" / name).write_text(text, "utf-8")
-    (folder / "library" / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
-    settings = load_settings(home=folder / "library", engine="extractive")
-    assert ingest([folder / "documents"], settings).failed == []
-    assistant = Assistant(settings)
+    home = library_of_texts(tmp_path_factory, "evidence", embedders_folder, LIBRARY)
+    assistant = Assistant(load_settings(home=home, engine="extractive"))
     yield assistant
     assistant.close()
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ingest.library import Library
-from ingest.passages.embedders.library_embedder import EMBEDDERS_FOLDER
-from ingest.search.spelling import CorrectedQuestion, Correction
-from tests.conftest import copy_library, ingested_once
+from ingest.passages.embedders.unavailable import UnavailableEmbedder
+from ingest.search.spelling import CorrectedQuestion, Correction, correct_spelling
+from tests.conftest import library_of_texts
 
 COMPANY = {
     "leave.md": "# Vacation policy\n\nFull-time employees get 25 days of vacation a year. The policy for sabbaticals "
@@ -26,17 +26,7 @@ COMPANY = {
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory, embedders_folder: Path) -> Iterator[Library]:
     """A library of four short documents, open for searching."""
-
-    def write(folder: Path) -> None:
-        for name, text in COMPANY.items():
-            (folder / name).write_text(text, "utf-8")
-
-    source = ingested_once(tmp_path_factory, "spelling-company", embedders_folder, write)
-    folder = tmp_path_factory.mktemp("spelling")
-    (folder / "library").mkdir()
-    (folder / "library" / EMBEDDERS_FOLDER).symlink_to(embedders_folder)
-    copy_library(source, folder / "office", folder / "library")
-    library = Library(folder / "library")
+    library = Library(library_of_texts(tmp_path_factory, "spelling-company", embedders_folder, COMPANY))
     yield library
     library.close()
 
@@ -135,3 +125,10 @@ def test_homophones_become_the_word_that_the_library_has(company: Library, typed
 def test_chinese_that_is_no_misspelling_stays_as_typed(company: Library, question: str) -> None:
     """Words of the dictionary, names, traditional characters and Japanese stay as they were typed."""
     assert company.correct_spelling(question) == CorrectedQuestion(question)
+
+
+def test_without_an_embedder_words_are_corrected_all_the_same(company: Library) -> None:
+    """A library whose embedder is gone is searched by words, misspelled ones too."""
+    gone = UnavailableEmbedder(company.embedder.card, "It is gone.")
+    corrected = correct_spelling("how many vacatoin days", gone, company.index, company.catalog)
+    assert corrected.text == "how many vacation days"
